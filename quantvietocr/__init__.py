@@ -1,0 +1,18 @@
+"""8-bit VietOCR for CPUs: quantization-aware training, conversion and reading of `vgg_seq2seq` checkpoints."""
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+__all__ = ["Predictor", "__version__"]
+
+if TYPE_CHECKING:
+    from .predictor import Predictor
+
+
+def __getattr__(name: str) -> Any:
+    # torch takes seconds to import: only those who read lines pay for it.
+    if name == "Predictor":
+        from .predictor import Predictor
+
+        return Predictor
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

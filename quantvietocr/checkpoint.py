@@ -1,0 +1,309 @@
+"""The checkpoint file: write, read, describe. Plain numbers in safetensors, one JSON of metadata, never code.
+
+Two kinds of file fit every verb:
+
+* float — VietOCR's own state dict, as `.pth` or as `.safetensors` in half or single precision;
+* quantized — `.safetensors` with an int8 tensor `NAME` and its per-output-channel scales in `NAME.scale`
+  (symmetric, zero point 0, value = int8 × scale), float biases, and for each quantized activation
+  `LAYER.output.scale` / `LAYER.output.zero_point` (per tensor, unsigned 8-bit container,
+  value = (byte − zero_point) × scale). `Meta.layers` lists the CNN's operations in order.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Mapping
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from .image import ImageSpec
+from .vocab import DEFAULT_CHARS
+
+FORMAT_VERSION = 1
+METADATA_KEY = "quantvietocr"
+METHODS = ("float", "dynamic", "static", "qat")
+VGG19_POOLS = ((2, 2), (2, 2), (2, 1), (2, 1), (1, 1))
+
+
+class CheckpointError(ValueError):
+    """A checkpoint file cannot be used; the message says which file, what is wrong and what to do."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One operation of the CNN. `op` is `conv` (bias always, ReLU if `relu`) or `avgpool` (no padding, floor)."""
+
+    name: str
+    op: str
+    kernel: tuple[int, int]
+    stride: tuple[int, int] = (1, 1)
+    padding: tuple[int, int] = (0, 0)
+    relu: bool = False
+    precision: str = "float"
+
+
+@dataclass(frozen=True)
+class Meta:
+    """What the file is. `backend` names the qconfig whose ranges were trained (`x86` and `fbgemm`: 7-bit)."""
+
+    method: str = "float"
+    layers: tuple[Layer, ...] = ()
+    chars: str = DEFAULT_CHARS
+    image: ImageSpec = ImageSpec()
+    decoder: str = "float"
+    backend: str | None = None
+    activation_bits: int | None = None
+    float_reasons: Mapping[str, str] = field(default_factory=dict)
+    source_sha256: str | None = None
+    torch_version: str | None = None
+    accuracy: Mapping[str, Any] = field(default_factory=dict)
+    made_with: str | None = None
+    pools: tuple[tuple[int, int], ...] = VGG19_POOLS
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint in memory: numpy tensors by name, and what they are. `origin` is the file's name for messages."""
+
+    tensors: Mapping[str, np.ndarray]
+    meta: Meta
+    origin: str = "memory"
+
+    @property
+    def is_float(self) -> bool:
+        return self.meta.method == "float"
+
+    def weight(self, name: str) -> np.ndarray:
+        """Tensor `name` as float32; an int8 one is multiplied by its per-channel scales."""
+        tensor = self.tensors[name]
+        if tensor.dtype != np.int8:
+            return tensor.astype(np.float32, copy=False)
+        scale = self.tensors[name + ".scale"]
+        return tensor.astype(np.float32) * scale.reshape(-1, *[1] * (tensor.ndim - 1))
+
+
+def write(checkpoint: Checkpoint, path: str | os.PathLike) -> Path:
+    """Write a `.safetensors` file whole or not at all (temporary file, then rename). Returns its path."""
+    path = Path(path)
+    if path.suffix != ".safetensors":
+        raise CheckpointError(f"{path}: checkpoints are written as .safetensors; give a name that ends so.")
+    validate(checkpoint)
+    meta = {"format_version": FORMAT_VERSION} | dataclasses.asdict(checkpoint.meta)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".part")
+    tensors = {name: np.ascontiguousarray(t) for name, t in checkpoint.tensors.items()}
+    save_file(tensors, temporary, metadata={METADATA_KEY: json.dumps(meta, ensure_ascii=False, sort_keys=True)})
+    os.replace(temporary, path)
+    return path
+
+
+def read(path: str | os.PathLike, vietocr_yaml: str | os.PathLike | None = None) -> Checkpoint:
+    """Read any checkpoint: quantized `.safetensors`, float `.safetensors`, VietOCR's `.pth`.
+
+    `vietocr_yaml` is the YAML a float model was trained with, when its vocabulary or image sizes are not VietOCR's
+    defaults; a quantized file carries them and refuses a second answer. Nothing in the file is executed.
+    Raises CheckpointError.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise CheckpointError(f"{path} is a folder; give a checkpoint file (.pth or .safetensors).")
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(9)
+    except FileNotFoundError as error:
+        raise CheckpointError(f"No such checkpoint: {path}. Shipped ones lie in weights/; `quantvietocr fetch` gets "
+                              "VietOCR's own.") from error
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be opened: {error.strerror}.") from error
+    if head[8:] == b"{":
+        tensors, meta = _read_safetensors(path)
+    else:
+        tensors, meta = _read_pth(path), None
+    if meta is None:
+        meta = _float_meta(vietocr_yaml)
+    elif vietocr_yaml is not None and meta.method != "float":
+        raise CheckpointError(f"{path} is quantized and carries its own vocabulary and sizes; leave the YAML away.")
+    checkpoint = Checkpoint(tensors, meta, str(path))
+    validate(checkpoint)
+    return checkpoint
+
+
+def _read_safetensors(path: Path) -> tuple[dict[str, np.ndarray], Meta | None]:
+    try:
+        with safe_open(path, "np") as file:
+            text = (file.metadata() or {}).get(METADATA_KEY)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+    except (SafetensorError, ValueError, TypeError) as error:
+        raise CheckpointError(f"{path} is damaged or truncated ({error}): copy or download it again.") from error
+    if text is None:
+        return tensors, None
+    try:
+        raw = json.loads(text)
+        version = raw.pop("format_version")
+        if version != FORMAT_VERSION:
+            raise CheckpointError(f"{path} has format version {version}; this quantvietocr reads {FORMAT_VERSION}: "
+                                  "update quantvietocr.")
+        raw["layers"] = tuple(
+            Layer(**{k: tuple(v) if isinstance(v, list) else v for k, v in layer.items()}) for layer in raw["layers"]
+        )
+        raw["image"] = ImageSpec(**raw["image"])
+        raw["pools"] = tuple(tuple(pool) for pool in raw["pools"])
+        return tensors, Meta(**raw)
+    except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+        raise CheckpointError(f"{path}: its metadata is not quantvietocr's ({error!r}): make the file again.") from error
+
+
+def _read_pth(path: Path) -> dict[str, np.ndarray]:
+    import torch  # only a .pth needs it: the light install reads everything else without torch
+
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, ValueError, zipfile.BadZipFile) as error:
+        raise CheckpointError(f"{path} is not a readable .pth file: damaged, truncated or of another kind "
+                              f"({str(error).splitlines()[0][:120]}).") from error
+    except Exception as error:  # pickle.UnpicklingError and what a hostile pickle may raise while being refused
+        raise CheckpointError(f"{path} is refused: it holds more than tensors, and loading it could run code. Save the "
+                              f"state dict alone (`torch.save(model.state_dict(), …)`).") from error
+    if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
+        state = state["state_dict"]  # VietOCR's Trainer.save_checkpoint
+    if not isinstance(state, dict) or not all(isinstance(t, torch.Tensor) for t in state.values()) or not state:
+        raise CheckpointError(f"{path} does not hold a state dict of tensors: save `model.state_dict()` with torch.save.")
+    return {name: (t.float() if t.is_floating_point() else t).numpy() for name, t in state.items()}
+
+
+def _float_meta(vietocr_yaml: str | os.PathLike | None) -> Meta:
+    if vietocr_yaml is None:
+        return Meta()
+    from .vietocr_bridge import read_yaml
+
+    config = read_yaml(vietocr_yaml)
+    cnn = config.architecture["cnn"]
+    if cnn["ks"] != cnn["ss"]:
+        raise CheckpointError(f"{vietocr_yaml}: pooling kernels {cnn['ks']} and strides {cnn['ss']} differ; "
+                              "only equal ones are supported.")
+    return Meta(chars=config.chars, image=config.image, pools=tuple(tuple(k) for k in cnn["ks"]))
+
+
+def float_layers(checkpoint: Checkpoint) -> tuple[tuple[Layer, ...], dict[str, np.ndarray]]:
+    """The CNN of a float VietOCR state dict with each BatchNorm folded into its convolution.
+
+    Returns the operations in order and tensors `LAYER.weight` (O,I,kh,kw), `LAYER.bias` (O) in float32, computed in
+    double: w' = w·γ/√(σ²+ε), b' = (b−μ)·γ/√(σ²+ε)+β (Jacob et al. 2018, section 3.2), ε = 1e-5 as torch's default.
+    """
+    state, prefix = checkpoint.tensors, "cnn.model.features."
+    indices = sorted({int(name[len(prefix):].split(".")[0]) for name in state if name.startswith(prefix)})
+    layers: list[Layer] = []
+    folded: dict[str, np.ndarray] = {}
+    pools = iter(checkpoint.meta.pools)
+    expected = 0
+    for index in indices:
+        name = f"{prefix}{index}"
+        weight = state[f"{name}.weight"]
+        if weight.ndim != 4:
+            continue  # a BatchNorm, folded below
+        if index != expected:  # conv, bn and relu take three places; a pool between stages takes one
+            layers.append(_pool(f"{prefix}{index - 1}", next(pools)))
+        norm = {key: state[f"{prefix}{index + 1}.{key}"].astype(np.float64)
+                for key in ("weight", "bias", "running_mean", "running_var")}
+        factor = norm["weight"] / np.sqrt(norm["running_var"] + 1e-5)
+        folded[f"{name}.weight"] = (weight * factor[:, None, None, None]).astype(np.float32)
+        folded[f"{name}.bias"] = ((state[f"{name}.bias"] - norm["running_mean"]) * factor + norm["bias"]).astype(np.float32)
+        layers.append(Layer(name, "conv", _pair(weight.shape[2:]), padding=(1, 1), relu=True))
+        expected = index + 3
+    layers.append(_pool(f"{prefix}{expected}", next(pools)))
+    last = "cnn.model.last_conv_1x1"
+    for part in ("weight", "bias"):
+        folded[f"{last}.{part}"] = state[f"{last}.{part}"].astype(np.float32)
+    layers.append(Layer(last, "conv", (1, 1)))
+    return tuple(layers), folded
+
+
+def _pool(name: str, size: tuple[int, int]) -> Layer:
+    return Layer(name, "avgpool", size, stride=size)
+
+
+def _pair(values: Any) -> tuple[int, int]:
+    first, second = (int(v) for v in values)
+    return first, second
+
+
+def validate(checkpoint: Checkpoint) -> None:
+    """Raise CheckpointError when tensors are missing, of another shape, or not usable numbers."""
+    tensors, meta, origin = checkpoint.tensors, checkpoint.meta, checkpoint.origin
+
+    def need(name: str) -> np.ndarray:
+        if name not in tensors:
+            raise CheckpointError(f"{origin} lacks the tensor {name}: it is not a VietOCR vgg_seq2seq checkpoint, or it "
+                                  "is incomplete; make or download it again.")
+        return tensors[name]
+
+    if meta.method not in METHODS:
+        raise CheckpointError(f"{origin}: unknown method {meta.method!r}; known: {', '.join(METHODS)}.")
+    classes = len(meta.chars) + 4
+    for name in ("transformer.decoder.embedding.weight", "transformer.decoder.fc_out.weight"):
+        if need(name).shape[0] != classes:
+            raise CheckpointError(
+                f"{origin}: tensor {name} has shape {list(need(name).shape)}, a vocabulary of {len(meta.chars)} "
+                f"characters needs [{classes}, {need(name).shape[1]}]: a vocabulary of {need(name).shape[0] - 4} "
+                "characters fits this file; pass the YAML it was trained with."
+            )
+    for name in ("transformer.encoder.rnn.weight_ih_l0", "transformer.encoder.rnn.weight_hh_l0_reverse",
+                 "transformer.decoder.attention.attn.weight", "transformer.decoder.rnn.weight_ih_l0",
+                 "cnn.model.last_conv_1x1.weight"):
+        need(name)
+    for layer in meta.layers:
+        if layer.op == "conv":
+            need(layer.name + ".weight"), need(layer.name + ".bias")
+    for name, tensor in tensors.items():
+        if tensor.dtype == np.int8:
+            scale = need(name + ".scale")
+            if scale.shape != (tensor.shape[0],) or not np.all(np.isfinite(scale)) or not np.all(scale > 0):
+                raise CheckpointError(f"{origin}: {name}.scale must be {tensor.shape[0]} positive numbers: the file is damaged.")
+        elif tensor.dtype.kind == "f" and not np.all(np.isfinite(tensor)):
+            raise CheckpointError(f"{origin}: {name} holds NaN or infinity: training diverged or the file is damaged.")
+
+
+def sha256(path: str | os.PathLike) -> str:
+    """Hex digest of a file's bytes."""
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def describe(path: str | os.PathLike) -> str:
+    """What a checkpoint file is, as lines for a person."""
+    checkpoint = read(path)
+    meta = checkpoint.meta
+    sizes: dict[str, int] = {}
+    for name, tensor in checkpoint.tensors.items():
+        sizes[str(tensor.dtype)] = sizes.get(str(tensor.dtype), 0) + tensor.nbytes
+    lines = [
+        f"file        {path} ({os.path.getsize(path) / 1e6:.1f} MB)",
+        f"method      {meta.method}",
+        f"contents    {', '.join(f'{size / 1e6:.2f} MB {kind}' for kind, size in sorted(sizes.items()))}",
+        f"vocabulary  {len(meta.chars)} characters",
+        f"image       height {meta.image.height} px, width {meta.image.min_width} to {meta.image.max_width} px",
+    ]
+    if not checkpoint.is_float:
+        convolutions = [layer for layer in meta.layers if layer.op == "conv"]
+        quantized = [layer for layer in convolutions if layer.precision == "int8"]
+        lines += [
+            f"CNN         {len(quantized)} of {len(convolutions)} convolutions int8 (weights per channel)",
+            f"decoder     {meta.decoder}",
+        ]
+        if quantized:
+            lines.append(f"ranges      {meta.backend}: {meta.activation_bits}-bit activations")
+        lines += [f"float       {name}: {why}" for name, why in meta.float_reasons.items()]
+    for label, value in (("source", meta.source_sha256), ("torch", meta.torch_version), ("made with", meta.made_with)):
+        if value:
+            lines.append(f"{label:<12}{'sha256 ' if label == 'source' else ''}{value}")
+    if meta.accuracy:
+        lines.append("accuracy    " + ", ".join(f"{key} {value}" for key, value in meta.accuracy.items()))
+    return "\n".join(lines)

@@ -1,0 +1,238 @@
+"""Settings: dataclasses ⇄ YAML, with `key=value` overrides. An unknown key is an error that names its neighbours."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import types
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Sequence, TypeVar
+
+import yaml
+
+T = TypeVar("T")
+
+
+class ConfigError(ValueError):
+    """A setting is unknown, of the wrong type or out of range; the message names the key and the file."""
+
+
+@dataclass
+class ModelConfig:
+    """The network to start from. `weights` null means random weights; `vietocr` null means VietOCR's vgg_seq2seq."""
+
+    weights: str | None = None
+    vietocr: str | None = None
+    cnn_dropout: float = 0.1
+
+
+@dataclass
+class FolderConfig:
+    """One annotated folder: `share` of the lines drawn from it, `augment` strength (0 = as they are)."""
+
+    annotation: str = ""
+    share: float = 1.0
+    augment: float = 1.0
+
+
+@dataclass
+class SynthSettings:
+    """Generated lines mixed into training; `share` 0 switches them off."""
+
+    share: float = 0.0
+    texts: list[str] = field(default_factory=list)
+    fonts: list[str] = field(default_factory=list)
+    embedded_share: float = 0.5
+    min_chars: int = 1
+    max_chars: int = 110
+    degrade: float = 1.0
+
+
+@dataclass
+class DataConfig:
+    train: list[FolderConfig] = field(default_factory=list)
+    synth: SynthSettings = field(default_factory=SynthSettings)
+    valid: str | None = None
+    valid_lines: int = 0
+    unknown: str = "stop"
+    replacement: str = ""
+    problems: str = "stop"
+    workers: int = 1
+    chunk: int = 512
+    merge_widths: int = 30
+
+
+@dataclass
+class TrainConfig:
+    method: str = "qat"
+    out: str = "runs/train"
+    steps: int = 1000
+    batch_size: int = 16
+    pixels_per_batch: int = 16 * 32 * 512
+    max_lr: float = 1e-4
+    pct_start: float = 0.1
+    weight_decay: float = 0.01
+    label_smoothing: float = 0.1
+    clip_norm: float = 1.0
+    seed: int = 0
+    device: str = "auto"
+    bf16: bool = True
+    threads: int = 0
+    validate_every: int = 250
+    save_every: int = 100
+
+
+@dataclass
+class QuantConfig:
+    backend: str = "x86"
+    decoder: str = "int8"
+    float_layers: list[str] = field(default_factory=list)
+    calibration_lines: int = 256
+    freeze_observers: float = 0.6
+    freeze_batch_norm: float = 0.4
+
+
+@dataclass
+class Config:
+    """Everything `train_qat.py` reads; `configs/base.yml` is the commented whole."""
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    quant: QuantConfig = field(default_factory=QuantConfig)
+
+    def validate(self) -> None:
+        """Raise ConfigError for a value that no run could use."""
+        _one_of("train.method", self.train.method, ("float", "qat"))
+        _one_of("quant.backend", self.quant.backend, ("x86", "fbgemm", "onednn", "qnnpack"))
+        _one_of("quant.decoder", self.quant.decoder, ("int8", "float"))
+        _one_of("data.unknown", self.data.unknown, ("stop", "skip", "replace"))
+        _one_of("data.problems", self.data.problems, ("stop", "skip"))
+        positive = {
+            "train.steps": self.train.steps,
+            "train.batch_size": self.train.batch_size,
+            "train.pixels_per_batch": self.train.pixels_per_batch,
+            "train.max_lr": self.train.max_lr,
+            "train.clip_norm": self.train.clip_norm,
+            "train.validate_every": self.train.validate_every,
+            "train.save_every": self.train.save_every,
+            "quant.calibration_lines": self.quant.calibration_lines,
+            "data.chunk": self.data.chunk,
+        }
+        for key, value in positive.items():
+            if value <= 0:
+                raise ConfigError(f"{key} is {value}; it must be greater than 0.")
+        shares = {
+            "train.pct_start": self.train.pct_start,
+            "train.label_smoothing": self.train.label_smoothing,
+            "model.cnn_dropout": self.model.cnn_dropout,
+            "quant.freeze_observers": self.quant.freeze_observers,
+            "quant.freeze_batch_norm": self.quant.freeze_batch_norm,
+        }
+        for key, value in shares.items():
+            if not 0 <= value <= 1:
+                raise ConfigError(f"{key} is {value}; it must lie between 0 and 1.")
+        if not self.data.train and self.data.synth.share <= 0:
+            raise ConfigError(
+                "Nothing to train on: give data.train an annotation (data.train=[{annotation: lines/annotation.txt}]) "
+                "or set data.synth.share above 0."
+            )
+
+
+def _one_of(key: str, value: str, allowed: Sequence[str]) -> None:
+    if value not in allowed:
+        raise ConfigError(f"{key} is {value!r}; it must be one of {', '.join(allowed)}.")
+
+
+def load_config(path: str | Path | None, overrides: Sequence[str] = ()) -> Config:
+    """Read a YAML file over the defaults, then apply `section.key=value` overrides (values are YAML).
+
+    A file may name another with `base: other.yml` (relative to itself), whose values it overrides.
+    Raises ConfigError for an unknown key, a wrong type or a value out of range.
+    """
+    tree = _read_tree(Path(path)) if path else {}
+    for override in overrides:
+        key, separator, text = override.partition("=")
+        if not separator:
+            raise ConfigError(f"Override {override!r} is not of the form key=value, e.g. train.steps=200.")
+        try:
+            value = yaml.safe_load(text) if text else None
+        except yaml.YAMLError as error:
+            raise ConfigError(f"Override {override!r}: the value is not readable as YAML.") from error
+        node = tree
+        *parents, last = key.strip().split(".")
+        for parent in parents:
+            node = node.setdefault(parent, {})
+            if not isinstance(node, dict):
+                raise ConfigError(f"Override {override!r}: {parent} holds a value, not settings.")
+        node[last] = value
+    config = build(Config, tree, str(path) if path else "settings")
+    config.validate()
+    return config
+
+
+def _read_tree(path: Path) -> dict[str, Any]:
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except FileNotFoundError as error:
+        raise ConfigError(f"No such config file: {path}.") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not readable as YAML: {str(error).splitlines()[0]}.") from error
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{path} holds {type(tree).__name__}, not key: value settings.")
+    base = tree.pop("base", None)
+    return _merge(_read_tree(path.parent / base), tree) if base else tree
+
+
+def _merge(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(under)
+    for key, value in over.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged
+
+
+def build(kind: type[T], tree: Any, where: str, prefix: str = "") -> T:
+    """Turn plain YAML values into dataclass `kind`, checking names and types. Raises ConfigError."""
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{where}: {prefix or 'the file'} must hold key: value settings, not {tree!r}.")
+    hints = typing.get_type_hints(kind)
+    unknown = [key for key in tree if key not in hints]
+    if unknown:
+        near = difflib.get_close_matches(str(unknown[0]), hints, n=1)
+        meant = f"; did you mean {prefix}{near[0]}?" if near else f"; known: {', '.join(hints)}."
+        raise ConfigError(f"{where}: unknown setting {prefix}{unknown[0]}{meant}")
+    values = {key: _value(hints[key], value, where, prefix + key) for key, value in tree.items()}
+    return kind(**values)
+
+
+def _value(kind: Any, value: Any, where: str, key: str) -> Any:
+    if dataclasses.is_dataclass(kind):
+        return build(kind, {} if value is None else value, where, key + ".")
+    origin = typing.get_origin(kind)
+    if origin is list:
+        if not isinstance(value, list):
+            raise ConfigError(f"{where}: {key} must be a list, not {value!r}.")
+        (inner,) = typing.get_args(kind)
+        return [_value(inner, item, where, f"{key}[{index}]") for index, item in enumerate(value)]
+    if origin is types.UnionType:
+        if value is None:
+            return None
+        (kind,) = [option for option in typing.get_args(kind) if option is not type(None)]
+    if kind is float and isinstance(value, str):
+        try:
+            return float(value)  # YAML 1.1 reads 1e-4 as text
+        except ValueError:
+            pass
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise ConfigError(f"{where}: {key} must be {kind.__name__}, not {value!r}.")
+    return value
+
+
+def to_yaml(config: Any) -> str:
+    """The settings as YAML, so that a run's folder says how it was made."""
+    return yaml.safe_dump(dataclasses.asdict(config), allow_unicode=True, sort_keys=False)

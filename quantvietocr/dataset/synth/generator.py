@@ -1,0 +1,122 @@
+"""Labelled lines by index: each is a pure function of the configuration, the seed and its number."""
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from quantvietocr.dataset.synth.config import SynthConfig
+from quantvietocr.dataset.synth.degrade import degrade
+from quantvietocr.dataset.synth.dice import Dice
+from quantvietocr.dataset.synth.fonts import FontPool, write_atomically
+from quantvietocr.dataset.synth.profiles import MIXTURE, STYLE_PROFILES
+from quantvietocr.dataset.synth.render import draw
+from quantvietocr.dataset.synth.text import TextSource
+from quantvietocr.vocab import DEFAULT_CHARS
+
+LONG_FONTS = (("times", 3.0), ("mono", 0.4))   # what long lines are printed in: others leave no room for them
+SNIPPETS = 256      # texts kept for the lines above and below
+
+
+@dataclass
+class Line:
+    """A generated line: ``image`` (H, W, 3) uint8 RGB, its ``text``, the font file drawn with, and its look."""
+
+    image: np.ndarray
+    text: str
+    font: str
+    kind: str
+
+
+class LineGenerator:
+    """Generates line ``i`` for any ``i >= 0``, in any order, in any process, always the same.
+
+    The first build checks every font (cached afterwards) and reads the text files. Sending a generator to another
+    process sends its configuration; fonts and texts are read again there. Raises as FontPool and TextFile do.
+    """
+
+    def __init__(self, config: SynthConfig = SynthConfig(), seed: int = 0, vocab: str = DEFAULT_CHARS) -> None:
+        if seed < 0:
+            raise ValueError(f"synth: seed={seed}: use a whole number from 0")
+        self.config, self.seed, self.vocab = config, seed, vocab
+        self.pool = FontPool(config.fonts, vocab, config.family_faces)
+        self.source = TextSource(config, vocab)
+        dice = Dice(np.random.default_rng([seed, 0, 1]))
+        self._snippets = [self.source.sample(dice, "any")[0] for _ in range(SNIPPETS)]
+
+    def __reduce__(self):
+        return LineGenerator, (self.config, self.seed, self.vocab)
+
+    def line(self, index: int) -> Line:
+        """Line number ``index`` (0, 1, 2 ...)."""
+        dice = Dice(np.random.default_rng([self.seed, index]))
+        profile = STYLE_PROFILES[self.config.style] if self.config.style else dice.pick(MIXTURE)
+        text, is_long = self.source.sample(dice, profile.mix, profile.embedded_bias)
+        face = self.pool.pick(dice, profile.fonts + LONG_FONTS if is_long else profile.fonts)
+        ink = draw(dice, text, is_long, face, self.pool, profile, self.config, self._snippets)
+        image = degrade(ink.mask, ink.x_height, ink.scale, ink.stretch, profile, self.config.degrade, dice)
+        return Line(image, ink.text, face.path, profile.name)
+
+    def describe(self) -> str:
+        """What the lines are made from: fonts accepted and rejected with reasons, text files with their lines."""
+        faces = sum(len(members) for members in self.pool.families.values())
+        reasons = ", ".join(f"{count} {reason}" for reason, count in Counter(self.pool.rejected).most_common())
+        return (f"fonts: {faces} faces of {len(self.pool.families)} families used; "
+                f"files rejected: {reasons or 'none'}\n"
+                f"texts: {self.source.describe()}")
+
+    def write(self, folder: str | Path, count: int, workers: int = 1, progress: bool = True) -> Path:
+        """Write lines 0 .. count-1 as VietOCR's format: ``folder/img/000000.png`` and ``folder/annotation.txt``.
+
+        The annotation (``img/000000.png<TAB>text``) appears only when every image is there; its path is returned.
+        """
+        folder = Path(folder)
+        (folder / "img").mkdir(parents=True, exist_ok=True)
+        chunks = [range(start, min(start + 64, count)) for start in range(0, count, 64)]
+        annotation = folder / "annotation.txt"
+        annotation.unlink(missing_ok=True)      # an earlier run's labels must not stand beside new images
+        rows: list[str] = []
+        with tqdm(total=count, unit="line", disable=not progress, file=sys.stderr) as bar:
+            if workers <= 1:
+                done = (_write_chunk(self, folder, chunk) for chunk in chunks)
+                _collect(done, rows, bar)
+            else:
+                with ProcessPoolExecutor(workers, initializer=_adopt, initargs=(self,)) as executor:
+                    _collect(executor.map(_write_in_worker, [folder] * len(chunks), chunks), rows, bar)
+        write_atomically(annotation, "".join(f"{row}\n" for row in rows))
+        return annotation
+
+
+def _collect(done, rows: list[str], bar: tqdm) -> None:
+    for some in done:
+        rows.extend(some)
+        bar.update(len(some))
+
+
+def _write_chunk(generator: LineGenerator, folder: Path, indices: range) -> list[str]:
+    rows = []
+    for index in indices:
+        line = generator.line(index)
+        name = f"img/{index:06d}.png"
+        Image.fromarray(line.image).save(folder / name, compress_level=3)
+        rows.append(f"{name}\t{line.text}")
+    return rows
+
+
+_adopted: LineGenerator | None = None
+
+
+def _adopt(generator: LineGenerator) -> None:
+    """Keep the generator in a worker process, so that each chunk does not send it again."""
+    global _adopted
+    _adopted = generator
+
+
+def _write_in_worker(folder: Path, indices: range) -> list[str]:
+    return _write_chunk(_adopted, folder, indices)

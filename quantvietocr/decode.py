@@ -1,0 +1,203 @@
+"""Greedy and beam decoding of VietOCR's attention decoder, in NumPy, so that one implementation serves every engine.
+
+What does not depend on the step is computed once: the attention keys per image, and per vocabulary entry the products
+of its embedding with the GRU and the output layer (at load). What is left of a step are two matrix products. Attention
+is Bahdanau et al. 2015 (additive); the GRU is Cho et al. 2014 in torch's gate order (reset, update, new).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Mapping, Sequence
+
+import numpy as np
+
+PAD, GO, EOS, MASK = 0, 1, 2, 3
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One decoded line: class numbers without go and end, and the probability of each."""
+
+    ids: tuple[int, ...]
+    probabilities: tuple[float, ...]
+
+    @property
+    def confidence(self) -> float:
+        """Mean probability of the characters (VietOCR's measure); 0 for an empty reading."""
+        kept = [p for i, p in zip(self.ids, self.probabilities) if i > MASK]
+        return float(np.mean(kept)) if kept else 0.0
+
+
+class Decoder:
+    """VietOCR's `Seq2Seq.decoder` from plain float32 arrays under their names in the state dict."""
+
+    def __init__(self, weights: Mapping[str, np.ndarray]) -> None:
+        def get(name: str) -> np.ndarray:
+            return np.asarray(weights["transformer.decoder." + name], dtype=np.float32)
+
+        hidden = get("rnn.weight_hh_l0").shape[1]
+        embedding = get("embedding.weight")
+        self.classes, embedded = embedding.shape
+        context = get("rnn.weight_ih_l0").shape[1] - embedded
+        self.hidden = hidden
+
+        attention, input_weight, output = get("attention.attn.weight"), get("rnn.weight_ih_l0"), get("fc_out.weight")
+        self.key_weight = np.ascontiguousarray(attention[:, hidden:].T)
+        self.key_bias = get("attention.attn.bias")
+        self.score = get("attention.v.weight").reshape(-1)
+        # Rows: what the previous hidden state contributes to (gates, attention query).
+        self.from_hidden = np.ascontiguousarray(np.concatenate([get("rnn.weight_hh_l0"), attention[:, :hidden]]).T)
+        self.hidden_bias = get("rnn.bias_hh_l0")
+        # What the context contributes to (gates, output), the hidden state to the output, and each token to both.
+        self.from_context = np.ascontiguousarray(
+            np.concatenate([input_weight[:, embedded:], output[:, hidden : hidden + context]]).T
+        )
+        self.output_hidden = np.ascontiguousarray(output[:, :hidden].T)
+        self.token_gates = embedding @ input_weight[:, :embedded].T + get("rnn.bias_ih_l0")
+        self.token_output = embedding @ output[:, hidden + context :].T + get("fc_out.bias")
+
+    def keys(self, memory: np.ndarray) -> np.ndarray:
+        """Attention keys (N,S,D) of encoder outputs (N,S,2E)."""
+        return memory @ self.key_weight + self.key_bias
+
+    def step(
+        self, tokens: np.ndarray, hidden: np.ndarray, memory: np.ndarray, keys: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """One step: tokens (N), hidden (N,D), memory (N,S,2E), keys (N,S,D) → logits (N,classes), hidden (N,D)."""
+        gates = 3 * self.hidden
+        own = hidden @ self.from_hidden
+        energy = keys + own[:, None, gates:]
+        np.tanh(energy, out=energy)
+        weights = softmax(energy @ self.score)
+        context = np.matmul(weights[:, None, :], memory)[:, 0]
+        shared = context @ self.from_context
+        inner = self.token_gates[tokens] + shared[:, :gates]
+        outer = own[:, :gates] + self.hidden_bias
+        d = self.hidden
+        switches = sigmoid(inner[:, : 2 * d] + outer[:, : 2 * d])
+        candidate = np.tanh(inner[:, 2 * d :] + switches[:, :d] * outer[:, 2 * d :])
+        hidden = candidate + switches[:, d:] * (hidden - candidate)
+        logits = hidden @ self.output_hidden + shared[:, gates:] + self.token_output[tokens]
+        return logits, hidden
+
+
+def softmax(values: np.ndarray) -> np.ndarray:
+    """Softmax over the last axis."""
+    raised = np.exp(values - values.max(axis=-1, keepdims=True))
+    return raised / raised.sum(axis=-1, keepdims=True)
+
+
+def sigmoid(values: np.ndarray) -> np.ndarray:
+    """Logistic function through tanh: no overflow for large negative values."""
+    return 0.5 * np.tanh(0.5 * values) + 0.5
+
+
+def greedy(decoder: Decoder, memory: np.ndarray, hidden: np.ndarray, max_length: int = 128) -> list[Reading]:
+    """Most probable character at each step, for N lines of one width; finished lines leave the batch.
+
+    memory (N,S,2E) and hidden (N,D) come from the encoder. At most `max_length` + 1 characters, as VietOCR.
+    """
+    count = len(memory)
+    ids = np.zeros((count, max_length + 1), dtype=np.int32)
+    probabilities = np.zeros((count, max_length + 1), dtype=np.float32)
+    lengths = np.full(count, max_length + 1)
+    rows = np.arange(count)
+    tokens = np.full(count, GO)
+    keys = decoder.keys(memory)
+    for position in range(max_length + 1):
+        logits, hidden = decoder.step(tokens, hidden, memory, keys)
+        tokens = logits.argmax(axis=1)
+        best = logits[np.arange(len(tokens)), tokens]
+        ids[rows, position] = tokens
+        probabilities[rows, position] = 1.0 / np.exp(logits - best[:, None]).sum(axis=1)
+        ended = tokens == EOS
+        if ended.any():
+            lengths[rows[ended]] = position
+            going = ~ended
+            if not going.any():
+                break
+            rows, tokens, hidden = rows[going], tokens[going], hidden[going]
+            memory, keys = memory[going], keys[going]
+    return [Reading(tuple(ids[i, :n].tolist()), tuple(probabilities[i, :n].tolist())) for i, n in enumerate(lengths)]
+
+
+def beam(
+    decoder: Decoder,
+    memory: np.ndarray,
+    hidden: np.ndarray,
+    width: int = 4,
+    max_length: int = 128,
+    follow_states: bool = True,
+) -> list[Reading]:
+    """Beam search over N lines of one width, with VietOCR's rules: no length penalty; a line ends when its best beam
+    has ended; the best ended beam is the reading.
+
+    follow_states: hidden states move with the beams they belong to. VietOCR leaves each state in its slot while the
+    beams are reordered, so that a beam may go on with another's state; False reproduces that, for comparison.
+    """
+    if width < 1:
+        raise ValueError(f"beam width is {width}; it must be at least 1")
+    count, classes = len(memory), decoder.classes
+    tokens_at = np.zeros((max_length, count, width), dtype=np.int32)
+    parent_at = np.zeros((max_length, count, width), dtype=np.int32)
+    probability_at = np.zeros((max_length, count, width), dtype=np.float32)
+    ended_score = np.full(count, -np.inf, dtype=np.float32)
+    ended_where = np.zeros((count, 2), dtype=np.int64)  # step, beam
+    rows = np.arange(count)
+    keys = np.repeat(decoder.keys(memory), width, axis=0)
+    memory, hidden = np.repeat(memory, width, axis=0), np.repeat(hidden, width, axis=0)
+    tokens = np.full((count, width), GO)
+    scores = np.zeros((count, width), dtype=np.float32)
+    for position in range(max_length):
+        logits, hidden = decoder.step(tokens.reshape(-1), hidden, memory, keys)
+        logits -= logits.max(axis=1, keepdims=True)
+        logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
+        log_probability = logits.reshape(-1, width, classes)
+        if position == 0:
+            total = log_probability[:, 0].copy()
+        else:
+            total = log_probability + scores[:, :, None]
+            total[tokens == EOS] = -1e10  # an ended beam has no children
+            total = total.reshape(len(rows), -1)
+        best = np.argpartition(-total, width - 1, axis=1)[:, :width]
+        order = np.argsort(-np.take_along_axis(total, best, axis=1), axis=1, kind="stable")
+        best = np.take_along_axis(best, order, axis=1)
+        scores = np.take_along_axis(total, best, axis=1)
+        parents, tokens = best // classes, best % classes
+        lines = np.arange(len(rows))[:, None]
+        tokens_at[position, rows], parent_at[position, rows] = tokens, parents
+        probability_at[position, rows] = np.exp(log_probability[lines, parents, tokens])
+        ended = np.where(tokens == EOS, scores, -np.inf)
+        better = ended.max(axis=1) > ended_score[rows]
+        ended_score[rows[better]] = ended.max(axis=1)[better]
+        ended_where[rows[better]] = np.stack([np.full(better.sum(), position), ended.argmax(axis=1)[better]], axis=1)
+        if follow_states:
+            hidden = hidden.reshape(-1, width, decoder.hidden)[lines, parents].reshape(-1, decoder.hidden)
+        going = tokens[:, 0] != EOS
+        if not going.all():
+            if not going.any():
+                break
+            rows, tokens, scores = rows[going], tokens[going], scores[going]
+            spread = np.repeat(going, width)
+            hidden, memory, keys = hidden[spread], memory[spread], keys[spread]
+    unfinished = ~np.isfinite(ended_score)
+    ended_where[unfinished] = (max_length - 1, 0)
+    return [_trace(tokens_at[:, i], parent_at[:, i], probability_at[:, i], *ended_where[i]) for i in range(count)]
+
+
+def _trace(tokens: np.ndarray, parents: np.ndarray, probabilities: np.ndarray, step: int, slot: int) -> Reading:
+    """Follow one beam back from its last token (the end token, which is not part of the reading)."""
+    ids: list[int] = []
+    values: list[float] = []
+    for position in range(step, -1, -1):
+        ids.append(int(tokens[position, slot]))
+        values.append(float(probabilities[position, slot]))
+        slot = parents[position, slot]
+    return Reading(tuple(ids[:0:-1]), tuple(values[:0:-1]))
+
+
+def texts(readings: Sequence[Reading], chars: str) -> list[str]:
+    """Readings as text, special tokens spelled as VietOCR's `Vocab.decode` does."""
+    names = ["<pad>", "<sos>", "<eos>", "*", *chars]
+    return ["".join(names[i] for i in reading.ids) for reading in readings]

@@ -1,0 +1,93 @@
+"""`Predictor`: VietOCR's interface over any checkpoint and engine."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from typing import Any, Sequence
+
+import numpy as np
+
+from . import decode
+from .checkpoint import Checkpoint, read
+from .engines.base import Engine
+from .engines.torch_engine import TorchEngine
+from .image import ImageSpec, line_pixels, open_line
+
+
+class Predictor:
+    """Reads pictures of text lines.
+
+    weights: path of a checkpoint (VietOCR's float `.pth`, a float or quantized `.safetensors`), or a `Checkpoint`.
+    threads: CPU threads for the network; 0 leaves torch's choice. beam: 0 decodes greedily, else the beam width.
+    config: the YAML a float VietOCR model was trained with, if not with VietOCR's default vocabulary and sizes.
+    batch_size: most lines of one width run together by `predict_batch`.
+    Raises CheckpointError for an unusable file.
+    """
+
+    def __init__(
+        self,
+        weights: str | os.PathLike | Checkpoint,
+        threads: int = 0,
+        beam: int = 0,
+        config: str | os.PathLike | None = None,
+        batch_size: int = 32,
+    ) -> None:
+        if beam < 0 or batch_size < 1 or threads < 0:
+            raise ValueError("beam and threads must be 0 or more, batch_size at least 1")
+        checkpoint = weights if isinstance(weights, Checkpoint) else read(weights, config)
+        self.meta = checkpoint.meta
+        self.spec: ImageSpec = checkpoint.meta.image
+        self.engine = TorchEngine(checkpoint, threads)
+        self.decoder = decoder_of(checkpoint)
+        self.beam, self.batch_size = beam, batch_size
+
+    def predict(self, img: Any, return_prob: bool = False) -> str | tuple[str, float]:
+        """Read one line: a Pillow image, a path, encoded bytes or a uint8 array (H,W[,3]).
+
+        Returns the text, or (text, confidence in [0,1]). Raises ImageError for a picture that cannot be read.
+        """
+        (result,) = self.read_pixels([line_pixels(open_line(img), self.spec)])
+        return result if return_prob else result[0]
+
+    def predict_batch(self, imgs: Sequence[Any], return_prob: bool = False) -> list[str] | tuple[list[str], list[float]]:
+        """Read lines; the same texts as `predict` one by one, in the same order.
+
+        Returns texts, or (texts, confidences).
+        """
+        results = self.read_pixels([line_pixels(open_line(img), self.spec) for img in imgs])
+        found = [text for text, _ in results]
+        return (found, [confidence for _, confidence in results]) if return_prob else found
+
+    def read_pixels(self, lines: Sequence[np.ndarray]) -> list[tuple[str, float]]:
+        """Read lines already at the network's size: uint8 (height,W,3) each. Returns (text, confidence) per line."""
+        return [(text, reading.confidence) for text, reading in self.read_details(lines)]
+
+    def read_details(self, lines: Sequence[np.ndarray]) -> list[tuple[str, decode.Reading]]:
+        """As `read_pixels`, with each character's class number and probability."""
+        by_width: dict[int, list[int]] = defaultdict(list)
+        for index, line in enumerate(lines):
+            by_width[line.shape[1]].append(index)
+        results: list[Any] = [None] * len(lines)
+        for indices in by_width.values():
+            for start in range(0, len(indices), self.batch_size):
+                part = indices[start : start + self.batch_size]
+                pixels = np.stack([lines[i] for i in part])
+                for index, result in zip(part, read_lines(self.engine, self.decoder, self.meta.chars, pixels, self.beam)):
+                    results[index] = result
+        return results
+
+
+def decoder_of(checkpoint: Checkpoint) -> decode.Decoder:
+    """The decoder of any checkpoint, int8 weights multiplied out."""
+    names = [name for name in checkpoint.tensors if name.startswith("transformer.decoder.") and not name.endswith(".scale")]
+    return decode.Decoder({name: checkpoint.weight(name) for name in names})
+
+
+def read_lines(
+    engine: Engine, decoder: decode.Decoder, chars: str, pixels: np.ndarray, beam: int = 0
+) -> list[tuple[str, decode.Reading]]:
+    """Read uint8 pixels (N,H,W,3) of one width: text and per-character probabilities of each line."""
+    memory, hidden = engine.encode(pixels)
+    readings = decode.beam(decoder, memory, hidden, beam) if beam else decode.greedy(decoder, memory, hidden)
+    return list(zip(decode.texts(readings, chars), readings))

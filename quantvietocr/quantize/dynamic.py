@@ -1,0 +1,40 @@
+"""int8 weights for the recurrent encoder and the attention decoder (GRU, Linear, embedding)."""
+
+from __future__ import annotations
+
+from typing import Mapping
+
+import numpy as np
+
+# The attention's score vector is 256 numbers in one row: one scale for all would save 768 bytes.
+KEPT_FLOAT = ("transformer.decoder.attention.v.weight",)
+
+
+def quantize_rows(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Symmetric int8 per output channel: scale = max|w| / 127, q = round(w / scale), zero point 0.
+
+    weight (O, …) float → int8 of the same shape, float32 scales (O). (Jacob et al. 2018, section 2.1, with the
+    symmetric narrow range.) A channel of zeros gets scale 1.
+    """
+    flat = np.abs(weight.reshape(len(weight), -1)).max(axis=1).astype(np.float32)
+    scale = np.where(flat > 0, flat / np.float32(127), np.float32(1)).astype(np.float32)
+    quantized = np.rint(weight / scale.reshape(-1, *[1] * (weight.ndim - 1)))
+    return np.clip(quantized, -127, 127).astype(np.int8), scale
+
+
+def quantize_decoder(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Every weight matrix under `transformer.` as int8 with scales; biases and `KEPT_FLOAT` as float32."""
+    tensors: dict[str, np.ndarray] = {}
+    for name, tensor in state.items():
+        if not name.startswith("transformer."):
+            continue
+        if tensor.ndim == 2 and name not in KEPT_FLOAT:
+            tensors[name], tensors[name + ".scale"] = quantize_rows(tensor.astype(np.float32))
+        else:
+            tensors[name] = tensor.astype(np.float32)
+    return tensors
+
+
+def float_decoder(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The same tensors, left as float32."""
+    return {name: t.astype(np.float32) for name, t in state.items() if name.startswith("transformer.")}

@@ -1,0 +1,88 @@
+"""From torch modules to the plain numbers of the checkpoint file."""
+
+from __future__ import annotations
+
+from typing import Any, Mapping
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..checkpoint import Checkpoint, Layer, Meta, float_layers
+from .dynamic import float_decoder, quantize_decoder
+from .stubs import PREFIX, AveragePool, QuantizedCNN
+
+
+def numbers_of(converted: QuantizedCNN) -> tuple[tuple[Layer, ...], dict[str, np.ndarray]]:
+    """Operations and tensors of a converted CNN (torch.ao quantized modules), as the checkpoint file holds them."""
+    layers: list[Layer] = []
+    tensors: dict[str, np.ndarray] = {}
+    place = "cnn.input"  # whose output a QuantStub would quantize
+    integer = False
+    for key, module in converted.body.named_children():
+        name = PREFIX + key.replace("features_", "features.")
+        if isinstance(module, torch.ao.nn.quantized.Quantize):
+            tensors[f"{place}.output.scale"] = module.scale.reshape(()).numpy().astype(np.float32)
+            tensors[f"{place}.output.zero_point"] = module.zero_point.reshape(()).numpy().astype(np.int32)
+            integer = True
+        elif isinstance(module, torch.ao.nn.quantized.DeQuantize):
+            integer = False
+        elif isinstance(module, AveragePool):
+            size = _pair(module.pool.kernel_size)
+            precision = "int8" if integer else "float"
+            layers.append(Layer(name, "avgpool", size, _pair(module.pool.stride), precision=precision))
+        elif isinstance(module, torch.ao.nn.quantized.Conv2d):
+            weight = module.weight()
+            tensors[f"{name}.weight"] = weight.int_repr().numpy()
+            tensors[f"{name}.weight.scale"] = weight.q_per_channel_scales().numpy().astype(np.float32)
+            tensors[f"{name}.bias"] = module.bias().detach().numpy()
+            tensors[f"{name}.output.scale"] = np.float32(module.scale).reshape(())
+            tensors[f"{name}.output.zero_point"] = np.int32(module.zero_point).reshape(())
+            relu = isinstance(module, torch.ao.nn.intrinsic.quantized.ConvReLU2d)
+            layers.append(_convolution(name, module, relu, "int8"))
+            place = name
+        else:
+            convolution, relu = _float_convolution(module)
+            tensors[f"{name}.weight"] = convolution.weight.detach().numpy()
+            tensors[f"{name}.bias"] = convolution.bias.detach().numpy()
+            layers.append(_convolution(name, convolution, relu, "float"))
+            place = name
+    return tuple(layers), tensors
+
+
+def _float_convolution(module: nn.Module) -> tuple[nn.Conv2d, bool]:
+    """The convolution (batch norm folded) of a float layer, and whether a ReLU follows."""
+    from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+    if isinstance(module, nn.Conv2d):
+        return module, False
+    parts = list(module.children())
+    if len(parts) == 3:
+        return fuse_conv_bn_eval(parts[0].eval(), parts[1].eval()), True
+    return parts[0], True
+
+
+def _convolution(name: str, module: Any, relu: bool, precision: str) -> Layer:
+    return Layer(name, "conv", _pair(module.kernel_size), _pair(module.stride), _pair(module.padding), relu, precision)
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    return (int(value), int(value)) if isinstance(value, int) else (int(value[0]), int(value[1]))
+
+
+def quantized_checkpoint(
+    converted: QuantizedCNN | None, state: Mapping[str, np.ndarray], meta: Meta, origin: str = "memory"
+) -> Checkpoint:
+    """Assemble the file's content.
+
+    converted: the int8 CNN, or None to keep it float (method `dynamic`). state: VietOCR's state dict in numpy (its
+    `transformer.` half is used, and its CNN where that stays float). meta: everything but `layers`.
+    """
+    import dataclasses
+
+    if converted is None:
+        layers, tensors = float_layers(Checkpoint(state, meta, origin))
+    else:
+        layers, tensors = numbers_of(converted)
+    tensors |= quantize_decoder(state) if meta.decoder == "int8" else float_decoder(state)
+    return Checkpoint(tensors, dataclasses.replace(meta, layers=layers, torch_version=torch.__version__), origin)

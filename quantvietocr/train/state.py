@@ -1,0 +1,102 @@
+"""A run's folder: the state to resume from, the log, the curves. Every file is written whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..errors import UserError
+
+
+class TrainError(UserError):
+    """Training cannot start or go on; the message says why and what to do."""
+
+
+@dataclass
+class Progress:
+    """Where a run stands. `position` is (chunk, index) of the next batch of the stream."""
+
+    step: int = 0
+    lines: int = 0
+    position: tuple[int, int] = (0, 0)
+    best: float | None = None
+    losses: list[tuple[int, float, float]] = field(default_factory=list)  # step, mean loss, learning rate
+    scores: list[dict[str, float]] = field(default_factory=list)
+
+
+def save_state(folder: Path, progress: Progress, settings: str, **parts: Any) -> None:
+    """Write `state.pt`: model, optimizer, schedule, random state and progress (tensors and plain values only)."""
+    state = {
+        "settings": settings,
+        "progress": dict(vars(progress)),
+        "random": torch.get_rng_state(),
+        **{name: part.state_dict() for name, part in parts.items()},
+    }
+    if torch.cuda.is_available():
+        state["random_cuda"] = torch.cuda.get_rng_state()
+    temporary = folder / "state.pt.part"
+    torch.save(state, temporary)
+    os.replace(temporary, folder / "state.pt")
+
+
+def load_state(folder: Path) -> dict[str, Any]:
+    """Read `state.pt` for --resume. Raises TrainError when there is none."""
+    path = folder / "state.pt"
+    if not path.exists():
+        raise TrainError(f"Nothing to resume: {path} does not exist; start without --resume.")
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def restore_progress(state: dict[str, Any]) -> Progress:
+    """The progress in a loaded state, with the random generators put back."""
+    torch.set_rng_state(state["random"])
+    if "random_cuda" in state and torch.cuda.is_available():
+        torch.cuda.set_rng_state(state["random_cuda"])
+    raw = state["progress"]
+    return Progress(**(raw | {"position": tuple(raw["position"]), "losses": [tuple(row) for row in raw["losses"]]}))
+
+
+def write_curves(folder: Path, progress: Progress, title: str) -> None:
+    """`loss.csv`, `scores.csv` and `curves.png` (loss and learning rate; CER and exact lines) of the run so far."""
+    _write_csv(folder / "loss.csv", ["step", "loss", "learning_rate"], progress.losses)
+    if progress.scores:
+        keys = list(progress.scores[-1])
+        _write_csv(folder / "scores.csv", keys, [[row.get(key, "") for key in keys] for row in progress.scores])
+
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    left.plot([row[0] for row in progress.losses], [row[1] for row in progress.losses], color="tab:blue", label="loss")
+    left.set(title="Training", xlabel="step (batches)", ylabel="label-smoothed cross-entropy (nats)")
+    rate = left.twinx()
+    rate.plot([row[0] for row in progress.losses], [row[2] for row in progress.losses], color="tab:gray", lw=1)
+    rate.set_ylabel("learning rate")
+    for kind, color in (("fake_quant", "tab:orange"), ("converted", "tab:red"), ("float", "tab:green")):
+        rows = [row for row in progress.scores if f"{kind}_cer" in row]
+        if rows:
+            steps = [row["step"] for row in rows]
+            right.plot(steps, [100 * row[f"{kind}_cer"] for row in rows], color=color, marker="o", ms=3, label=f"CER, {kind}")
+            right.plot(steps, [100 * (1 - row[f"{kind}_exact"]) for row in rows], color=color, ls="--", lw=1,
+                       label=f"lines not exact, {kind}")  # fmt: skip
+    right.set(title="Validation", xlabel="step (batches)", ylabel="%", yscale="log")
+    if progress.scores:
+        right.legend()
+    figure.suptitle(title)
+    temporary = folder / "curves.part.png"
+    figure.savefig(temporary, dpi=110)
+    os.replace(temporary, folder / "curves.png")
+
+
+def _write_csv(path: Path, header: list[str], rows: list[Any]) -> None:
+    temporary = path.with_name(path.name + ".part")
+    with temporary.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(header)
+        writer.writerows(rows)
+    os.replace(temporary, path)

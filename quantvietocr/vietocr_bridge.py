@@ -1,0 +1,201 @@
+"""The only file that imports vietocr (and through it torchvision).
+
+It builds VietOCR's own network with VietOCR's own code, reads VietOCR's weights and YAML, and writes weights that
+VietOCR loads. Everything else in the package works on plain tensors.
+"""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Mapping
+
+import torch
+import yaml
+from torch import nn
+
+from .errors import UserError
+from .image import ImageSpec
+from .vocab import DEFAULT_CHARS
+
+#: The architecture of VietOCR's `vgg-seq2seq.yml` (https://github.com/pbcquoc/vietocr, config/).
+VGG_SEQ2SEQ: dict[str, Any] = {
+    "backbone": "vgg19_bn",
+    "seq_modeling": "seq2seq",
+    "cnn": {
+        "ss": [[2, 2], [2, 2], [2, 1], [2, 1], [1, 1]],
+        "ks": [[2, 2], [2, 2], [2, 1], [2, 1], [1, 1]],
+        "hidden": 256,
+    },
+    "transformer": {
+        "encoder_hidden": 256,
+        "decoder_hidden": 256,
+        "img_channel": 256,
+        "decoder_embedded": 256,
+        "dropout": 0.1,
+    },
+}
+
+INSTALL_HINT = "run `make setup`, or `pip install torchvision einops && pip install --no-deps vietocr==0.3.13`"
+
+
+class BridgeError(UserError):
+    """A VietOCR file or installation cannot be used; the message says which, where and what to do."""
+
+
+@dataclass(frozen=True)
+class VietOCRConfig:
+    """What is needed to build a VietOCR `seq2seq` network and to feed it: vocabulary, architecture, image size."""
+
+    chars: str = DEFAULT_CHARS
+    architecture: Mapping[str, Any] = field(default_factory=lambda: copy.deepcopy(VGG_SEQ2SEQ))
+    image: ImageSpec = ImageSpec()
+
+    @property
+    def classes(self) -> int:
+        """Characters plus VietOCR's four special tokens (pad, go, end, mask)."""
+        return len(self.chars) + 4
+
+
+def import_vietocr() -> SimpleNamespace:
+    """Import the parts of VietOCR that work without its dead dependencies.
+
+    Returns a namespace with `VietOCR`, `Vocab`, `translate` (the module `vietocr.tool.translate`).
+    Raises BridgeError when vietocr or torchvision is missing.
+    """
+    _define_missing_torchvision_operators()
+    try:
+        network = importlib.import_module("vietocr.model.transformerocr")
+        vocab = importlib.import_module("vietocr.model.vocab")
+        translate = importlib.import_module("vietocr.tool.translate")
+    except ModuleNotFoundError as error:
+        raise BridgeError(f"Building VietOCR's network needs the package {error.name!r}: {INSTALL_HINT}.") from error
+    return SimpleNamespace(VietOCR=network.VietOCR, Vocab=vocab.Vocab, translate=translate)
+
+
+_LIBRARIES: list[torch.library.Library] = []
+
+
+def _define_missing_torchvision_operators() -> None:
+    """PyPI's torchvision wheel is built against CUDA torch: beside a CPU torch its compiled operators do not load, and
+    importing it dies while registering shape functions for operators that do not exist. Naming the two is enough for
+    the VGG builder, which is all that VietOCR uses of it."""
+    if _LIBRARIES:
+        return
+    try:
+        importlib.import_module("torchvision")
+        return
+    except ModuleNotFoundError:
+        return  # import_vietocr names what is missing
+    except RuntimeError as error:
+        if "torchvision::" not in str(error):
+            raise
+    library = torch.library.Library("torchvision", "FRAGMENT")
+    arguments = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+    for name in ("nms", "qnms"):
+        library.define(name + arguments)
+    _LIBRARIES.append(library)  # the definitions live as long as the Library object
+    import sys
+
+    for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
+        del sys.modules[name]
+    importlib.import_module("torchvision")
+
+
+def read_yaml(path: str | os.PathLike) -> VietOCRConfig:
+    """Read the YAML a VietOCR model was trained with (`Cfg.save` or hand-written).
+
+    Keys that are absent take VietOCR's `base.yml`/`vgg-seq2seq.yml` values. Raises BridgeError for a model that is
+    not `seq2seq` on a VGG, and for a file that is not VietOCR's YAML.
+    """
+    path = Path(path)
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError as error:
+        raise BridgeError(f"No such file: {path} (expected the YAML the VietOCR model was trained with).") from error
+    except yaml.YAMLError as error:
+        raise BridgeError(
+            f"{path} is not readable as YAML ({str(error).splitlines()[0]}): save it with VietOCR's `config.save`."
+        ) from error
+    if not isinstance(raw, dict):
+        raise BridgeError(f"{path} holds {type(raw).__name__}, not VietOCR's key: value settings.")
+    seq_modeling = raw.get("seq_modeling", "seq2seq")
+    backbone = raw.get("backbone", "vgg19_bn")
+    if seq_modeling != "seq2seq" or backbone not in ("vgg19_bn", "vgg11_bn"):
+        raise BridgeError(
+            f"{path} describes backbone {backbone!r} with {seq_modeling!r}: only a VGG with 'seq2seq' "
+            "(VietOCR's vgg_seq2seq) can be quantized here."
+        )
+    architecture = copy.deepcopy(VGG_SEQ2SEQ) | {"backbone": backbone}
+    for part in ("cnn", "transformer"):
+        known = set(VGG_SEQ2SEQ[part])
+        architecture[part].update({k: v for k, v in (raw.get(part) or {}).items() if k in known})
+    sizes = raw.get("dataset") or {}
+    image = ImageSpec(
+        int(sizes.get("image_height", 32)), int(sizes.get("image_min_width", 32)), int(sizes.get("image_max_width", 512))
+    )
+    chars = raw.get("vocab", DEFAULT_CHARS)
+    if not isinstance(chars, str) or len(set(chars)) != len(chars) or not chars:
+        raise BridgeError(f"{path}: vocab must be a string of distinct characters.")
+    return VietOCRConfig(chars, architecture, image)
+
+
+def build_float(config: VietOCRConfig = VietOCRConfig(), cnn_dropout: float = 0.5) -> nn.Module:
+    """VietOCR's own `VietOCR` module, random weights, on the CPU, in training mode.
+
+    `cnn_dropout` is the probability before the last 1×1 convolution (VietOCR's default is 0.5); it has no weights.
+    `forward(img (N,3,H,W), tgt (T,N), mask) -> (N,T,classes)` as in VietOCR.
+    """
+    architecture = copy.deepcopy(dict(config.architecture))
+    network = import_vietocr().VietOCR(
+        config.classes,
+        architecture["backbone"],
+        architecture["cnn"] | {"pretrained": False, "dropout": cnn_dropout},
+        architecture["transformer"],
+        architecture["seq_modeling"],
+    )
+    # VietOCR's `permute(-1, 0, 1)` is `(2, 0, 1)`; nothing else of its forward pass is touched.
+    nn.init.kaiming_normal_(network.cnn.model.last_conv_1x1.weight, nonlinearity="relu")
+    return network
+
+
+def load_float(network: nn.Module, state: Mapping[str, torch.Tensor], origin: str) -> None:
+    """Load a VietOCR state dict into `network` (any floating type; stored in the network's).
+
+    `origin` names the file in messages. Raises BridgeError naming the first tensor that is missing, unknown or of
+    another shape; for a vocabulary mismatch it says which length would fit.
+    """
+    own = network.state_dict()
+    for name, tensor in state.items():
+        if name in own and own[name].shape != tensor.shape:
+            advice = "it was trained with another architecture; pass the YAML it was trained with."
+            if name.startswith(("transformer.decoder.embedding", "transformer.decoder.fc_out")):
+                advice = (
+                    f"a vocabulary of {tensor.shape[0] - 4} characters fits this file and the one given has "
+                    f"{own[name].shape[0] - 4}; pass the YAML it was trained with."
+                )
+            raise BridgeError(
+                f"{origin}: tensor {name} has shape {list(tensor.shape)}, the network needs "
+                f"{list(own[name].shape)}: {advice}"
+            )
+    missing = [name for name in own if name not in state and not name.endswith("num_batches_tracked")]
+    unknown = [name for name in state if name not in own]
+    if missing or unknown:
+        what = f"lacks {missing[0]} ({len(missing)} in all)" if missing else f"has unknown {unknown[0]} ({len(unknown)} in all)"
+        raise BridgeError(f"{origin} {what}: it is not a VietOCR vgg_seq2seq state dict for this architecture.")
+    network.load_state_dict({k: v for k, v in state.items()}, strict=False)
+
+
+def save_vietocr(state: Mapping[str, torch.Tensor], path: str | os.PathLike) -> Path:
+    """Write float32 weights as the `.pth` that VietOCR's `Predictor(config)` loads; written whole or not at all."""
+    path = Path(path)
+    full = {name: t.float() if t.is_floating_point() else t for name, t in state.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".part")
+    torch.save(full, temporary)
+    os.replace(temporary, path)
+    return path
