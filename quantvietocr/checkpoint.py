@@ -99,7 +99,8 @@ def write(checkpoint: Checkpoint, path: str | os.PathLike) -> Path:
     meta = {"format_version": FORMAT_VERSION} | dataclasses.asdict(checkpoint.meta)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".part")
-    tensors = {name: np.ascontiguousarray(t) for name, t in checkpoint.tensors.items()}
+    # Not ascontiguousarray: it makes a vector of a scalar.
+    tensors = {name: np.asarray(t, order="C") for name, t in checkpoint.tensors.items()}
     save_file(tensors, temporary, metadata={METADATA_KEY: json.dumps(meta, ensure_ascii=False, sort_keys=True)})
     os.replace(temporary, path)
     return path

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import warnings
+from typing import Callable
 
 import numpy as np
 import torch
@@ -12,6 +14,9 @@ from torch import Tensor, nn
 from ..checkpoint import Checkpoint, Layer, float_layers
 from ..image import line_tensor
 from .base import EngineError
+
+# torch's quantized tensors are deprecated without a replacement that its CPU convolutions take; torch is pinned.
+warnings.filterwarnings("ignore", message="torch.quantize_per_tensor, torch.quantize_per_channel")
 
 # oneDNN's and FBGEMM's int8 convolutions want the channels innermost.
 LAYOUT = torch.channels_last
@@ -44,15 +49,21 @@ class TorchEngine:
         else:
             layers = meta.layers
         integers = any(layer.precision == "int8" for layer in layers)
-        self.backend = select_backend() if integers else None
-        self.precision = "float32"
-        if integers:
-            self.precision = f"int8 CNN ({self.backend}, {meta.activation_bits}-bit activations), float32 arithmetic elsewhere"
-        elif meta.decoder == "int8":
-            self.precision = "float32 CNN, int8-stored encoder and decoder"
+        self.backend = select_backend() if integers or meta.decoder == "int8" else None
+        cnn = f"int8 CNN ({self.backend}, {meta.activation_bits}-bit activations)" if integers else "float32 CNN"
+        encoder = "dynamic int8 encoder" if meta.decoder == "int8" else "float32 encoder"
+        self.precision = f"{cnn}, {encoder}, float32 decoder steps"
         self._input = _output_range(checkpoint, "cnn.input") if integers and layers[0].precision == "int8" else None
         self._layers = [_build(layer, checkpoint) for layer in layers]
-        self._encoder, self._to_hidden = _encoder(checkpoint)
+        prefix = "transformer.encoder.rnn."
+        names = [name for name in checkpoint.tensors if name.startswith(prefix)]
+        if meta.decoder == "int8":
+            self._encoder = _dynamic_gru({name.removeprefix(prefix): checkpoint.tensors[name] for name in names})
+        else:
+            self._encoder = _float_gru({name.removeprefix(prefix): checkpoint.weight(name) for name in names})
+        self._to_hidden = [
+            torch.from_numpy(np.array(checkpoint.weight("transformer.encoder.fc." + part))) for part in ("weight", "bias")
+        ]
         self._lock = threading.Lock()
 
     def features(self, images: Tensor) -> Tensor:
@@ -77,7 +88,7 @@ class TorchEngine:
                 # VietOCR reads column by column: (W', H') flattened in that order, then sequence first.
                 sequence = x.transpose(-1, -2).flatten(2).permute(2, 0, 1).contiguous()
                 memory, hidden = self._encoder(sequence)
-                hidden = torch.tanh(self._to_hidden(torch.cat([hidden[0], hidden[1]], dim=1)))
+                hidden = torch.tanh(F.linear(torch.cat([hidden[0], hidden[1]], dim=1), *self._to_hidden))
             finally:
                 torch.set_num_threads(before)
         return memory.transpose(0, 1).contiguous().numpy(), hidden.numpy()
@@ -94,7 +105,8 @@ def _build(layer: Layer, checkpoint: Checkpoint):
     if layer.op == "avgpool":
         if layer.kernel == (1, 1) and layer.stride == (1, 1):
             return nn.Identity()  # VietOCR's last pool does nothing, and qnnpack refuses it
-        return nn.AvgPool2d(layer.kernel, layer.stride)
+        pool = nn.AvgPool2d(layer.kernel, layer.stride)
+        return pool if layer.precision == "int8" else lambda x: pool(x.dequantize() if x.is_quantized else x)
     if layer.op != "conv":
         raise EngineError(f"{checkpoint.origin}: the torch engine does not know the operation {layer.op!r}; update quantvietocr.")
     after = _output_range(checkpoint, layer.name)
@@ -102,12 +114,7 @@ def _build(layer: Layer, checkpoint: Checkpoint):
     if layer.precision == "int8":
         if after is None:
             raise EngineError(f"{checkpoint.origin} lacks {layer.name}.output.scale: make the file again.")
-        weight = torch._make_per_channel_quantized_tensor(
-            torch.from_numpy(np.array(checkpoint.tensors[layer.name + ".weight"])),
-            torch.from_numpy(np.array(checkpoint.tensors[layer.name + ".weight.scale"])).double(),
-            torch.zeros(len(bias), dtype=torch.long),
-            0,
-        )
+        weight = _per_channel(checkpoint.tensors[layer.name + ".weight"], checkpoint.tensors[layer.name + ".weight.scale"])
         packed = torch.ops.quantized.conv2d_prepack(weight, bias, layer.stride, layer.padding, (1, 1), 1)
         kernel = torch.ops.quantized.conv2d_relu if layer.relu else torch.ops.quantized.conv2d
         return lambda x: kernel(x, packed, *after)
@@ -122,11 +129,46 @@ def _build(layer: Layer, checkpoint: Checkpoint):
     return convolve
 
 
-def _encoder(checkpoint: Checkpoint) -> tuple[nn.GRU, nn.Linear]:
-    prefix = "transformer.encoder."
-    hidden = checkpoint.tensors[prefix + "rnn.weight_hh_l0"].shape[1]
-    gru = nn.GRU(checkpoint.tensors[prefix + "rnn.weight_ih_l0"].shape[1], hidden, bidirectional=True)
-    gru.load_state_dict({name: torch.from_numpy(np.array(checkpoint.weight(f"{prefix}rnn.{name}"))) for name in gru.state_dict()})
-    linear = nn.Linear(2 * hidden, checkpoint.tensors[prefix + "fc.weight"].shape[0])
-    linear.load_state_dict({name: torch.from_numpy(np.array(checkpoint.weight(f"{prefix}fc.{name}"))) for name in ("weight", "bias")})
-    return gru.eval(), linear.eval()
+def _float_gru(weights: dict[str, np.ndarray]) -> nn.GRU:
+    gru = nn.GRU(weights["weight_ih_l0"].shape[1], weights["weight_hh_l0"].shape[1], bidirectional=True)
+    gru.load_state_dict({name: torch.from_numpy(np.array(tensor)) for name, tensor in weights.items()})
+    return gru.eval()
+
+
+def _dynamic_gru(tensors: dict[str, np.ndarray]) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+    """Dynamic int8: each product's activations are quantized on the fly, 7-bit like the portable CNN's."""
+
+    def pack(kind: str, side: str):
+        name = f"weight_{kind}_l0{side}"
+        return torch.ops.quantized.linear_prepack(
+            _per_channel(tensors[name], tensors[name + ".scale"]), torch.from_numpy(np.array(tensors[f"bias_{kind}_l0{side}"]))
+        )
+
+    cells = [
+        torch.ops.quantized.make_quantized_cell_params_dynamic(
+            pack("ih", side), pack("hh", side),
+            torch.from_numpy(np.array(tensors["bias_ih_l0" + side])), torch.from_numpy(np.array(tensors["bias_hh_l0" + side])),
+            True,
+        )
+        for side in ("", "_reverse")
+    ]  # fmt: skip
+    width = tensors["weight_hh_l0"].shape[1]
+
+    def run(sequence: Tensor) -> tuple[Tensor, Tensor]:
+        # Line by line: torch takes one activation range for all rows of a product, so that in a batch each line's
+        # result would depend on the others.
+        start = torch.zeros(2, 1, width)
+        parts = [
+            torch.quantized_gru(line.contiguous(), start, cells, True, 1, 0.0, False, True, False)
+            for line in sequence.split(1, dim=1)
+        ]
+        return torch.cat([output for output, _ in parts], dim=1), torch.cat([state for _, state in parts], dim=1)
+
+    return run
+
+
+def _per_channel(weight: np.ndarray, scale: np.ndarray) -> Tensor:
+    """An int8 weight with its per-output-channel scales as torch's quantized tensor."""
+    return torch._make_per_channel_quantized_tensor(
+        torch.from_numpy(np.array(weight)), torch.from_numpy(np.array(scale)).double(), torch.zeros(len(scale), dtype=torch.long), 0
+    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.ao.nn.intrinsic import qat as fused_qat
 from torch.ao.quantization import (
     FakeQuantize,
@@ -39,15 +39,32 @@ class QuantizeError(UserError):
     """Quantization cannot go on; the message says why and what to do."""
 
 
+class ActivationFakeQuantize(FakeQuantize):
+    """Per-tensor fake quantization into an unsigned byte, whatever range set the scale.
+
+    A 7-bit range sets the scale; a later value past it still fits the byte, and no int8 kernel clips it at 127. torch's
+    FakeQuantize does clip there, which trains for a network that nobody runs.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.observer_enabled[0]:
+            self.activation_post_process(x.detach())
+            scale, zero_point = self.calculate_qparams()
+            self.scale.resize_(scale.shape).copy_(scale)
+            self.zero_point.resize_(zero_point.shape).copy_(zero_point)
+        if self.fake_quant_enabled[0]:
+            x = torch.fake_quantize_per_tensor_affine(x, self.scale, self.zero_point, 0, 255)
+        return x
+
+
 def qat_qconfig(backend: str) -> QConfig:
     """The QAT qconfig of a backend by name: per-tensor affine activations, per-channel symmetric int8 weights.
 
-    torch's `get_default_qat_qconfig` gives the same ranges with a fused kernel that refuses bfloat16; these modules
-    take both. (`get_default_qconfig` is not for QAT: its weights pass through unchanged.)
+    The ranges are those of torch's `get_default_qat_qconfig`. (`get_default_qconfig` is not for QAT: its weights pass through unchanged.)
     """
     if backend not in ACTIVATION_BITS:
         raise QuantizeError(f"quant.backend is {backend!r}; it must be one of {', '.join(ACTIVATION_BITS)}.")
-    activation = FakeQuantize.with_args(
+    activation = ActivationFakeQuantize.with_args(
         observer=MovingAverageMinMaxObserver, quant_min=0, quant_max=255, reduce_range=ACTIVATION_BITS[backend] == 7
     )
     weight = FakeQuantize.with_args(
@@ -91,8 +108,8 @@ def start_training(cnn: QuantizedCNN) -> None:
 
 def freeze_observers(cnn: QuantizedCNN) -> None:
     """Keep the activation ranges as they are from here on. Weight ranges follow the weights, as conversion will."""
-    for name, module in cnn.named_modules():
-        if isinstance(module, FakeQuantize) and not name.endswith("weight_fake_quant"):
+    for module in cnn.modules():
+        if isinstance(module, ActivationFakeQuantize):
             disable_observer(module)
 
 

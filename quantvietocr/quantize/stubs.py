@@ -34,15 +34,17 @@ class AveragePool(nn.Module):
         self._source = [source]
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.pool(x)
         if x.is_quantized or not self._source:
-            return x
+            return self.pool(x)
         (source,) = self._source
         if not int(source.fake_quant_enabled[0]):
-            return x
-        return torch.fake_quantize_per_tensor_affine(
-            x, source.scale, source.zero_point.int(), source.quant_min, source.quant_max
-        )
+            return self.pool(x)
+        # The kernel averages integers. So does this: means of multiples of the scale would put the many exact halves
+        # on a random side. The gradient passes straight through the rounding.
+        pooled = self.pool(x)
+        scale = source.scale.float()
+        rounded = torch.round(self.pool(torch.round(x.detach().float() / scale))) * scale
+        return pooled + (rounded.to(pooled.dtype) - pooled).detach()
 
 
 class QuantizedCNN(nn.Module):

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import yaml
 from torch import nn
 from tqdm import tqdm
 
@@ -81,7 +82,7 @@ def train(config: Config, resume: bool = False, command: str = "") -> Path:
         optimizer, max_lr=run.max_lr, total_steps=run.steps + 1, pct_start=run.pct_start, cycle_momentum=False
     )
     if state is not None:
-        if state["settings"] != settings:
+        if _deciding(state["settings"]) != _deciding(settings):
             raise TrainError(f"{folder} was started with other settings; resume with those in {folder}/config.yml, "
                              "or choose another train.out.")
         network.load_state_dict(state["network"])
@@ -122,6 +123,15 @@ def train(config: Config, resume: bool = False, command: str = "") -> Path:
             if interrupted.is_set():
                 raise KeyboardInterrupt(f"stopped after step {progress.step}; go on with --resume")
     return folder / "best.safetensors"
+
+
+def _deciding(settings: str) -> dict[str, Any]:
+    """The settings that decide the result: not how many threads and workers, nor when to look and save."""
+    tree = yaml.safe_load(settings)
+    for section, key in (("train", "threads"), ("train", "device"), ("train", "validate_every"), ("train", "save_every"),
+                         ("data", "workers")):  # fmt: skip
+        tree[section].pop(key)
+    return tree
 
 
 def _device(name: str) -> torch.device:

@@ -1,0 +1,41 @@
+# make setup   prepare .venv (minutes the first time, nothing to do when the requirements are unchanged)
+# make test    the tests
+# make demo    fine-tune, convert, compare and read, into runs/demo
+# make clean   remove what these made
+
+PYTHON ?= python3
+# Where pip may find torch's CPU build; without it Linux gets PyPI's, which works but brings gigabytes of CUDA. Asked
+# only when it answers. To train on a GPU give another (https://download.pytorch.org/whl/cu130), or nothing for PyPI's.
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check --no-input
+STAMP := $(VENV)/.quantvietocr-installed
+
+.PHONY: setup test demo clean
+
+setup: $(STAMP)
+
+$(STAMP): requirements.txt requirements-nodeps.txt requirements-dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version.split()[0]; sys.version_info >= (3, 11) or \
+	  sys.exit(f"Python 3.11 or newer is needed and $(PYTHON) is {v}: name another with make setup PYTHON=python3.11")'
+	@$(PY) -m pip --version >/dev/null 2>&1 || { echo "Creating $(VENV) ..."; $(PYTHON) -m venv $(VENV); }
+	@echo "Installing requirements into $(VENV) ..."
+	@index=""; \
+	if [ -n "$(TORCH_INDEX)" ] && $(PY) -c 'from urllib.request import urlopen as u; u("$(TORCH_INDEX)/torch/", timeout=5)' \
+	  >/dev/null 2>&1; then index="--extra-index-url $(TORCH_INDEX)"; fi; \
+	$(PIP) install $$index -r requirements.txt -r requirements-dev.txt
+	@$(PIP) install --quiet --no-deps -r requirements-nodeps.txt
+	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+test: setup
+	@$(PY) -m pytest -q -rs --durations=10 --durations-min=1
+
+demo: setup
+	@$(PY) -m quantvietocr.demo --out runs/demo
+
+clean:
+	rm -rf $(VENV) runs/demo build *.egg-info .pytest_cache
+	find quantvietocr tests data -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,149 @@
+"""Read pictures of text lines with any checkpoint: `python infer.py --format tsv PATH…`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from quantvietocr import Predictor
+
+DEFAULT_WEIGHTS = Path(__file__).resolve().parent / "weights" / "vgg_seq2seq-qat-int8.safetensors"
+FIRST_WINDOW, WINDOW = 16, 256  # pictures read at a time: few at first, to show something; then enough to fill batches
+MOST_DRAWN = 60
+CONTROLS = {ord("\t"): "\\t", ord("\n"): "\\n", ord("\r"): "\\r"}  # what would break a row
+
+
+def options_of(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description="Read pictures of single text lines: one row per picture, in input order, on stdout. A picture that "
+        "cannot be read keeps its row, with no text and confidence 0, and gets a sentence on stderr. "
+        "Exit code: 0 all read, 1 some not, 2 nothing could be done, 130 interrupted."
+    )
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="pictures, folders (in natural order, subfolders too), "
+                        "quoted patterns, or - for a list of paths on stdin")  # fmt: skip
+    parser.add_argument("--weights", default=DEFAULT_WEIGHTS, metavar="FILE", help="any checkpoint (default: the shipped int8)")
+    parser.add_argument("--config", metavar="VIETOCR_YAML", help="for a .pth with another vocabulary or sizes than VietOCR's")
+    parser.add_argument("--format", choices=("text", "tsv", "json"), default="text", help="text alone (default); tsv: path, text, "
+                        "confidence (a path's tabs and line ends as \\t, \\n); json: an object a line")  # fmt: skip
+    parser.add_argument("--plot", metavar="PNG", help=f"draw the first {MOST_DRAWN} lines read, each with its text under it")
+    parser.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads (default 0: as torch chooses)")
+    parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="most lines run together (default 32)")
+    parser.add_argument("--beam", type=int, default=0, metavar="N", help="beam width, up to 32 (default 0: greedy)")
+    options = parser.parse_args(arguments)
+    if options.threads < 0 or not 0 <= options.beam <= 32 or options.batch_size < 1:
+        parser.error("--threads must be 0 or more, --beam 0 to 32, --batch-size at least 1.")
+    if options.plot and (Path(options.plot).suffix.lower() != ".png" or Path(options.plot).is_dir()):
+        parser.error(f"--plot {options.plot}: give the name of a PNG file to write, ending in .png.")
+    return options
+
+
+def say(sentence: object) -> None:
+    print(f"infer.py: {sentence}", file=sys.stderr)
+
+
+def row(path: str, text: str, confidence: float, error: str | None, form: str) -> str:
+    if form == "json":
+        about = {"path": path, "text": text, "confidence": round(confidence, 4)} | ({"error": error} if error else {})
+        return json.dumps(about, ensure_ascii=False)
+    columns = [text] if form == "text" else [path, text, f"{confidence:.4f}"]
+    return "\t".join(column.translate(CONTROLS) for column in columns)
+
+
+def read_all(predictor: Predictor, paths: list[str], form: str, drawn: list | None) -> int:
+    """Read and print every picture; returns how many failed. `drawn` collects (picture, text, confidence) of the first."""
+    from tqdm import tqdm
+
+    from quantvietocr.image import ImageError, line_pixels, open_line
+
+    failed = 0
+    with tqdm(total=len(paths), unit="line", disable=len(paths) == 1 or not sys.stderr.isatty()) as bar:
+        start, size = 0, FIRST_WINDOW
+        while window := paths[start : start + size]:
+            start, size = start + size, min(2 * size, WINDOW)
+            pixels, errors, thumbnails, results = {}, {}, {}, {}
+            for index, path in enumerate(window):
+                try:
+                    picture = open_line(path)
+                except ImageError as error:
+                    errors[index] = str(error)
+                    continue
+                pixels[index] = line_pixels(picture, predictor.spec)
+                if drawn is not None and len(drawn) + len(thumbnails) < MOST_DRAWN:
+                    picture.thumbnail((2000, 64))
+                    thumbnails[index] = picture
+            bar.update(len(errors))
+            for _, group in groupby(sorted(pixels, key=lambda i: pixels[i].shape[1]), lambda i: pixels[i].shape[1]):
+                one_width = list(group)
+                results |= zip(one_width, predictor.read_pixels([pixels[i] for i in one_width]))
+                bar.update(len(one_width))
+            with bar.external_write_mode(file=sys.stdout):
+                for index, path in enumerate(window):
+                    if index in errors:
+                        say(errors[index])
+                    print(row(path, *results.get(index, ("", 0.0)), errors.get(index), form))
+                sys.stdout.flush()
+            failed += len(errors)
+            if drawn is not None:
+                drawn += [(picture, *results[index]) for index, picture in thumbnails.items()]
+    return failed
+
+
+def run(options: argparse.Namespace) -> int:
+    from quantvietocr.errors import UserError
+    from quantvietocr.picture_files import find_pictures
+
+    found = find_pictures(options.paths)
+    for sentence in found.notes + found.problems:
+        say(sentence)
+    if not found.paths:
+        raise UserError("no pictures to read; name files, folders or patterns.")
+    from quantvietocr import Predictor
+
+    predictor = Predictor(options.weights, options.threads, options.beam, options.config, options.batch_size)
+    if options.plot:
+        Path(options.plot).parent.mkdir(parents=True, exist_ok=True)  # if it cannot be, then before the long part
+    drawn: list | None = [] if options.plot else None
+    failed = read_all(predictor, found.paths, options.format, drawn)
+    if drawn:
+        from quantvietocr.plot import draw_lines
+
+        draw_lines(drawn, options.plot, f"{len(drawn)} lines read with {Path(options.weights).name}")
+        say(f"{options.plot} shows {len(drawn)} of the {len(found.paths) - failed} lines read.")
+    if failed:
+        say(f"{failed} of {len(found.paths)} pictures could not be read.")
+    return 1 if failed or found.problems else 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = options_of(arguments)
+    # Before NumPy and torch load. The decoder's matrices are small: OpenBLAS's threads would only be in the way. And
+    # threads that spin while they wait make reading ten times slower where something else wants the cores too.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # A file name that is not UTF-8 goes out as the bytes it is; in JSON as the escape that gives them back.
+    sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace" if options.format == "json" else "surrogateescape")
+    sys.stderr.reconfigure(errors="backslashreplace")
+    try:
+        from quantvietocr.errors import USER_ERRORS
+
+        try:
+            return run(options)
+        except BrokenPipeError:  # `infer.py … | head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python's own flush at exit complains
+            return 141  # as a program that the closed pipe had ended
+        except (*USER_ERRORS, OSError) as error:
+            say(error)
+            return 2
+    except KeyboardInterrupt:
+        say("interrupted.")
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

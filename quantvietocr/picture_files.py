@@ -1,0 +1,75 @@
+"""Which picture files a command line names: files, folders, patterns, a list on stdin."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Iterable
+
+#: What is taken for a picture in a folder. A file that is named itself may have any suffix.
+SUFFIXES = frozenset(".png .jpg .jpeg .jpe .bmp .dib .tif .tiff .webp .gif .ppm .pgm .pbm .pnm .jp2 .avif".split())
+
+
+@dataclass
+class Found:
+    """Paths in the order to read them; a sentence for each argument that led nowhere; a note on what was passed over."""
+
+    paths: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def find_pictures(arguments: Iterable[str]) -> Found:
+    """The pictures `arguments` name, in their order.
+
+    A folder gives the pictures in it and below it, in natural order; hidden files and other suffixes are passed over,
+    links to folders inside it are not followed. A shell pattern is expanded, unless a file bears it as its name. `-`
+    is a list on stdin, one file or folder a line, taken as written. Anything else is taken as a file, even if missing:
+    reading it says what is wrong with it.
+    """
+    found = Found()
+    for argument in arguments:
+        if argument == "-":
+            _take(map(os.fsdecode, filter(None, sys.stdin.buffer.read().splitlines())), found)
+        elif glob.has_magic(argument) and not os.path.lexists(argument):
+            matches = sorted(glob.glob(argument, recursive=True), key=natural)
+            if not matches:
+                found.problems.append(f"{argument}: no file matches this pattern; check it.")
+            _take(matches, found)
+        else:
+            _take([argument], found)
+    return found
+
+
+def natural(path: str) -> list[list[str | int]]:
+    """Sorting key, folder by folder, numbers by value (line2 before line10); what is still equal goes by spelling."""
+    parts = [
+        [int(piece) if place % 2 else piece.casefold() for place, piece in enumerate(re.split("([0-9]+)", part))]
+        for part in path.split(os.sep)
+    ]
+    return [*parts, [path]]
+
+
+def _take(paths: Iterable[str], found: Found) -> None:
+    for path in paths:
+        if os.path.isdir(path):
+            _search(path, found)
+        else:
+            found.paths.append(path)
+
+
+def _search(folder: str, found: Found) -> None:
+    closed: list[OSError] = []
+    files = [os.path.join(top, name) for top, _, names in os.walk(folder, onerror=closed.append) for name in names]
+    pictures = [file for file in files if Path(file).suffix.lower() in SUFFIXES and not Path(file).name.startswith(".")]
+    found.paths += sorted(pictures, key=natural)
+    found.problems += [f"{error.filename}: this folder cannot be read ({error.strerror})." for error in closed]
+    others = len(files) - len(pictures)
+    if not pictures and not closed:
+        found.problems.append(f"{folder}: no pictures in this folder ({others} other files); name one with .png or .jpg files.")
+    elif others:
+        found.notes.append(f"{folder}: {len(pictures)} pictures; {others} other files ignored.")

@@ -1,0 +1,51 @@
+"""What several tests share: the shipped weights, an int8 version of them, and a few lines that they can read."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+# Before NumPy and torch load: tests are small, and threads that wait for each other spin on a busy machine.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+import pytest
+from matplotlib import get_data_path
+
+ROOT = Path(__file__).resolve().parents[1]
+SHIPPED = ROOT / "weights" / "vgg_seq2seq-float16.safetensors"
+
+if str(ROOT) not in sys.path:  # for `import infer`
+    sys.path.insert(0, str(ROOT))
+
+
+@pytest.fixture(scope="session")
+def float_weights() -> Path:
+    """The shipped float checkpoint, or the one that QUANTVIETOCR_TEST_WEIGHTS names."""
+    path = Path(os.environ.get("QUANTVIETOCR_TEST_WEIGHTS", SHIPPED))
+    if not path.is_file():
+        pytest.skip(f"no trained weights at {path}: name a float vgg_seq2seq checkpoint with QUANTVIETOCR_TEST_WEIGHTS")
+    return path
+
+
+@pytest.fixture(scope="session")
+def int8_weights(float_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The float checkpoint with int8 encoder and decoder."""
+    from quantvietocr.checkpoint import read, write
+    from quantvietocr.quantize.static import quantize_dynamic
+
+    return write(quantize_dynamic(read(float_weights)), tmp_path_factory.mktemp("weights") / "dynamic.safetensors")
+
+
+@pytest.fixture(scope="session")
+def lines(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of eight short, clean generated lines: `img/000000.png` to `img/000007.png` and `annotation.txt`."""
+    from quantvietocr.dataset.synth import LineGenerator, SynthConfig
+
+    fonts = tuple(f"{get_data_path()}/fonts/ttf/DejaVu{name}.ttf" for name in ("Sans", "Serif"))
+    config = SynthConfig(fonts=fonts, min_chars=4, max_chars=14, degrade=0.0, style="letter")
+    folder = tmp_path_factory.mktemp("lines")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))  # not into the user's font verdicts
+        return LineGenerator(config, seed=0).write(folder / "lines", 8, progress=False).parent

@@ -1,0 +1,196 @@
+"""The table: its numbers are those of the files and texts, and every row is measured alike."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from tiny import int8_checkpoint
+
+from quantvietocr import Predictor, compare as module
+from quantvietocr.checkpoint import Checkpoint, read, write
+from quantvietocr.compare import CompareError, compare, stored_as
+from quantvietocr.dataset.annotation import AnnotationError, Sample
+from quantvietocr.metrics import score
+from quantvietocr.report import Row, Setup, markdown
+
+
+@pytest.fixture
+def tiny(tmp_path) -> Path:
+    return write(int8_checkpoint(), tmp_path / "tiny.safetensors")
+
+
+@pytest.fixture
+def annotation(tmp_path) -> Path:
+    """Six noisy pictures whose texts the tiny vocabulary can write."""
+    rows = []
+    for number, text in enumerate(["ab", "c đ", "abc", "đ", "a", "bc a"]):
+        pixels = np.random.default_rng(number).integers(0, 256, (16, 40 + 10 * number, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{number}.png")
+        rows.append(f"{number}.png\t{text}\n")
+    path = tmp_path / "annotation.txt"
+    path.write_text("".join(rows), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def whole(float_weights, int8_weights, lines, tmp_path_factory) -> SimpleNamespace:
+    """A comparison of real weights, VietOCR's own code first."""
+    out = tmp_path_factory.mktemp("compare")
+    before = torch.get_num_threads()
+    rows = compare(lines / "annotation.txt", [float_weights, int8_weights], out, vietocr=True, repeats=2, command="me")
+    assert torch.get_num_threads() == before
+    return SimpleNamespace(rows=rows, out=out, files=[float_weights, int8_weights], lines=lines)
+
+
+def test_a_row_for_vietocr_and_for_each_file(whole):
+    own, plain, dynamic = whole.rows
+    assert (own.name, own.file, own.method) == ("VietOCR 0.3.13 (float)", None, "float")
+    assert [row.name for row in (plain, dynamic)] == [path.stem for path in whole.files]
+    assert [row.bytes for row in (plain, dynamic)] == [path.stat().st_size for path in whole.files]
+    assert round(own.bytes / 2**20, 1) == 85.4
+    assert (plain.method, dynamic.method, dynamic.stored) == ("float", "dynamic", "CNN float32, decoder int8")
+    assert own.size_ratio == own.speed_ratio == 1 and own.cer_delta == 0
+    for row in (plain, dynamic):
+        assert row.size_ratio == pytest.approx(own.bytes / row.bytes)
+        assert row.speed_ratio == pytest.approx(own.ms_per_line / row.ms_per_line)
+        assert row.cer_delta == pytest.approx(row.cer - own.cer)
+    for row in whole.rows:
+        assert row.lines == 8 and len(row.ms_rounds) == 2 and min(row.ms_rounds) > 1
+        assert min(row.ms_rounds) <= row.ms_per_line <= max(row.ms_rounds)
+        assert 0.1 < row.cores < 1.3  # one thread, really
+
+
+def test_our_float_reading_is_vietocrs(whole):
+    table = [line.split("\t") for line in (whole.out / "texts.tsv").read_text(encoding="utf-8").splitlines()]
+    assert table[0] == ["path", "reference", *(row.name for row in whole.rows)]
+    assert len(table) == 9 and all(line[2] == line[3] for line in table[1:])
+
+
+def test_scores_are_those_of_the_texts(whole):
+    table = [line.split("\t") for line in (whole.out / "texts.tsv").read_text(encoding="utf-8").splitlines()[1:]]
+    annotated = [row.split("\t") for row in (whole.lines / "annotation.txt").read_text(encoding="utf-8").splitlines()]
+    assert [line[:2] for line in table] == [[str(whole.lines / name), text] for name, text in annotated]
+    for place, row in enumerate(whole.rows):
+        found = score([line[1] for line in table], [line[2 + place] for line in table])
+        assert (row.exact, row.cer, row.cer_folded) == (found.exact, found.cer, found.cer_folded)
+    assert Predictor(whole.files[1], threads=1).predict(table[3][0]) == table[3][4]
+
+
+def test_the_table_is_written_in_three_forms(whole):
+    written = json.loads((whole.out / "table.json").read_text(encoding="utf-8"))
+    assert written["rows"] == json.loads(json.dumps([dataclasses.asdict(row) for row in whole.rows]))
+    setup = written["setup"]
+    assert (setup["threads"], setup["lines"], setup["command"], setup["reference"]) == (1, 8, "me", "VietOCR 0.3.13 (float)")
+    assert setup["versions"]["torch"] == torch.__version__ and setup["versions"]["vietocr"] == "0.3.13" and setup["cpu"]
+    text = (whole.out / "table.md").read_text(encoding="utf-8")
+    table = [line for line in text.splitlines() if line.startswith("|")]
+    assert len(table) == 5 and len({line.count("|") for line in table}) == 1
+    assert [line.split("|")[1].strip() for line in table[2:]] == [row.name for row in whole.rows]
+    assert "8 lines of" in text and "1 thread(s)" in text and "85.4" in table[2]
+    with Image.open(whole.out / "table.png") as picture:
+        assert picture.width > 1000 and len(picture.convert("RGB").getcolors(1 << 24)) > 100
+    assert sorted(path.name for path in whole.out.iterdir()) == ["table.json", "table.md", "table.png", "texts.tsv"]
+
+
+def test_without_a_float_row_the_first_is_the_reference(tiny, annotation, tmp_path):
+    other = write(int8_checkpoint(), tmp_path / "b" / "tiny.safetensors")
+    rows = compare(annotation, [tiny, other], repeats=1, limit=4)
+    assert [row.name for row in rows] == [str(tiny), str(other)]  # one stem twice: told apart by folder
+    assert [row.lines for row in rows] == [4, 4] and rows[0].cer == rows[1].cer and rows[0].speed_ratio == 1
+    assert rows[0].stored == "CNN int8, decoder int8" and "7-bit activations" in rows[0].precision
+
+
+def test_all_rows_get_the_threads_asked_for_and_the_caller_keeps_his(tiny, annotation, monkeypatch):
+    seen = []
+    time = module._time
+    monkeypatch.setattr(module, "_time", lambda *a: seen.append(torch.get_num_threads()) or time(*a))
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        compare(annotation, [tiny], repeats=1, threads=2)
+        compare(annotation, [tiny], repeats=1, threads=0)
+        assert seen == [2, 3] and torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_limit_draws_the_same_lines_every_time(tiny, annotation, tmp_path):
+    drawn = []
+    for name in ("one", "two"):
+        compare(annotation, [tiny], tmp_path / name, repeats=1, limit=3)
+        drawn.append((tmp_path / name / "texts.tsv").read_text(encoding="utf-8"))
+    assert drawn[0] == drawn[1] and drawn[0].count("\n") == 4
+
+
+def test_what_cannot_be_compared_is_said(tiny, annotation):
+    with pytest.raises(CompareError, match="none of tiny is float"):
+        compare(annotation, [tiny], vietocr=True)
+    with pytest.raises(CompareError, match="named twice"):
+        compare(annotation, [tiny, tiny])
+    for bad in ({"weights": []}, {"repeats": 0}, {"threads": -1}):
+        with pytest.raises(CompareError, match="at least one checkpoint"):
+            compare(**{"annotation": annotation, "weights": [tiny]} | bad)
+    annotation.write_text(annotation.read_text(encoding="utf-8") + "0.png\txyz\n", encoding="utf-8")
+    with pytest.raises(AnnotationError, match="outside the vocabulary"):
+        compare(annotation, [tiny])
+    assert compare(annotation, [tiny], repeats=1, unknown="skip")[0].lines == 6
+
+
+def test_readers_take_turns_and_the_first_round_does_not_count(monkeypatch):
+    order, clock = [], SimpleNamespace(now=0.0)
+
+    class Fake:
+        def __init__(self, name, seconds):
+            self.name, self.seconds = name, iter(seconds)
+
+        def predict(self, img, return_prob):
+            order.append(self.name)
+            clock.now += next(self.seconds)
+
+    monkeypatch.setattr(module.time, "perf_counter", lambda: clock.now)
+    monkeypatch.setattr(module.time, "process_time", lambda: 2 * clock.now)
+    quick, slow = Fake("quick", [9, 9, 0.1, 0.1, 0.2, 0.2]), Fake("slow", [9, 9, 1, 1, 3, 5])
+    times = module._time([quick, slow], ["picture", "picture"], repeats=2)
+    assert order == ["quick", "quick", "slow", "slow"] * 3
+    assert [rounds for rounds, _ in times] == [pytest.approx([100, 200]), pytest.approx([1000, 4000])]
+    assert [cores for _, cores in times] == pytest.approx([2, 2])
+
+
+def test_timed_lines_are_spread_over_the_widths(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "TIMED_LINES", 4)
+    widths = [500, 40, 320, 30, 110, 410, 200]
+    samples = []
+    for number, width in enumerate(widths):
+        Image.new("RGB", (width, 32)).save(tmp_path / f"{number}.png")
+        samples.append(Sample(tmp_path / f"{number}.png", "a", number + 1))
+    assert [picture.width for picture in module._spread(samples, widths)] == [30, 110, 320, 500]
+    assert len(module._spread(samples[:2], widths[:2])) == 2
+
+
+def test_what_is_stored_is_told_from_the_file(float_weights):
+    assert stored_as(read(float_weights)) in ("float16", "float32")
+    checkpoint = int8_checkpoint()
+    first, *others = checkpoint.meta.layers
+    layers = (dataclasses.replace(first, precision="float"), *others)
+    mixed = Checkpoint(checkpoint.tensors, dataclasses.replace(checkpoint.meta, layers=layers, decoder="float"))
+    assert stored_as(mixed) == "CNN int8 (1 of 2 layers float32), decoder float32"
+
+
+def test_markdown_of_a_row_that_is_all_right():
+    row = Row("a|b", "a.pth", "float", "float32", "torch", "float32", 2**20, 3, 1.0, 0.0, 0.0, 0.0, 12.34, (12.34,), 1.0,
+              1.0, 1.0, None, 1.0, ())  # fmt: skip
+    other = dataclasses.replace(row, name="c", cer=0.0213, cer_delta=0.0213, auroc=0.5)
+    setup = Setup("data.txt", 3, 320, "a|b", 3, 1, 1, "A CPU", (), {"torch": "2"}, "2026-01-01", None)
+    head, _, first, second = markdown([row, other], setup).splitlines()[:4]
+    cells = [dict(zip(head.split(" | "), line.replace("a\\|b", "a/b").split(" | "))) for line in (first, second)]
+    cells = [{key.strip("| "): value.strip("| ") for key, value in line.items()} for line in cells]
+    assert cells[0]["AUROC"] == "-" and cells[1]["AUROC"] == "0.500"
+    assert cells[0]["Δ CER"] == "—" and cells[1]["Δ CER"] == "+2.13 pp"
+    assert cells[0]["MB (MiB)"] == "1.0 (1.0)" and cells[0]["ms/line"] == "12.3" and cells[0]["Exact lines"] == "100.0%"

@@ -1,0 +1,225 @@
+"""The NumPy decoder against VietOCR's own: same steps, same readings."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from quantvietocr import decode
+from quantvietocr.decode import EOS, GO, Decoder, Reading
+from quantvietocr.vietocr_bridge import import_vietocr
+from quantvietocr.vocab import DEFAULT_CHARS
+
+CLASSES, CHANNELS, MOST = 233, 48, 24
+WIDTHS = (8, 37, 160)  # places in the sequence: a 32-pixel line has 16, a 320-pixel one 160
+
+
+class Model(nn.Module):
+    """What VietOCR's `translate` asks of a model, with the CNN's output given as the image: (N, S, C)."""
+
+    def __init__(self, head: nn.Module) -> None:
+        super().__init__()
+        self.transformer = head
+
+    def cnn(self, features: torch.Tensor) -> torch.Tensor:
+        return features.transpose(0, 1)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """Products this small only wait for a second thread, long when the machine is busy."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def theirs() -> SimpleNamespace:
+    """VietOCR's translate module, and a model with random weights that ends its lines now and then."""
+    translate = import_vietocr().translate
+    from vietocr.model.seqmodel.seq2seq import Seq2Seq
+
+    torch.manual_seed(3)
+    head = Seq2Seq(CLASSES, encoder_hidden=32, decoder_hidden=40, img_channel=CHANNELS, decoder_embedded=24).eval()
+    with torch.no_grad():
+        for parameter in head.parameters():
+            parameter.mul_(3)  # initial weights are so small that every step says the same
+        head.decoder.fc_out.bias[EOS] += 3
+    return SimpleNamespace(translate=translate, model=Model(head).eval(), head=head)
+
+
+@pytest.fixture(scope="module")
+def ours(theirs) -> Decoder:
+    return Decoder({f"transformer.{name}": t.numpy() for name, t in theirs.head.state_dict().items()})
+
+
+def features(width: int, count: int = 6) -> torch.Tensor:
+    return 2 * torch.randn(count, width, CHANNELS, generator=torch.Generator().manual_seed(width))
+
+
+@torch.no_grad()
+def encoded(theirs, images: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+    memory, hidden = theirs.head.encoder(images.transpose(0, 1))
+    return memory.transpose(0, 1).contiguous().numpy(), hidden.numpy()
+
+
+def cut(ids: list[int]) -> tuple[int, ...]:
+    """VietOCR's sequence without go, and up to its first end."""
+    assert ids[0] == GO
+    return tuple(ids[1 : ids.index(EOS) if EOS in ids else None])
+
+
+def log_probability(decoder: Decoder, memory: np.ndarray, hidden: np.ndarray, ids: tuple[int, ...]) -> float:
+    """Of the whole reading, its end included."""
+    total, keys, token = 0.0, decoder.keys(memory), GO
+    for following in (*ids, EOS):
+        logits, hidden = decoder.step(np.array([token]), hidden, memory, keys)
+        total += float(np.log(decode.softmax(logits))[0, following])
+        token = following
+    return total
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@torch.no_grad()
+def test_a_step_is_vietocrs(theirs, ours, width):
+    memory, hidden = encoded(theirs, features(width))
+    tokens = np.array([GO, 4, 100, 232, 0, EOS])
+    their_memory, their_hidden = torch.from_numpy(memory).transpose(0, 1), torch.from_numpy(hidden)
+    for _ in range(3):
+        logits, hidden = ours.step(tokens, hidden, memory, ours.keys(memory))
+        expected, their_hidden, _ = theirs.head.decoder(torch.from_numpy(tokens), their_hidden, their_memory)
+        np.testing.assert_allclose(logits, expected.numpy(), atol=2e-5)
+        np.testing.assert_allclose(hidden, their_hidden.numpy(), atol=5e-6)
+        tokens = logits.argmax(axis=1)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_greedy_reads_what_vietocr_reads(theirs, ours, width):
+    images = features(width)
+    found = decode.greedy(ours, *encoded(theirs, images), max_length=MOST)
+    for image, reading in zip(images, found, strict=True):
+        ids, probability = theirs.translate.translate(image[None], theirs.model, max_seq_length=MOST)
+        assert reading.ids == cut(ids[0].tolist())
+        if reading.ids:
+            assert reading.confidence == pytest.approx(probability[0], abs=1e-5)
+
+
+def test_lines_end_at_different_places_and_some_at_the_limit(theirs, ours):
+    """So that the comparisons here see early ends, late ones and none."""
+    lengths = [len(r.ids) for w in WIDTHS for r in decode.greedy(ours, *encoded(theirs, features(w)), max_length=MOST)]
+    assert len(set(lengths)) > 4 and max(lengths) == MOST + 1 and min(lengths) < 10
+
+
+def test_a_line_reads_the_same_alone_and_in_a_batch(theirs, ours):
+    for width in WIDTHS:
+        memory, hidden = encoded(theirs, features(width))
+        together = decode.greedy(ours, memory, hidden, max_length=MOST)
+        beams = decode.beam(ours, memory, hidden, 3, max_length=MOST)
+        for i in range(len(memory)):
+            (alone,) = decode.greedy(ours, memory[i : i + 1], hidden[i : i + 1], max_length=MOST)
+            assert alone.ids == together[i].ids
+            np.testing.assert_allclose(alone.probabilities, together[i].probabilities, atol=1e-5)
+            (alone,) = decode.beam(ours, memory[i : i + 1], hidden[i : i + 1], 3, max_length=MOST)
+            assert alone.ids == beams[i].ids
+            np.testing.assert_allclose(alone.probabilities, beams[i].probabilities, atol=1e-5)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("beams", [2, 4])
+def test_beam_reads_what_vietocr_reads(theirs, ours, width, beams):
+    images = features(width)
+    found = decode.beam(ours, *encoded(theirs, images), beams, max_length=MOST, follow_states=False)
+    for image, reading in zip(images, found, strict=True):
+        ids = theirs.translate.translate_beam_search(image[None], theirs.model, beams, max_seq_length=MOST)
+        assert reading.ids == cut([*ids, EOS])
+
+
+def test_a_beam_of_one_is_greedy(theirs, ours):
+    for width in WIDTHS:
+        inputs = encoded(theirs, features(width))
+        greedy = decode.greedy(ours, *inputs, max_length=MOST)
+        # Beam search stops a character earlier and, like VietOCR's, drops the last one of a line that has not ended.
+        for one, reading in zip(decode.beam(ours, *inputs, 1, max_length=MOST), greedy, strict=True):
+            assert one.ids == (reading.ids if len(reading.ids) < MOST else reading.ids[: MOST - 1])
+
+
+def plain_beam(decoder: Decoder, memory: np.ndarray, hidden: np.ndarray, width: int) -> tuple[int, ...] | None:
+    """Beam search of one line as a textbook has it, each beam with its own state; None where no beam ends."""
+    keys, live, ended = decoder.keys(memory), [(0.0, (GO,), hidden)], []
+    for _ in range(MOST):
+        children = []
+        for score, ids, state in live:
+            logits, after = decoder.step(np.array([ids[-1]]), state, memory, keys)
+            logs = np.log(decode.softmax(logits.astype(np.float64)))[0]
+            children += [(score + logs[token], (*ids, token), after) for token in np.argsort(-logs)[:width]]
+        best = sorted(children, key=lambda child: -child[0])[:width]
+        ended += [child for child in best if child[1][-1] == EOS]
+        if best[0][1][-1] == EOS:
+            break
+        live = [child for child in best if child[1][-1] != EOS]
+    return tuple(int(i) for i in max(ended, key=lambda child: child[0])[1][1:-1]) if ended else None
+
+
+@pytest.mark.parametrize("beams", [2, 5])
+def test_beams_take_their_states_along(theirs, ours, beams):
+    """VietOCR's do not (`follow_states=False`); on the same lines the two differ, so this can tell them apart."""
+    expected, left_behind = [], []
+    for width in WIDTHS:
+        memory, hidden = encoded(theirs, features(width))
+        found = decode.beam(ours, memory, hidden, beams, max_length=MOST)
+        for i, reading in enumerate(found):
+            text = plain_beam(ours, memory[i : i + 1], hidden[i : i + 1], beams)
+            assert text is None or reading.ids == text
+            expected.append(reading.ids)
+        left_behind += [r.ids for r in decode.beam(ours, memory, hidden, beams, max_length=MOST, follow_states=False)]
+    assert expected != left_behind
+
+
+def test_a_wide_beam_loses_nothing_that_greedy_finds(theirs, ours):
+    """A narrow one may: it drops what looks worse for a while."""
+    gains = []
+    for width in WIDTHS:
+        memory, hidden = encoded(theirs, features(width))
+        greedy = decode.greedy(ours, memory, hidden, max_length=MOST)
+        for i, found in enumerate(decode.beam(ours, memory, hidden, 24, max_length=MOST)):
+            if max(len(greedy[i].ids), len(found.ids)) >= MOST - 1:
+                continue  # one of them has no end: not comparable
+            line = memory[i : i + 1], hidden[i : i + 1]
+            gains.append(log_probability(ours, *line, found.ids) - log_probability(ours, *line, greedy[i].ids))
+    assert len(gains) > 5 and min(gains) >= -1e-4 and max(gains) > 0.1
+
+
+def test_beam_probabilities_are_those_of_its_characters(theirs, ours):
+    memory, hidden = encoded(theirs, features(37))
+    for i, found in enumerate(decode.beam(ours, memory, hidden, 4, max_length=MOST)):
+        state, keys, token = hidden[i : i + 1], ours.keys(memory[i : i + 1]), GO
+        for following, probability in zip(found.ids, found.probabilities, strict=True):
+            logits, state = ours.step(np.array([token]), state, memory[i : i + 1], keys)
+            assert decode.softmax(logits)[0, following] == pytest.approx(probability, abs=1e-5)
+            token = following
+
+
+def test_beam_width_must_be_positive(theirs, ours):
+    with pytest.raises(ValueError, match="beam width is 0; it must be at least 1"):
+        decode.beam(ours, *encoded(theirs, features(8)), 0)
+
+
+def test_confidence_is_the_mean_over_characters():
+    assert Reading((4, 5, 3), (0.5, 1.0, 0.1)).confidence == pytest.approx(0.75)  # the mask is no character
+    assert Reading((), ()).confidence == 0.0
+
+
+def test_texts_are_spelled_as_vietocr_spells_them():
+    vocab = import_vietocr().Vocab(DEFAULT_CHARS)
+    ids = (0, 3, 4, 232, 100, 1)
+    assert decode.texts([Reading(ids, (1.0,) * 6)], DEFAULT_CHARS) == [vocab.decode([GO, *ids, EOS])]
+
+
+def test_softmax_and_sigmoid_hold_for_large_numbers():
+    big = np.array([[1000.0, 1000.0, -1000.0]], np.float32)
+    np.testing.assert_allclose(decode.softmax(big), [[0.5, 0.5, 0.0]])
+    with np.errstate(all="raise"):
+        np.testing.assert_allclose(decode.sigmoid(big[0]), [1.0, 1.0, 0.0])

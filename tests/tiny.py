@@ -1,0 +1,65 @@
+"""A quantized checkpoint of a few kilobytes: every kind of tensor and layer of a real one, random numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from quantvietocr.checkpoint import Checkpoint, Layer, Meta
+from quantvietocr.image import ImageSpec
+from quantvietocr.quantize.dynamic import quantize_decoder, quantize_rows
+
+CHARS = "abcđ "
+PREFIX = "cnn.model."
+FEATURES, HIDDEN = 6, 4
+
+
+def transformer(chars: str = CHARS, seed: int = 0) -> dict[str, np.ndarray]:
+    """VietOCR's encoder and decoder at width 4, float32, under its names."""
+    rng = np.random.default_rng(seed)
+    classes, context = len(chars) + 4, 2 * HIDDEN
+    shapes = {
+        "decoder.attention.attn.weight": (HIDDEN, HIDDEN + context),
+        "decoder.attention.attn.bias": (HIDDEN,),
+        "decoder.attention.v.weight": (1, HIDDEN),
+        "decoder.embedding.weight": (classes, HIDDEN),
+        "decoder.fc_out.weight": (classes, HIDDEN + context + HIDDEN),
+        "decoder.fc_out.bias": (classes,),
+        "encoder.fc.weight": (HIDDEN, context),
+        "encoder.fc.bias": (HIDDEN,),
+    }
+    for name, inputs, ways in (("encoder.rnn.", FEATURES, ("", "_reverse")), ("decoder.rnn.", context + HIDDEN, ("",))):
+        for way in ways:
+            shapes |= {
+                f"{name}weight_ih_l0{way}": (3 * HIDDEN, inputs),
+                f"{name}weight_hh_l0{way}": (3 * HIDDEN, HIDDEN),
+                f"{name}bias_ih_l0{way}": (3 * HIDDEN,),
+                f"{name}bias_hh_l0{way}": (3 * HIDDEN,),
+            }
+    return {f"transformer.{name}": rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+
+
+def int8_checkpoint(chars: str = CHARS) -> Checkpoint:
+    """Two int8 convolutions and a pool between them, int8 decoder, images 8 pixels high."""
+    rng = np.random.default_rng(1)
+    tensors = quantize_decoder(transformer(chars))
+    tensors["cnn.input.output.scale"] = np.float32(1 / 127).reshape(())
+    tensors["cnn.input.output.zero_point"] = np.int32(0).reshape(())
+    names = {f"{PREFIX}features.0": (5, 3, 3, 3), f"{PREFIX}last_conv_1x1": (FEATURES, 5, 1, 1)}
+    for name, shape in names.items():
+        weight = rng.normal(size=shape).astype(np.float32)
+        tensors[f"{name}.weight"], tensors[f"{name}.weight.scale"] = quantize_rows(weight)
+        tensors[f"{name}.bias"] = rng.normal(size=shape[0]).astype(np.float32)
+        tensors[f"{name}.output.scale"] = np.float32(0.05).reshape(())
+        tensors[f"{name}.output.zero_point"] = np.int32(64).reshape(())
+    first, last = names
+    layers = (
+        Layer(first, "conv", (3, 3), padding=(1, 1), relu=True, precision="int8"),
+        Layer(f"{PREFIX}features.3", "avgpool", (2, 2), (2, 2), precision="int8"),
+        Layer(last, "conv", (1, 1), precision="int8"),
+    )
+    meta = Meta(
+        method="qat", layers=layers, chars=chars, image=ImageSpec(8, 8, 64), decoder="int8", backend="x86",
+        activation_bits=7, float_reasons={f"{PREFIX}features.9": "too sensitive"}, source_sha256="ab" * 32,
+        torch_version="2.13.0", accuracy={"lines": 40, "cer": 0.0125}, made_with="python train_qat.py",
+    )  # fmt: skip
+    return Checkpoint(tensors, meta)
