@@ -122,22 +122,21 @@ def run(options: argparse.Namespace) -> int:
 
 def main(arguments: list[str] | None = None) -> int:
     options = options_of(arguments)
-    # Before NumPy and torch load. The decoder's matrices are small: OpenBLAS's threads would only be in the way. And
-    # threads that spin while they wait make reading ten times slower where something else wants the cores too.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # Before torch loads: threads that spin while they wait make reading ten times slower where something else wants
+    # the cores too.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # A file name that is not UTF-8 goes out as the bytes it is; in JSON as the escape that gives them back.
     sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace" if options.format == "json" else "surrogateescape")
     sys.stderr.reconfigure(errors="backslashreplace")
     try:
-        from quantvietocr.errors import USER_ERRORS
+        from quantvietocr.errors import UserError
 
         try:
             return run(options)
         except BrokenPipeError:  # `infer.py … | head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python's own flush at exit complains
             return 141  # as a program that the closed pipe had ended
-        except (*USER_ERRORS, OSError) as error:
+        except (UserError, OSError) as error:
             say(error)
             return 2
     except KeyboardInterrupt:

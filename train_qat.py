@@ -6,7 +6,7 @@ import argparse
 import shlex
 import sys
 
-from quantvietocr.errors import USER_ERRORS
+from quantvietocr.errors import UserError
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     command = "python train_qat.py " + shlex.join(sys.argv[1:] if arguments is None else arguments)
     try:
         best = train(load_config(options.config, options.overrides), options.resume, command)
-    except USER_ERRORS as error:
+    except UserError as error:
         print(f"train_qat.py: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as error:

@@ -24,6 +24,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from .errors import UserError
 from .image import ImageSpec
 from .vocab import DEFAULT_CHARS
 
@@ -33,7 +34,7 @@ METHODS = ("float", "dynamic", "static", "qat")
 VGG19_POOLS = ((2, 2), (2, 2), (2, 1), (2, 1), (1, 1))
 
 
-class CheckpointError(ValueError):
+class CheckpointError(UserError):
     """A checkpoint file cannot be used; the message says which file, what is wrong and what to do."""
 
 
@@ -102,8 +103,15 @@ def write(checkpoint: Checkpoint, path: str | os.PathLike) -> Path:
     # Not ascontiguousarray: it makes a vector of a scalar.
     tensors = {name: np.asarray(t, order="C") for name, t in checkpoint.tensors.items()}
     save_file(tensors, temporary, metadata={METADATA_KEY: json.dumps(meta, ensure_ascii=False, sort_keys=True)})
+    temporary.chmod(0o666 & ~_umask())  # safetensors writes for the owner alone
     os.replace(temporary, path)
     return path
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
 
 
 def read(path: str | os.PathLike, vietocr_yaml: str | os.PathLike | None = None) -> Checkpoint:
@@ -191,49 +199,6 @@ def _float_meta(vietocr_yaml: str | os.PathLike | None) -> Meta:
         raise CheckpointError(f"{vietocr_yaml}: pooling kernels {cnn['ks']} and strides {cnn['ss']} differ; "
                               "only equal ones are supported.")
     return Meta(chars=config.chars, image=config.image, pools=tuple(tuple(k) for k in cnn["ks"]))
-
-
-def float_layers(checkpoint: Checkpoint) -> tuple[tuple[Layer, ...], dict[str, np.ndarray]]:
-    """The CNN of a float VietOCR state dict with each BatchNorm folded into its convolution.
-
-    Returns the operations in order and tensors `LAYER.weight` (O,I,kh,kw), `LAYER.bias` (O) in float32, computed in
-    double: w' = w·γ/√(σ²+ε), b' = (b−μ)·γ/√(σ²+ε)+β (Jacob et al. 2018, section 3.2), ε = 1e-5 as torch's default.
-    """
-    state, prefix = checkpoint.tensors, "cnn.model.features."
-    indices = sorted({int(name[len(prefix):].split(".")[0]) for name in state if name.startswith(prefix)})
-    layers: list[Layer] = []
-    folded: dict[str, np.ndarray] = {}
-    pools = iter(checkpoint.meta.pools)
-    expected = 0
-    for index in indices:
-        name = f"{prefix}{index}"
-        weight = state[f"{name}.weight"]
-        if weight.ndim != 4:
-            continue  # a BatchNorm, folded below
-        if index != expected:  # conv, bn and relu take three places; a pool between stages takes one
-            layers.append(_pool(f"{prefix}{index - 1}", next(pools)))
-        norm = {key: state[f"{prefix}{index + 1}.{key}"].astype(np.float64)
-                for key in ("weight", "bias", "running_mean", "running_var")}
-        factor = norm["weight"] / np.sqrt(norm["running_var"] + 1e-5)
-        folded[f"{name}.weight"] = (weight * factor[:, None, None, None]).astype(np.float32)
-        folded[f"{name}.bias"] = ((state[f"{name}.bias"] - norm["running_mean"]) * factor + norm["bias"]).astype(np.float32)
-        layers.append(Layer(name, "conv", _pair(weight.shape[2:]), padding=(1, 1), relu=True))
-        expected = index + 3
-    layers.append(_pool(f"{prefix}{expected}", next(pools)))
-    last = "cnn.model.last_conv_1x1"
-    for part in ("weight", "bias"):
-        folded[f"{last}.{part}"] = state[f"{last}.{part}"].astype(np.float32)
-    layers.append(Layer(last, "conv", (1, 1)))
-    return tuple(layers), folded
-
-
-def _pool(name: str, size: tuple[int, int]) -> Layer:
-    return Layer(name, "avgpool", size, stride=size)
-
-
-def _pair(values: Any) -> tuple[int, int]:
-    first, second = (int(v) for v in values)
-    return first, second
 
 
 def validate(checkpoint: Checkpoint) -> None:

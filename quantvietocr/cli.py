@@ -15,16 +15,15 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     options = _parser().parse_args(arguments)
     options.command = "quantvietocr " + shlex.join(arguments)
-    # Before NumPy and torch load, as infer.py does and for its reasons.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # Before torch loads, as infer.py does and for its reasons.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     sys.stdout.reconfigure(encoding="utf-8")
     try:
-        from .errors import USER_ERRORS
+        from .errors import UserError
 
         try:
             options.verb(options)
-        except (*USER_ERRORS, OSError) as error:
+        except (UserError, OSError) as error:
             print(f"quantvietocr: {error}", file=sys.stderr)
             return 2
     except KeyboardInterrupt:

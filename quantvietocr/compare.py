@@ -68,7 +68,7 @@ class VietOCRReader:
     """
 
     def __init__(self, checkpoint: Checkpoint, vietocr_yaml: str | os.PathLike | None = None) -> None:
-        from .quantize.static import float_network
+        from .vietocr_bridge import float_network
         from .vietocr_bridge import import_vietocr
 
         vietocr = import_vietocr()

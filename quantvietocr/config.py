@@ -12,10 +12,12 @@ from typing import Any, Sequence, TypeVar
 
 import yaml
 
+from .errors import UserError
+
 T = TypeVar("T")
 
 
-class ConfigError(ValueError):
+class ConfigError(UserError):
     """A setting is unknown, of the wrong type or out of range; the message names the key and the file."""
 
 

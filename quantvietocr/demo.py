@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from .errors import USER_ERRORS
+from .errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
 FLOAT = "weights/vgg_seq2seq-float16.safetensors"
@@ -65,7 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
     sys.path.insert(0, str(ROOT))
     try:
         run(Path(os.path.relpath(out)))
-    except USER_ERRORS as error:
+    except UserError as error:
         print(f"demo: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

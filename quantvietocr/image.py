@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from quantvietocr.errors import UserError
+
 Source = str | os.PathLike | bytes | bytearray | memoryview | np.ndarray | Image.Image
 
 MAX_PIXELS = 89_478_485  # Pillow's own warning level; a line needs a thousandth of it, a bomb far more
@@ -40,7 +42,7 @@ _DAMAGE = (
 )  # fmt: skip
 
 
-class ImageError(ValueError):
+class ImageError(UserError):
     """A picture that cannot be read; the message says which, why, and what to do."""
 
 

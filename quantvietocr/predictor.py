@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
+from functools import cache
 from typing import Any, Sequence
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from . import decode
 from .checkpoint import Checkpoint, read
@@ -84,10 +86,17 @@ def decoder_of(checkpoint: Checkpoint) -> decode.Decoder:
     return decode.Decoder({name: checkpoint.weight(name) for name in names})
 
 
+@cache
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
 def read_lines(
     engine: Engine, decoder: decode.Decoder, chars: str, pixels: np.ndarray, beam: int = 0
 ) -> list[tuple[str, decode.Reading]]:
     """Read uint8 pixels (N,H,W,3) of one width: text and per-character probabilities of each line."""
     memory, hidden = engine.encode(pixels)
-    readings = decode.beam(decoder, memory, hidden, beam) if beam else decode.greedy(decoder, memory, hidden)
+    # The decoder's products are small: BLAS threads would only wait for each other, and take cores not given to us.
+    with _blas().limit(limits=1, user_api="blas"):
+        readings = decode.beam(decoder, memory, hidden, beam) if beam else decode.greedy(decoder, memory, hidden)
     return list(zip(decode.texts(readings, chars), readings))

@@ -14,10 +14,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Mapping
 
+import numpy as np
 import torch
 import yaml
 from torch import nn
 
+from .checkpoint import Checkpoint
 from .errors import UserError
 from .image import ImageSpec
 from .vocab import DEFAULT_CHARS
@@ -188,6 +190,19 @@ def load_float(network: nn.Module, state: Mapping[str, torch.Tensor], origin: st
         what = f"lacks {missing[0]} ({len(missing)} in all)" if missing else f"has unknown {unknown[0]} ({len(unknown)} in all)"
         raise BridgeError(f"{origin} {what}: it is not a VietOCR vgg_seq2seq state dict for this architecture.")
     network.load_state_dict({k: v for k, v in state.items()}, strict=False)
+
+
+def float_network(checkpoint: Checkpoint, vietocr_yaml: str | os.PathLike | None = None, cnn_dropout: float = 0.5) -> nn.Module:
+    """VietOCR's own network with the weights of a float checkpoint, in evaluation mode.
+
+    vietocr_yaml: the YAML it was trained with, where that is not VietOCR's own. Raises BridgeError.
+    """
+    config = read_yaml(vietocr_yaml) if vietocr_yaml else VietOCRConfig()
+    pools = [list(pool) for pool in checkpoint.meta.pools]
+    architecture = dict(config.architecture) | {"cnn": config.architecture["cnn"] | {"ks": pools, "ss": pools}}
+    network = build_float(VietOCRConfig(checkpoint.meta.chars, architecture, checkpoint.meta.image), cnn_dropout)
+    load_float(network, {name: torch.from_numpy(np.array(t)) for name, t in checkpoint.tensors.items()}, checkpoint.origin)
+    return network.eval()
 
 
 def save_vietocr(state: Mapping[str, torch.Tensor], path: str | os.PathLike) -> Path:

@@ -3,6 +3,8 @@
 import unicodedata
 from collections.abc import Iterable, Sequence
 
+from quantvietocr.errors import UserError
+
 # VietOCR's published vocabulary, in its order: position + 4 is the class number in its weights.
 DEFAULT_CHARS = (
     "aAàÀảẢãÃáÁạẠăĂằẰẳẲẵẴắẮặẶâÂầẦẩẨẫẪấẤậẬbBcCdDđĐeEèÈẻẺẽẼéÉẹẸêÊềỀểỂễỄếẾệỆfFgGhHiIìÌỉỈĩĨíÍ"
@@ -13,7 +15,7 @@ DEFAULT_CHARS = (
 )
 
 
-class VocabError(ValueError):
+class VocabError(UserError):
     """A vocabulary that cannot be used, or a text or number outside it."""
 
 

@@ -19,7 +19,8 @@ from quantvietocr import Predictor, cli
 from quantvietocr.checkpoint import Checkpoint, Meta, read, sha256, write
 from quantvietocr.metrics import cer
 from quantvietocr.quantize.qat import QuantizeError
-from quantvietocr.quantize.static import float_network, quantize_dynamic, quantize_static
+from quantvietocr.quantize.static import quantize_dynamic, quantize_static
+from quantvietocr.vietocr_bridge import float_network
 
 FONTS = f"{get_data_path()}/fonts/ttf"
 

@@ -14,7 +14,7 @@ from tiny import PREFIX, int8_checkpoint, transformer
 from torch import nn
 
 from quantvietocr import Predictor, decode
-from quantvietocr.checkpoint import Checkpoint, CheckpointError, Meta, float_layers, read, write
+from quantvietocr.checkpoint import Checkpoint, CheckpointError, Meta, read, write
 from quantvietocr.engines.torch_engine import TorchEngine
 from quantvietocr.image import ImageError, ImageSpec, line_pixels
 from quantvietocr.vietocr_bridge import build_float, import_vietocr, load_float

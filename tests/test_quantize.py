@@ -16,8 +16,9 @@ from quantvietocr.predictor import Predictor
 from quantvietocr.quantize import qat
 from quantvietocr.quantize.dynamic import quantize_rows
 from quantvietocr.quantize.export import quantized_checkpoint
-from quantvietocr.quantize.static import float_network, quantize_dynamic, quantize_static
+from quantvietocr.quantize.static import quantize_dynamic, quantize_static
 from quantvietocr.quantize.stubs import AveragePool, LayerNameError
+from quantvietocr.vietocr_bridge import float_network
 from quantvietocr.vocab import Vocab
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from quantvietocr.errors import UserError
 from quantvietocr.vocab import Vocab, describe_character
 
 SHOWN = 10  # problems, characters and line numbers listed before "and N more"
@@ -18,7 +19,7 @@ SHOWN = 10  # problems, characters and line numbers listed before "and N more"
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
-class AnnotationError(ValueError):
+class AnnotationError(UserError):
     """An annotation that cannot be used as it is; the message names lines and the ways out."""
 
 

@@ -6,8 +6,10 @@ from typing import Protocol
 
 import numpy as np
 
+from ..errors import UserError
 
-class EngineError(RuntimeError):
+
+class EngineError(UserError):
     """An engine cannot run here or cannot run this file; the message says why and what to do."""
 
 

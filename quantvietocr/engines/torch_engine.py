@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..checkpoint import Checkpoint, Layer, float_layers
+from ..checkpoint import Checkpoint, Layer
+from ..folding import float_layers
 from ..image import line_tensor
 from .base import EngineError
 

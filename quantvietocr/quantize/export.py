@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..checkpoint import Checkpoint, Layer, Meta, float_layers
+from ..checkpoint import Checkpoint, Layer, Meta
+from ..folding import float_layers
 from .dynamic import float_decoder, quantize_decoder
 from .stubs import PREFIX, AveragePool, QuantizedCNN
 

@@ -17,6 +17,7 @@ from torch.ao.quantization import (
     MovingAveragePerChannelMinMaxObserver,
     QConfig,
     convert,
+    default_per_channel_weight_observer,
     disable_fake_quant,
     disable_observer,
     enable_fake_quant,
@@ -74,6 +75,11 @@ def qat_qconfig(backend: str) -> QConfig:
     return QConfig(activation=activation, weight=weight)
 
 
+def static_qconfig(backend: str) -> QConfig:
+    """torch's calibration qconfig of a backend, with per-channel weights for all (qnnpack's default is per tensor)."""
+    return QConfig(activation=get_default_qconfig(backend).activation, weight=default_per_channel_weight_observer)
+
+
 def prepare_cnn(network: nn.Module, backend: str, float_layers: list[str], qat: bool) -> QuantizedCNN:
     """Replace `network.cnn` (VietOCR's) by a fused, stubbed `QuantizedCNN` with observers; returns it.
 
@@ -82,7 +88,7 @@ def prepare_cnn(network: nn.Module, backend: str, float_layers: list[str], qat: 
     if backend not in ACTIVATION_BITS:
         raise QuantizeError(f"quant.backend is {backend!r}; it must be one of {', '.join(ACTIVATION_BITS)}.")
     cnn = QuantizedCNN(fuse_vgg(network.cnn.model, qat), float_layers)
-    cnn.set_qconfig(qat_qconfig(backend) if qat else get_default_qconfig(backend))
+    cnn.set_qconfig(qat_qconfig(backend) if qat else static_qconfig(backend))
     if qat:
         prepare_qat(cnn.train(), inplace=True)
         cnn.link_pools()

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from ..checkpoint import Checkpoint, Meta
 from ..dataset.annotation import Sample
 from ..dataset.batches import eval_batches
-from ..vietocr_bridge import VietOCRConfig, build_float, load_float, read_yaml
+from ..vietocr_bridge import float_network
 from . import qat
 from .export import quantized_checkpoint
 from .qat import QuantizeError
@@ -62,16 +62,6 @@ def quantize_static(
         float_reasons={f"cnn.model.{name}": "kept float on request" for name in cnn.float_names},
     )  # fmt: skip
     return quantized_checkpoint(qat.convert_cnn(cnn), checkpoint.tensors, meta, checkpoint.origin)
-
-
-def float_network(checkpoint: Checkpoint, vietocr_yaml: str | os.PathLike | None = None) -> nn.Module:
-    """VietOCR's own network with the weights of a float checkpoint, in evaluation mode. Raises BridgeError."""
-    config = read_yaml(vietocr_yaml) if vietocr_yaml else VietOCRConfig()
-    pools = [list(pool) for pool in checkpoint.meta.pools]
-    architecture = dict(config.architecture) | {"cnn": config.architecture["cnn"] | {"ks": pools, "ss": pools}}
-    network = build_float(VietOCRConfig(checkpoint.meta.chars, architecture, checkpoint.meta.image))
-    load_float(network, {name: torch.from_numpy(np.array(t)) for name, t in checkpoint.tensors.items()}, checkpoint.origin)
-    return network.eval()
 
 
 @torch.no_grad()

@@ -113,6 +113,6 @@ def match_layers(patterns: Sequence[str], names: Sequence[str]) -> tuple[str, ..
     for pattern in patterns:
         found = [name for name in names if fnmatch.fnmatch(name, pattern.removeprefix(PREFIX))]
         if not found:
-            raise LayerNameError(f"quant.float_layers: no layer matches {pattern!r}; layers are {', '.join(names)}.")
+            raise LayerNameError(f"Float layers: no layer matches {pattern!r}; layers are {', '.join(names)}.")
         chosen += found
     return tuple(name for name in names if name in chosen)

@@ -21,15 +21,15 @@ from tqdm import tqdm
 from .. import checkpoint as files
 from ..checkpoint import Checkpoint, Meta
 from ..config import Config, to_yaml
-from ..dataset.annotation import Sample, read_annotation
+from ..dataset.annotation import Sample
 from ..dataset.batches import Batch, BatchStream
-from ..dataset.sources import FolderSource, Source, SynthSource
-from ..image import ImageSpec
+from ..dataset.sources import Source
 from ..metrics import Score
 from ..quantize import qat
 from ..quantize.export import quantized_checkpoint
-from ..vietocr_bridge import VietOCRConfig, build_float, load_float, read_yaml
+from ..vietocr_bridge import VietOCRConfig, build_float, float_network, read_yaml
 from ..vocab import Vocab
+from .data import training_sources, validation_samples
 from .state import Progress, TrainError, load_state, restore_progress, save_state, write_curves
 from .teacher import label_smoothing_loss, teacher_forced_logits
 from .validate import score_checkpoint, score_module
@@ -51,16 +51,11 @@ def train(config: Config, resume: bool = False, command: str = "") -> Path:
         torch.set_num_threads(run.threads)
     torch.manual_seed(run.seed)
 
-    meta, architecture, start, source_sha256 = _starting_point(config)
-    meta = dataclasses.replace(meta, source_sha256=source_sha256, made_with=command or None)
+    network, meta = _starting_point(config)
+    meta = dataclasses.replace(meta, accuracy={}, made_with=command or None)
     sources = training_sources(config, meta)
-    valid = _validation_samples(config, meta)
+    valid = validation_samples(config, meta)
 
-    network = build_float(architecture, cnn_dropout=config.model.cnn_dropout if run.method == "float" else 0.0)
-    if start is not None:
-        load_float(network, start, str(config.model.weights))
-    elif run.method == "qat":
-        raise TrainError("QAT fine-tunes a trained network: name one with model.weights=FILE, or train with train.method=float first.")
     if run.method == "qat":
         for module in network.modules():
             if isinstance(module, nn.Dropout):
@@ -142,57 +137,21 @@ def _device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def _starting_point(config: Config) -> tuple[Meta, VietOCRConfig, dict[str, torch.Tensor] | None, str | None]:
-    architecture = read_yaml(config.model.vietocr) if config.model.vietocr else VietOCRConfig()
-    if config.model.weights is None:
-        return Meta(chars=architecture.chars, image=architecture.image), architecture, None, None
-    loaded = files.read(config.model.weights, config.model.vietocr)
+def _starting_point(config: Config) -> tuple[nn.Module, Meta]:
+    """VietOCR's network to train, and what its files will say of it."""
+    model, run = config.model, config.train
+    dropout = model.cnn_dropout if run.method == "float" else 0.0
+    if model.weights is None:
+        if run.method == "qat":
+            raise TrainError("QAT fine-tunes a trained network: name one with model.weights=FILE, or train one with train.method=float first.")
+        architecture = read_yaml(model.vietocr) if model.vietocr else VietOCRConfig()
+        pools = tuple(tuple(size) for size in architecture.architecture["cnn"]["ks"])
+        return build_float(architecture, dropout), Meta(chars=architecture.chars, image=architecture.image, pools=pools)
+    loaded = files.read(model.weights, model.vietocr)
     if not loaded.is_float:
-        raise TrainError(f"{config.model.weights} is already quantized ({loaded.meta.method}); training starts from the float checkpoint.")
-    architecture = dataclasses.replace(architecture, chars=loaded.meta.chars, image=loaded.meta.image)
-    state = {name: torch.from_numpy(np.array(t)) for name, t in loaded.tensors.items()}
-    return loaded.meta, architecture, state, files.sha256(config.model.weights)
-
-
-def training_sources(config: Config, meta: Meta) -> list[tuple[Source, float]]:
-    """The settings' folders and generator as batch sources; prints what each annotation held and lost."""
-    from ..dataset.synth import LineGenerator, SynthConfig
-    from ..dataset.synth.degrade import augment
-
-    data = config.data
-    sources: list[tuple[Source, float]] = []
-    vocab = Vocab(meta.chars)
-    for entry in data.train:
-        annotation = read_annotation(
-            entry.annotation, vocab, unknown=data.unknown, replacement=data.replacement, problems=data.problems
-        )
-        tqdm.write(annotation.report.summary())
-        change = partial(augment, strength=entry.augment) if entry.augment > 0 else None
-        sources.append((FolderSource(annotation.samples, meta.image, change), entry.share))
-    if data.synth.share > 0:
-        knobs = dataclasses.asdict(data.synth)
-        share = knobs.pop("share")
-        knobs["texts"], knobs["fonts"] = tuple(knobs["texts"]), tuple(knobs["fonts"])
-        generator = LineGenerator(SynthConfig(**knobs, max_width=meta.image.max_width), seed=config.train.seed, vocab=meta.chars)
-        sources.append((SynthSource(generator, meta.image), share))
-    return sources
-
-
-def _validation_samples(config: Config, meta: Meta) -> tuple[Sample, ...]:
-    data = config.data
-    if not data.valid:
-        tqdm.write("No data.valid given: the last weights are kept, unscored.")
-        return ()
-    annotation = read_annotation(
-        data.valid, Vocab(meta.chars), unknown=data.unknown, replacement=data.replacement, problems=data.problems
-    )
-    tqdm.write(annotation.report.summary())
-    samples = annotation.samples
-    if data.valid_lines and data.valid_lines < len(samples):
-        chosen = np.random.default_rng(0).permutation(len(samples))[: data.valid_lines]
-        samples = tuple(samples[i] for i in sorted(chosen))
-        tqdm.write(f"Validating on {len(samples)} of them (data.valid_lines), drawn once with seed 0.")
-    return samples
+        raise TrainError(f"{model.weights} is already quantized ({loaded.meta.method}); training starts from the float checkpoint.")
+    network = float_network(loaded, model.vietocr, dropout)
+    return network, dataclasses.replace(loaded.meta, source_sha256=files.sha256(model.weights))
 
 
 @torch.no_grad()
@@ -274,7 +233,8 @@ def shipped_checkpoint(network: nn.Module, cnn: nn.Module | None, config: Config
     state = {name: t.detach().float().cpu().numpy() for name, t in network.state_dict().items()
              if not name.endswith("num_batches_tracked")}
     if cnn is None:
-        halves = {name: t.astype(np.float16) for name, t in state.items()}
+        # A batch-norm variance can lie past half precision's 65,504; such a tensor stays single.
+        halves = {name: t.astype(np.float16 if np.abs(t).max() < 6e4 else np.float32) for name, t in state.items()}
         return Checkpoint(halves, dataclasses.replace(meta, method="float", torch_version=torch.__version__))
     backend = config.quant.backend
     reasons = {f"cnn.model.{name}": "quant.float_layers" for name in cnn.float_names}

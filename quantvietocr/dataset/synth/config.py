@@ -3,6 +3,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from quantvietocr.errors import UserError
+
+
+class SynthError(UserError):
+    """A knob, text file or font of the line generator cannot be used."""
+
+
 STYLES = ("receipt", "form", "letter", "poor_scan")
 
 
@@ -10,7 +17,7 @@ STYLES = ("receipt", "form", "letter", "poor_scan")
 class SynthConfig:
     """Everything that, with a seed and an index, decides a generated line.
 
-    Raises ``ValueError`` naming the knob when a value makes no sense.
+    Raises ``SynthError`` naming the knob when a value makes no sense.
     """
 
     texts: tuple[str, ...] = ()     # .txt or .txt.gz files, UTF-8, one sentence or paragraph per line
@@ -29,19 +36,19 @@ class SynthConfig:
     def __post_init__(self) -> None:
         for name in ("texts", "fonts", "lengths", "height"):
             if isinstance(getattr(self, name), str):
-                raise ValueError(f"synth: {name}={getattr(self, name)!r}: give a list, not one string")
+                raise SynthError(f"synth: {name}={getattr(self, name)!r}: give a list, not one string")
             object.__setattr__(self, name, tuple(getattr(self, name)))  # YAML gives lists; the config stays hashable
         if not 1 <= self.min_chars <= self.max_chars:
-            raise ValueError(f"synth: min_chars={self.min_chars} and max_chars={self.max_chars}: "
+            raise SynthError(f"synth: min_chars={self.min_chars} and max_chars={self.max_chars}: "
                              "set 1 <= min_chars <= max_chars")
         if self.style is not None and self.style not in STYLES:
-            raise ValueError(f"synth: style={self.style!r} is unknown: use one of {', '.join(STYLES)} or null")
+            raise SynthError(f"synth: style={self.style!r} is unknown: use one of {', '.join(STYLES)} or null")
         if not 0 <= self.embedded_share <= 1:
-            raise ValueError(f"synth: embedded_share={self.embedded_share}: set a share between 0 and 1")
+            raise SynthError(f"synth: embedded_share={self.embedded_share}: set a share between 0 and 1")
         if self.degrade < 0 or self.max_squeeze < 1 or self.max_width < 32:
-            raise ValueError(f"synth: degrade={self.degrade}, max_squeeze={self.max_squeeze}, "
+            raise SynthError(f"synth: degrade={self.degrade}, max_squeeze={self.max_squeeze}, "
                              f"max_width={self.max_width}: need degrade >= 0, max_squeeze >= 1, max_width >= 32")
         if not 12 <= self.height[0] <= self.height[1] <= 120:
-            raise ValueError(f"synth: height={self.height}: set 12 <= lowest <= highest <= 120 pixels")
+            raise SynthError(f"synth: height={self.height}: set 12 <= lowest <= highest <= 120 pixels")
         if len(self.lengths) != 3 or min(self.lengths) < 0 or sum(self.lengths) <= 0:
-            raise ValueError(f"synth: lengths={self.lengths}: give three shares, none negative")
+            raise SynthError(f"synth: lengths={self.lengths}: give three shares, none negative")

@@ -18,6 +18,7 @@ from pathlib import Path
 from fontTools.ttLib import TTFont
 from PIL import ImageFont
 
+from quantvietocr.dataset.synth.config import SynthError
 from quantvietocr.dataset.synth.dice import Dice, Weighted
 
 SUFFIXES = (".ttf", ".otf", ".ttc")     # of a collection, the first face; of a variable font, its default weight
@@ -75,7 +76,7 @@ def find_files(places: Sequence[str]) -> list[Path]:
     """
     for place in places:
         if not Path(place).expanduser().exists():
-            raise FileNotFoundError(f"fonts: {place} does not exist: give a font file or a folder of fonts")
+            raise SynthError(f"fonts: {place} does not exist: give a font file or a folder of fonts")
     folders = [Path(place).expanduser() for place in places or SYSTEM_FOLDERS]
     if not places:
         import matplotlib  # only for the fonts it carries; heavy, so not at the top
@@ -210,7 +211,7 @@ class FontPool:
         files = find_files(places)
         faces, self.rejected = check_all(files, vocab)
         if not faces:
-            raise RuntimeError(f"fonts: none of {len(files)} font files draws all {len(vocab)} characters "
+            raise SynthError(f"fonts: none of {len(files)} font files draws all {len(vocab)} characters "
                                f"({dict(self.rejected)}): install fonts-dejavu or fonts-noto-core, or name a folder")
         self.families: dict[str, list[Face]] = {}
         for face in sorted(faces, key=lambda face: (face.family, -face.weight, face.path)):

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from quantvietocr.dataset.synth.config import SynthConfig
+from quantvietocr.dataset.synth.config import SynthConfig, SynthError
 from quantvietocr.dataset.synth.degrade import degrade
 from quantvietocr.dataset.synth.dice import Dice
 from quantvietocr.dataset.synth.fonts import FontPool, write_atomically
@@ -43,7 +43,7 @@ class LineGenerator:
 
     def __init__(self, config: SynthConfig = SynthConfig(), seed: int = 0, vocab: str = DEFAULT_CHARS) -> None:
         if seed < 0:
-            raise ValueError(f"synth: seed={seed}: use a whole number from 0")
+            raise SynthError(f"synth: seed={seed}: use a whole number from 0")
         self.config, self.seed, self.vocab = config, seed, vocab
         self.pool = FontPool(config.fonts, vocab, config.family_faces)
         self.source = TextSource(config, vocab)

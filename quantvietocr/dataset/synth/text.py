@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from quantvietocr.dataset.synth.config import SynthConfig
+from quantvietocr.dataset.synth.config import SynthConfig, SynthError
 from quantvietocr.dataset.synth.dice import Dice, Weighted
 from quantvietocr.dataset.synth.phrases import MAKERS, MIX, make_scramble
 
@@ -44,7 +44,7 @@ class TextFile:
         self.path = path
         file = Path(path).expanduser()
         if not file.is_file():
-            raise FileNotFoundError(f"texts: {path} does not exist: give .txt or .txt.gz files, one sentence per line")
+            raise SynthError(f"texts: {path} does not exist: give .txt or .txt.gz files, one sentence per line")
         outside = re.compile(f"[^{re.escape(vocab)}]")
         buffer, lengths, self.dropped = bytearray(), [0], 0
         try:
@@ -58,9 +58,9 @@ class TextFile:
                             buffer += encoded
                             lengths.append(len(encoded))
         except (UnicodeDecodeError, OSError, EOFError) as error:
-            raise ValueError(f"texts: {path} cannot be read as UTF-8 text ({error}): convert it to UTF-8") from error
+            raise SynthError(f"texts: {path} cannot be read as UTF-8 text ({error}): convert it to UTF-8") from error
         if not buffer:
-            raise ValueError(f"texts: {path} has no line made of the vocabulary's characters alone: check its encoding")
+            raise SynthError(f"texts: {path} has no line made of the vocabulary's characters alone: check its encoding")
         self.buffer = bytes(buffer)
         self.offsets = np.cumsum(lengths)
 
