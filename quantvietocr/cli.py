@@ -84,12 +84,16 @@ def export(options: argparse.Namespace) -> None:
 
 def compare(options: argparse.Namespace) -> None:
     from .compare import compare as compare_files
+    from .report import insert_section
 
     compare_files(
         options.data, options.weights, options.out, options.vietocr, options.config, options.threads, options.limit,
         options.repeats, options.unknown, options.problems, options.command,
     )  # fmt: skip
     print(Path(options.out, "table.md").read_text(encoding="utf-8"))
+    for place in options.into:
+        file, _, section = place.rpartition("#")
+        insert_section(Path(file), section, Path(options.out, "table.md").read_text(encoding="utf-8"))
     print(f"In {options.out}: table.md, table.json, table.png, texts.tsv (every line as each row read it)")
 
 
@@ -137,7 +141,7 @@ def _parser() -> argparse.ArgumentParser:
     static.add_argument("--data", metavar="ANNOTATION", help="lines to measure on, path<TAB>text; their texts are not used")
     static.add_argument("--calibration-lines", type=int, default=256, metavar="N", help="how many of them (default 256)")
     static.add_argument("--backend", default="x86", choices=("x86", "fbgemm", "onednn", "qnnpack"),
-                        help="whose ranges: x86 and fbgemm keep activations to 7 bits, which no CPU overflows; the others 8")
+                        help="whose ranges: x86 and fbgemm keep activations to 7 bits for CPUs without VNNI; the others 8")
     static.add_argument("--decoder", default="int8", choices=("int8", "float"), help="encoder and decoder weights (default int8)")
     static.add_argument("--float-layers", nargs="+", default=(), metavar="NAME",
                         help="convolutions that stay float, e.g. features.0 last_conv_1x1 'features.4*'")
@@ -160,6 +164,8 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads, for every row (default 1; 0: as torch chooses)")
     verb.add_argument("--limit", type=int, default=0, metavar="N", help="draw N lines, the same every time (default: all)")
     verb.add_argument("--repeats", type=int, default=3, metavar="N", help="timing rounds (default 3)")
+    verb.add_argument("--into", nargs="+", default=(), metavar="FILE#NAME", help="also put the table into a Markdown file, between "
+                      "<!-- table NAME --> and <!-- end NAME -->")  # fmt: skip
     verb.add_argument("--unknown", default="stop", choices=("stop", "skip"), help="at a text outside the vocabulary")
     verb.add_argument("--problems", default="stop", choices=("stop", "skip"), help="at an annotation line that cannot be used")
 

@@ -63,7 +63,7 @@ class DataConfig:
     problems: str = "stop"
     workers: int = 1
     chunk: int = 512
-    merge_widths: int = 30
+    merge_widths: int = 0
 
 
 @dataclass

@@ -10,6 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Sequence
 
+from .errors import UserError
+
+
+class ReportError(UserError):
+    """A table cannot be written where it was to go."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -152,6 +158,21 @@ def write(rows: Sequence[Row], setup: Setup, out: str | os.PathLike) -> None:
     write_text(out / "table.md", markdown(rows, setup))
     write_text(out / "table.json", to_json(rows, setup))
     draw(rows, setup, out / "table.png")
+
+
+def insert_section(path: Path, name: str, text: str) -> None:
+    """Replace what stands between `<!-- table NAME -->` and `<!-- end NAME -->` in a Markdown file.
+
+    Raises ReportError when the file or one of the two lines is not there.
+    """
+    opening, closing = f"<!-- table {name} -->", f"<!-- end {name} -->"
+    if not path.is_file():
+        raise ReportError(f"--into: there is no file {path}; name a Markdown file and a section, README.md#{name or 'NAME'}.")
+    before, first, rest = path.read_text(encoding="utf-8").partition(opening)
+    _, last, after = rest.partition(closing)
+    if not (first and last):
+        raise ReportError(f"{path} has no section {name!r}: write {opening} and {closing}, a line each, where the table belongs.")
+    write_text(path, f"{before}{opening}\n\n{text.strip()}\n\n{closing}{after}")
 
 
 def write_text(path: Path, text: str) -> None:

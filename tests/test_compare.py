@@ -194,3 +194,19 @@ def test_markdown_of_a_row_that_is_all_right():
     assert cells[0]["AUROC"] == "-" and cells[1]["AUROC"] == "0.500"
     assert cells[0]["Δ CER"] == "—" and cells[1]["Δ CER"] == "+2.13 pp"
     assert cells[0]["MB (MiB)"] == "1.0 (1.0)" and cells[0]["ms/line"] == "12.3" and cells[0]["Exact lines"] == "100.0%"
+
+
+def test_a_table_goes_into_its_section_and_nowhere_else(tmp_path):
+    from quantvietocr.report import ReportError, insert_section
+
+    page = tmp_path / "PAGE.md"
+    page.write_text("before\n<!-- table one -->\nold\n<!-- end one -->\nbetween <!-- table two --> kept <!-- end two -->\n")
+    insert_section(page, "one", "new\n")
+    insert_section(page, "one", "newer\n")
+    assert page.read_text() == (
+        "before\n<!-- table one -->\n\nnewer\n\n<!-- end one -->\nbetween <!-- table two --> kept <!-- end two -->\n"
+    )
+    with pytest.raises(ReportError, match="no section 'three'"):
+        insert_section(page, "three", "x")
+    with pytest.raises(ReportError, match="no file"):
+        insert_section(tmp_path / "NONE.md", "one", "x")

@@ -15,6 +15,7 @@ from torch import nn
 
 from quantvietocr import Predictor, decode
 from quantvietocr.checkpoint import Checkpoint, CheckpointError, Meta, read, write
+from quantvietocr.folding import float_layers
 from quantvietocr.engines.torch_engine import TorchEngine
 from quantvietocr.image import ImageError, ImageSpec, line_pixels
 from quantvietocr.vietocr_bridge import build_float, import_vietocr, load_float

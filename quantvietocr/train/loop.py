@@ -223,7 +223,7 @@ def _validate(
     if progress.best is None or best.cer < progress.best:
         progress.best = best.cer
         accuracy = {"lines": best.lines, "exact": round(best.exact, 6), "cer": round(best.cer, 6),
-                    "cer_folded": round(best.cer_folded, 6), "data": str(config.data.valid)}  # fmt: skip
+                    "cer_folded": round(best.cer_folded, 6), "data": "/".join(Path(config.data.valid).parts[-2:])}  # fmt: skip
         files.write(dataclasses.replace(shipped, meta=dataclasses.replace(shipped.meta, accuracy=accuracy)),
                     folder / "best.safetensors")
 
