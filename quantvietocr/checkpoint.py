@@ -15,14 +15,14 @@ import dataclasses
 import hashlib
 import json
 import os
-import zipfile
+import pickle  # for the name of its error: nothing is unpickled
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Mapping
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from .errors import UserError
 from .image import ImageSpec
@@ -31,6 +31,7 @@ from .vocab import DEFAULT_CHARS
 FORMAT_VERSION = 1
 METADATA_KEY = "quantvietocr"
 METHODS = ("float", "dynamic", "static", "qat")
+PTH_MAGIC = (b"PK\x03\x04", b"\x80")  # zip, and the bare pickle of torch before 1.6
 VGG19_POOLS = ((2, 2), (2, 2), (2, 1), (2, 1), (1, 1))
 
 
@@ -102,47 +103,65 @@ def write(checkpoint: Checkpoint, path: str | os.PathLike) -> Path:
     temporary = path.with_name(path.name + ".part")
     # Not ascontiguousarray: it makes a vector of a scalar.
     tensors = {name: np.asarray(t, order="C") for name, t in checkpoint.tensors.items()}
-    save_file(tensors, temporary, metadata={METADATA_KEY: json.dumps(meta, ensure_ascii=False, sort_keys=True)})
-    temporary.chmod(0o666 & ~_umask())  # safetensors writes for the owner alone
+    # Not save_file: it makes a file that its owner alone may read.
+    temporary.write_bytes(save(tensors, {METADATA_KEY: json.dumps(meta, ensure_ascii=False, sort_keys=True)}))
     os.replace(temporary, path)
     return path
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current
 
 
 def read(path: str | os.PathLike, vietocr_yaml: str | os.PathLike | None = None) -> Checkpoint:
     """Read any checkpoint: quantized `.safetensors`, float `.safetensors`, VietOCR's `.pth`.
 
     `vietocr_yaml` is the YAML a float model was trained with, when its vocabulary or image sizes are not VietOCR's
-    defaults; a quantized file carries them and refuses a second answer. Nothing in the file is executed.
-    Raises CheckpointError.
+    defaults. A quantized file carries them and refuses a second answer; a float one of ours refuses another. Nothing in
+    the file is executed. Raises CheckpointError, and BridgeError for the YAML.
     """
     path = Path(path)
     if path.is_dir():
         raise CheckpointError(f"{path} is a folder; give a checkpoint file (.pth or .safetensors).")
     try:
         with path.open("rb") as stream:
-            head = stream.read(9)
+            head = stream.read(64)
     except FileNotFoundError as error:
         raise CheckpointError(f"No such checkpoint: {path}. Shipped ones lie in weights/; `quantvietocr fetch` gets "
                               "VietOCR's own.") from error
     except OSError as error:
         raise CheckpointError(f"{path} cannot be opened: {error.strerror}.") from error
-    if head[8:] == b"{":
+    if head[8:9] == b"{":
         tensors, meta = _read_safetensors(path)
-    else:
+    elif len(head) > 8 and head.startswith(PTH_MAGIC):
         tensors, meta = _read_pth(path), None
+    else:
+        raise CheckpointError(f"{path} is {_other_kind(head)}.")
     if meta is None:
         meta = _float_meta(vietocr_yaml)
-    elif vietocr_yaml is not None and meta.method != "float":
-        raise CheckpointError(f"{path} is quantized and carries its own vocabulary and sizes; leave the YAML away.")
+    elif vietocr_yaml is not None:
+        _refuse_second_answer(path, meta, vietocr_yaml)
     checkpoint = Checkpoint(tensors, meta, str(path))
     validate(checkpoint)
     return checkpoint
+
+
+def _other_kind(head: bytes) -> str:
+    """What a file is that begins with `head` and is no checkpoint, and what to do."""
+    if len(head) <= 8:
+        return f"only {len(head)} bytes long, no checkpoint: its copy or download stopped early; get it again"
+    if head.startswith(b"version https://git-lfs"):
+        return "a Git LFS pointer, which stands for the checkpoint and does not hold it: run `git lfs pull` where it came from"
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        return "not a checkpoint but a web page, saved in place of the download: get the file itself"
+    return "not a checkpoint, neither .pth nor .safetensors, whatever its name says: give another file"
+
+
+def _refuse_second_answer(path: Path, meta: Meta, vietocr_yaml: str | os.PathLike) -> None:
+    if meta.method != "float":
+        raise CheckpointError(f"{path} is quantized and carries its own vocabulary and sizes; leave the YAML away.")
+    given = _float_meta(vietocr_yaml)
+    for what, ours, theirs in (("vocabulary", meta.chars, given.chars), ("image sizes", meta.image, given.image),
+                               ("pools", meta.pools, given.pools)):  # fmt: skip
+        if ours != theirs:
+            raise CheckpointError(f"{path} carries its own {what}, and {vietocr_yaml} says otherwise: leave the YAML away, or "
+                                  "give the one that the file was trained with.")
 
 
 def _read_safetensors(path: Path) -> tuple[dict[str, np.ndarray], Meta | None]:
@@ -166,7 +185,9 @@ def _read_safetensors(path: Path) -> tuple[dict[str, np.ndarray], Meta | None]:
         raw["image"] = ImageSpec(**raw["image"])
         raw["pools"] = tuple(tuple(pool) for pool in raw["pools"])
         return tensors, Meta(**raw)
-    except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+    except CheckpointError:
+        raise
+    except (KeyError, TypeError, AttributeError, ValueError) as error:  # ValueError: no JSON, or sizes ImageSpec refuses
         raise CheckpointError(f"{path}: its metadata is not quantvietocr's ({error!r}): make the file again.") from error
 
 
@@ -175,17 +196,21 @@ def _read_pth(path: Path) -> dict[str, np.ndarray]:
 
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, ValueError, zipfile.BadZipFile) as error:
-        raise CheckpointError(f"{path} is not a readable .pth file: damaged, truncated or of another kind "
-                              f"({str(error).splitlines()[0][:120]}).") from error
-    except Exception as error:  # pickle.UnpicklingError and what a hostile pickle may raise while being refused
-        raise CheckpointError(f"{path} is refused: it holds more than tensors, and loading it could run code. Save the "
-                              f"state dict alone (`torch.save(model.state_dict(), …)`).") from error
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(f"{path} is refused: it holds more than tensors (or is damaged), and loading it could run code. "
+                              "Save the state dict alone (`torch.save(model.state_dict(), …)`).") from error
+    except Exception as error:  # damaged bytes may raise anything on the way, none of it from the file's own code
+        why = str(error).partition("\n")[0][:120] or "it ends too early"
+        raise CheckpointError(f"{path} is not a readable .pth file: damaged or truncated ({why}): copy or download it "
+                              "again.") from error
     if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
         state = state["state_dict"]  # VietOCR's Trainer.save_checkpoint
-    if not isinstance(state, dict) or not all(isinstance(t, torch.Tensor) for t in state.values()) or not state:
+    if not isinstance(state, dict) or not state or not all(
+        isinstance(name, str) and isinstance(t, torch.Tensor) and t.layout == torch.strided and not t.is_quantized
+        for name, t in state.items()
+    ):
         raise CheckpointError(f"{path} does not hold a state dict of tensors: save `model.state_dict()` with torch.save.")
-    return {name: (t.float() if t.is_floating_point() else t).numpy() for name, t in state.items()}
+    return {name: (t.float() if t.is_floating_point() else t).detach().numpy() for name, t in state.items()}
 
 
 def _float_meta(vietocr_yaml: str | os.PathLike | None) -> Meta:
@@ -203,38 +228,9 @@ def _float_meta(vietocr_yaml: str | os.PathLike | None) -> Meta:
 
 def validate(checkpoint: Checkpoint) -> None:
     """Raise CheckpointError when tensors are missing, of another shape, or not usable numbers."""
-    tensors, meta, origin = checkpoint.tensors, checkpoint.meta, checkpoint.origin
+    from .validation import check  # it takes its types from here
 
-    def need(name: str) -> np.ndarray:
-        if name not in tensors:
-            raise CheckpointError(f"{origin} lacks the tensor {name}: it is not a VietOCR vgg_seq2seq checkpoint, or it "
-                                  "is incomplete; make or download it again.")
-        return tensors[name]
-
-    if meta.method not in METHODS:
-        raise CheckpointError(f"{origin}: unknown method {meta.method!r}; known: {', '.join(METHODS)}.")
-    classes = len(meta.chars) + 4
-    for name in ("transformer.decoder.embedding.weight", "transformer.decoder.fc_out.weight"):
-        if need(name).shape[0] != classes:
-            raise CheckpointError(
-                f"{origin}: tensor {name} has shape {list(need(name).shape)}, a vocabulary of {len(meta.chars)} "
-                f"characters needs [{classes}, {need(name).shape[1]}]: a vocabulary of {need(name).shape[0] - 4} "
-                "characters fits this file; pass the YAML it was trained with."
-            )
-    for name in ("transformer.encoder.rnn.weight_ih_l0", "transformer.encoder.rnn.weight_hh_l0_reverse",
-                 "transformer.decoder.attention.attn.weight", "transformer.decoder.rnn.weight_ih_l0",
-                 "cnn.model.last_conv_1x1.weight"):
-        need(name)
-    for layer in meta.layers:
-        if layer.op == "conv":
-            need(layer.name + ".weight"), need(layer.name + ".bias")
-    for name, tensor in tensors.items():
-        if tensor.dtype == np.int8:
-            scale = need(name + ".scale")
-            if scale.shape != (tensor.shape[0],) or not np.all(np.isfinite(scale)) or not np.all(scale > 0):
-                raise CheckpointError(f"{origin}: {name}.scale must be {tensor.shape[0]} positive numbers: the file is damaged.")
-        elif tensor.dtype.kind == "f" and not np.all(np.isfinite(tensor)):
-            raise CheckpointError(f"{origin}: {name} holds NaN or infinity: training diverged or the file is damaged.")
+    check(checkpoint)
 
 
 def sha256(path: str | os.PathLike) -> str:
@@ -243,9 +239,9 @@ def sha256(path: str | os.PathLike) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def describe(path: str | os.PathLike) -> str:
-    """What a checkpoint file is, as lines for a person."""
-    checkpoint = read(path)
+def describe(path: str | os.PathLike, vietocr_yaml: str | os.PathLike | None = None) -> str:
+    """What a checkpoint file is, as lines for a person. vietocr_yaml: as in `read`."""
+    checkpoint = read(path, vietocr_yaml)
     meta = checkpoint.meta
     sizes: dict[str, int] = {}
     for name, tensor in checkpoint.tensors.items():

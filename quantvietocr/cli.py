@@ -35,7 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
 def describe(options: argparse.Namespace) -> None:
     from .checkpoint import describe as describe_file
 
-    print("\n\n".join(describe_file(file) for file in options.files))
+    given = {"vietocr_yaml": options.config} if options.config else {}
+    print("\n\n".join(describe_file(file, **given) for file in options.files))
 
 
 def quantize(options: argparse.Namespace) -> None:
@@ -129,6 +130,7 @@ def _parser() -> argparse.ArgumentParser:
     verb = verbs.add_parser("describe", help="say what checkpoint files are")
     verb.set_defaults(verb=describe)
     verb.add_argument("files", nargs="+", metavar="FILE")
+    verb.add_argument("--config", metavar="VIETOCR_YAML", help=yaml_help)
 
     verb = verbs.add_parser("quantize", help="make an 8-bit file without training")
     verb.set_defaults(verb=quantize)

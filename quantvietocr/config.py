@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import types
 import typing
 from dataclasses import dataclass, field
@@ -112,31 +113,56 @@ class Config:
         _one_of("quant.decoder", self.quant.decoder, ("int8", "float"))
         _one_of("data.unknown", self.data.unknown, ("stop", "skip", "replace"))
         _one_of("data.problems", self.data.problems, ("stop", "skip"))
+        data, run, synth = self.data, self.train, self.data.synth
         positive = {
-            "train.steps": self.train.steps,
-            "train.batch_size": self.train.batch_size,
-            "train.pixels_per_batch": self.train.pixels_per_batch,
-            "train.max_lr": self.train.max_lr,
-            "train.clip_norm": self.train.clip_norm,
-            "train.validate_every": self.train.validate_every,
-            "train.save_every": self.train.save_every,
+            "train.steps": run.steps,
+            "train.batch_size": run.batch_size,
+            "train.pixels_per_batch": run.pixels_per_batch,
+            "train.max_lr": run.max_lr,
+            "train.clip_norm": run.clip_norm,
+            "train.validate_every": run.validate_every,
+            "train.save_every": run.save_every,
             "quant.calibration_lines": self.quant.calibration_lines,
-            "data.chunk": self.data.chunk,
+            "data.chunk": data.chunk,
+            "data.synth.min_chars": synth.min_chars,
         }
-        for key, value in positive.items():
-            if value <= 0:
-                raise ConfigError(f"{key} is {value}; it must be greater than 0.")
+        not_negative = {
+            "train.weight_decay": run.weight_decay,
+            "train.seed": run.seed,
+            "train.threads": run.threads,
+            "data.valid_lines": data.valid_lines,
+            "data.workers": data.workers,
+            "data.merge_widths": data.merge_widths,
+            "data.synth.share": synth.share,
+            "data.synth.degrade": synth.degrade,
+        }
         shares = {
-            "train.pct_start": self.train.pct_start,
-            "train.label_smoothing": self.train.label_smoothing,
+            "train.pct_start": run.pct_start,
+            "train.label_smoothing": run.label_smoothing,
             "model.cnn_dropout": self.model.cnn_dropout,
             "quant.freeze_observers": self.quant.freeze_observers,
             "quant.freeze_batch_norm": self.quant.freeze_batch_norm,
+            "data.synth.embedded_share": synth.embedded_share,
         }
+        for index, folder in enumerate(data.train):
+            if not folder.annotation.strip():
+                raise ConfigError(f"data.train[{index}].annotation is empty; name the annotation file of that folder.")
+            positive[f"data.train[{index}].share"] = folder.share
+            not_negative[f"data.train[{index}].augment"] = folder.augment
+        # Written so that nan fails each of them.
+        for key, value in positive.items():
+            if not 0 < value < math.inf:
+                raise ConfigError(f"{key} is {value}; it must be greater than 0, and finite.")
+        for key, value in not_negative.items():
+            if not 0 <= value < math.inf:
+                raise ConfigError(f"{key} is {value}; it must be 0 or more, and finite.")
         for key, value in shares.items():
             if not 0 <= value <= 1:
                 raise ConfigError(f"{key} is {value}; it must lie between 0 and 1.")
-        if not self.data.train and self.data.synth.share <= 0:
+        if synth.min_chars > synth.max_chars:
+            raise ConfigError(f"data.synth.min_chars is {synth.min_chars} and data.synth.max_chars {synth.max_chars}; the "
+                              "shortest label must not be longer than the longest.")
+        if not data.train and synth.share <= 0:
             raise ConfigError(
                 "Nothing to train on: give data.train an annotation (data.train=[{annotation: lines/annotation.txt}]) "
                 "or set data.synth.share above 0."
@@ -151,7 +177,8 @@ def _one_of(key: str, value: str, allowed: Sequence[str]) -> None:
 def load_config(path: str | Path | None, overrides: Sequence[str] = ()) -> Config:
     """Read a YAML file over the defaults, then apply `section.key=value` overrides (values are YAML).
 
-    A file may name another with `base: other.yml` (relative to itself), whose values it overrides.
+    A file may name another with `base: other.yml` (relative to itself), whose values it overrides. A section left empty
+    changes nothing.
     Raises ConfigError for an unknown key, a wrong type or a value out of range.
     """
     tree = _read_tree(Path(path)) if path else {}
@@ -161,38 +188,58 @@ def load_config(path: str | Path | None, overrides: Sequence[str] = ()) -> Confi
             raise ConfigError(f"Override {override!r} is not of the form key=value, e.g. train.steps=200.")
         try:
             value = yaml.safe_load(text) if text else None
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, ValueError) as error:  # ValueError: 2024-13-01 looks like a date and is none
             raise ConfigError(f"Override {override!r}: the value is not readable as YAML.") from error
         node = tree
         *parents, last = key.strip().split(".")
         for parent in parents:
-            node = node.setdefault(parent, {})
+            if node.get(parent) is None:
+                node[parent] = {}
+            node = node[parent]
             if not isinstance(node, dict):
                 raise ConfigError(f"Override {override!r}: {parent} holds a value, not settings.")
-        node[last] = value
+        if value is not None or not isinstance(node.get(last), dict):
+            node[last] = value
     config = build(Config, tree, str(path) if path else "settings")
     config.validate()
     return config
 
 
-def _read_tree(path: Path) -> dict[str, Any]:
+def _read_tree(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """A file's values over those of its base. above: the files that led here."""
+    if path.resolve() in above:
+        raise ConfigError(f"{path} is its own base, through {' and '.join(file.name for file in above)}: take `base:` out of "
+                          "one of them.")
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ConfigError(f"No such config file: {path}.") from error
-    except yaml.YAMLError as error:
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read ({error.strerror}): name a YAML file with settings.") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8 text (byte {error.start}): save it as UTF-8.") from error
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: 2024-13-01 looks like a date and is none
         raise ConfigError(f"{path} is not readable as YAML: {str(error).splitlines()[0]}.") from error
+    if tree is None:
+        return {}
     if not isinstance(tree, dict):
         raise ConfigError(f"{path} holds {type(tree).__name__}, not key: value settings.")
     base = tree.pop("base", None)
-    return _merge(_read_tree(path.parent / base), tree) if base else tree
+    if base is None:
+        return tree
+    if not isinstance(base, str) or not base:
+        raise ConfigError(f"{path}: base must be the name of another config file, not {base!r}.")
+    return _merge(_read_tree(path.parent / base, (*above, path.resolve())), tree)
 
 
 def _merge(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     merged = dict(under)
     for key, value in over.items():
-        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = _merge(merged[key], value) if both else value
+        section = isinstance(merged.get(key), dict)
+        if section and isinstance(value, dict):
+            merged[key] = _merge(merged[key], value)
+        elif not section or value is not None:  # an empty section changes nothing
+            merged[key] = value
     return merged
 
 

@@ -112,14 +112,20 @@ def read_yaml(path: str | os.PathLike) -> VietOCRConfig:
     """Read the YAML a VietOCR model was trained with (`Cfg.save` or hand-written).
 
     Keys that are absent take VietOCR's `base.yml`/`vgg-seq2seq.yml` values. Raises BridgeError for a model that is
-    not `seq2seq` on a VGG, and for a file that is not VietOCR's YAML.
+    not `seq2seq` on a VGG, for values that no such model can have, and for a file that is not VietOCR's YAML.
     """
     path = Path(path)
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
         raise BridgeError(f"No such file: {path} (expected the YAML the VietOCR model was trained with).") from error
-    except yaml.YAMLError as error:
+    except OSError as error:
+        raise BridgeError(
+            f"{path} cannot be read ({error.strerror}): name the YAML the VietOCR model was trained with."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise BridgeError(f"{path} is not UTF-8 text (byte {error.start}): save it as UTF-8.") from error
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: 2024-13-01 looks like a date and is none
         raise BridgeError(
             f"{path} is not readable as YAML ({str(error).splitlines()[0]}): save it with VietOCR's `config.save`."
         ) from error
@@ -132,18 +138,42 @@ def read_yaml(path: str | os.PathLike) -> VietOCRConfig:
             f"{path} describes backbone {backbone!r} with {seq_modeling!r}: only a VGG with 'seq2seq' "
             "(VietOCR's vgg_seq2seq) can be quantized here."
         )
+    for part in ("cnn", "transformer", "dataset"):
+        if not isinstance(raw.get(part) or {}, dict):
+            raise BridgeError(f"{path}: {part} must hold key: value settings, not {raw[part]!r}.")
     architecture = copy.deepcopy(VGG_SEQ2SEQ) | {"backbone": backbone}
     for part in ("cnn", "transformer"):
         known = set(VGG_SEQ2SEQ[part])
         architecture[part].update({k: v for k, v in (raw.get(part) or {}).items() if k in known})
-    sizes = raw.get("dataset") or {}
-    image = ImageSpec(
-        int(sizes.get("image_height", 32)), int(sizes.get("image_min_width", 32)), int(sizes.get("image_max_width", 512))
-    )
+        for key, value in architecture[part].items():
+            _check_architecture(f"{path}: {part}.{key}", key, value)
+    sizes = {"image_height": 32, "image_min_width": 32, "image_max_width": 512}
+    sizes |= {key: value for key, value in (raw.get("dataset") or {}).items() if key in sizes}
+    for key, value in sizes.items():
+        if type(value) is not int:
+            raise BridgeError(f"{path}: dataset.{key} must be a whole number of pixels, not {value!r}.")
+    try:
+        image = ImageSpec(*sizes.values())
+    except ValueError as error:
+        raise BridgeError(f"{path}: dataset: {error}") from error
     chars = raw.get("vocab", DEFAULT_CHARS)
     if not isinstance(chars, str) or len(set(chars)) != len(chars) or not chars:
         raise BridgeError(f"{path}: vocab must be a string of distinct characters.")
     return VietOCRConfig(chars, architecture, image)
+
+
+def _check_architecture(where: str, key: str, value: Any) -> None:
+    pools = len(VGG_SEQ2SEQ["cnn"]["ks"])
+    if key in ("ks", "ss"):
+        pairs = value if isinstance(value, list) else []
+        numbers = [number for pair in pairs if isinstance(pair, list) and len(pair) == 2 for number in pair]
+        if len(pairs) != pools or len(numbers) != 2 * pools or not all(type(n) is int and n > 0 for n in numbers):
+            raise BridgeError(f"{where} must be {pools} pairs of whole numbers above 0, one for each pool, not {value!r}.")
+    elif key == "dropout":
+        if type(value) not in (int, float) or not 0 <= value <= 1:
+            raise BridgeError(f"{where} must be a number from 0 to 1, not {value!r}.")
+    elif type(value) is not int or value < 1:
+        raise BridgeError(f"{where} must be a whole number above 0, not {value!r}.")
 
 
 def build_float(config: VietOCRConfig = VietOCRConfig(), cnn_dropout: float = 0.5) -> nn.Module:
@@ -175,7 +205,8 @@ def load_float(network: nn.Module, state: Mapping[str, torch.Tensor], origin: st
     for name, tensor in state.items():
         if name in own and own[name].shape != tensor.shape:
             advice = "it was trained with another architecture; pass the YAML it was trained with."
-            if name.startswith(("transformer.decoder.embedding", "transformer.decoder.fc_out")):
+            vocabulary = name.startswith(("transformer.decoder.embedding", "transformer.decoder.fc_out"))
+            if vocabulary and tensor.shape[:1] != own[name].shape[:1]:
                 advice = (
                     f"a vocabulary of {tensor.shape[0] - 4} characters fits this file and the one given has "
                     f"{own[name].shape[0] - 4}; pass the YAML it was trained with."

@@ -6,7 +6,9 @@ import os
 import sys
 from pathlib import Path
 
-# Before NumPy and torch load: tests are small, and threads that wait for each other spin on a busy machine.
+# Before NumPy and torch load, and for the programs that tests start: the work is small, and threads that wait for each
+# other spin on a busy machine.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 

@@ -25,14 +25,6 @@ from quantvietocr.vietocr_bridge import float_network
 FONTS = f"{get_data_path()}/fonts/ttf"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture
 def tiny(tmp_path) -> Path:
     return write(int8_checkpoint(), tmp_path / "tiny.safetensors")

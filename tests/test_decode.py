@@ -27,15 +27,6 @@ class Model(nn.Module):
         return features.transpose(0, 1)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Products this small only wait for a second thread, long when the machine is busy."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def theirs() -> SimpleNamespace:
     """VietOCR's translate module, and a model with random weights that ends its lines now and then."""

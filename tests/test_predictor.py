@@ -23,15 +23,6 @@ from quantvietocr.vietocr_bridge import build_float, import_vietocr, load_float
 SAMPLES = Path(__file__).parent.parent / "data" / "samples"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Both sides with one thread: two wait for each other, for long when the machine is busy."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def pictures() -> list[Path]:
     """The forty shipped samples: grey and colour, 16 to 44 pixels high, some wider than the network takes."""

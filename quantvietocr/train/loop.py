@@ -34,7 +34,7 @@ from .state import Progress, TrainError, load_state, restore_progress, save_stat
 from .teacher import label_smoothing_loss, teacher_forced_logits
 from .validate import score_checkpoint, score_module
 
-LOG_EVERY = 20  # steps between points of the loss curve
+LOG_EVERY = 10  # steps between points of the loss curve
 
 
 def train(config: Config, resume: bool = False, command: str = "") -> Path:
@@ -112,7 +112,7 @@ def train(config: Config, resume: bool = False, command: str = "") -> Path:
             last = progress.step == run.steps
             if progress.step % run.validate_every == 0 or last:
                 _validate(network, cnn if run.method == "qat" else None, config, meta, valid, progress, folder, bar)
-                write_curves(folder, progress, f"{run.method}, {folder.name}")
+                write_curves(folder, progress, f"{run.method} in {folder}")
             if progress.step % run.save_every == 0 or last or interrupted.is_set():
                 save()
             if interrupted.is_set():

@@ -69,6 +69,7 @@ def write_curves(folder: Path, progress: Progress, title: str) -> None:
         _write_csv(folder / "scores.csv", keys, [[row.get(key, "") for key in keys] for row in progress.scores])
 
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(10, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
@@ -84,7 +85,9 @@ def write_curves(folder: Path, progress: Progress, title: str) -> None:
             right.plot(steps, [100 * row[f"{kind}_cer"] for row in rows], color=color, marker="o", ms=3, label=f"CER, {kind}")
             right.plot(steps, [100 * (1 - row[f"{kind}_exact"]) for row in rows], color=color, ls="--", lw=1,
                        label=f"lines not exact, {kind}")  # fmt: skip
-    right.set(title="Validation", xlabel="step (batches)", ylabel="%", yscale="log")
+    right.set(title="Validation", xlabel="step (batches)", ylabel="% of characters (CER) or of lines", ylim=(0, None))
+    for axes in (left, right):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if progress.scores:
         right.legend()
     figure.suptitle(title)
