@@ -147,7 +147,7 @@ def _other_kind(head: bytes) -> str:
     if len(head) <= 8:
         return f"only {len(head)} bytes long, no checkpoint: its copy or download stopped early; get it again"
     if head.startswith(b"version https://git-lfs"):
-        return "a Git LFS pointer, which stands for the checkpoint and does not hold it: run `git lfs pull` where it came from"
+        return "a Git LFS pointer, which stands for the checkpoint without holding it: run `git lfs pull` where it came from"
     if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
         return "not a checkpoint but a web page, saved in place of the download: get the file itself"
     return "not a checkpoint, neither .pth nor .safetensors, whatever its name says: give another file"
@@ -160,8 +160,8 @@ def _refuse_second_answer(path: Path, meta: Meta, vietocr_yaml: str | os.PathLik
     for what, ours, theirs in (("vocabulary", meta.chars, given.chars), ("image sizes", meta.image, given.image),
                                ("pools", meta.pools, given.pools)):  # fmt: skip
         if ours != theirs:
-            raise CheckpointError(f"{path} carries its own {what}, and {vietocr_yaml} says otherwise: leave the YAML away, or "
-                                  "give the one that the file was trained with.")
+            raise CheckpointError(f"{path} carries its own {what}, and {vietocr_yaml} says otherwise: leave the YAML away, "
+                                  "or give the one that the file was trained with.")
 
 
 def _read_safetensors(path: Path) -> tuple[dict[str, np.ndarray], Meta | None]:
@@ -195,10 +195,11 @@ def _read_pth(path: Path) -> dict[str, np.ndarray]:
     import torch  # only a .pth needs it: the light install reads everything else without torch
 
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with path.open("rb") as stream:  # given a name, torch goes by its ending
+            state = torch.load(stream, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        raise CheckpointError(f"{path} is refused: it holds more than tensors (or is damaged), and loading it could run code. "
-                              "Save the state dict alone (`torch.save(model.state_dict(), …)`).") from error
+        raise CheckpointError(f"{path} is refused: it holds more than tensors (or is damaged), and loading it could run "
+                              "code. Save the state dict alone (`torch.save(model.state_dict(), …)`).") from error
     except Exception as error:  # damaged bytes may raise anything on the way, none of it from the file's own code
         why = str(error).partition("\n")[0][:120] or "it ends too early"
         raise CheckpointError(f"{path} is not a readable .pth file: damaged or truncated ({why}): copy or download it "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -186,7 +187,7 @@ class _Check:
             if tensor.dtype == np.int8:
                 scale = self.need(name + ".scale")
                 if scale.shape != tensor.shape[:1] or scale.dtype.kind != "f" or not np.all((scale > 0) & (scale < np.inf)):
-                    raise self.failure(f"{name}.scale must be {len(tensor)} positive numbers", self.damaged)
+                    raise self.failure(f"{name}.scale must be {math.prod(tensor.shape[:1])} positive numbers", self.damaged)
             elif tensor.dtype.kind == "f" and not np.all(np.isfinite(tensor)):
                 raise CheckpointError(f"{self.origin}: {name} holds NaN or infinity: training diverged or the file is damaged; "
                                       "use an earlier one or make it again.")

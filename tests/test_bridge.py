@@ -147,6 +147,10 @@ def test_a_shape_mismatch_names_tensor_shapes_and_the_fitting_vocabulary(network
     with pytest.raises(BridgeError, match=shapes + fits):
         load_float(network, state, "mine.pth")
     state = dict(network.state_dict())
+    state[FC_OUT] = torch.zeros(233, 900)
+    with pytest.raises(BridgeError, match=r"\[233, 900\], the network needs \[233, 1024\]: it was trained with another archi"):
+        load_float(network, state, "mine.pth")
+    state = dict(network.state_dict())
     state["cnn.model.features.0.weight"] = torch.zeros(64, 1, 3, 3)
     with pytest.raises(BridgeError, match=r"features\.0\.weight has shape \[64, 1, 3, 3\], .* \[64, 3, 3, 3\].*architec"):
         load_float(network, state, "mine.pth")
@@ -217,11 +221,42 @@ def test_yaml_that_says_nothing_means_vietocrs_defaults(tmp_path):
         ("vocab: aba\n", r"mine\.yml: vocab must be a string of distinct characters"),
         ("vocab: [a, b]\n", r"vocab must be a string"),
         ("vocab: ''\n", r"vocab must be a string"),
+        ("dataset: {image_height: tall}\n", r"mine\.yml: dataset\.image_height must be a whole number of pixels, not 'tall'"),
+        ("dataset: {image_min_width: null}\n", r"dataset\.image_min_width must be a whole number of pixels, not None"),
+        ("dataset: {image_max_width: 500.5}\n", r"dataset\.image_max_width must be a whole number of pixels, not 500\.5"),
+        ("dataset: {image_height: true}\n", r"dataset\.image_height must be a whole number of pixels, not True"),
+        ("dataset: {image_min_width: 600}\n", r"mine\.yml: dataset: .*min_width <= max_width; got .* min_width 600"),
+        ("dataset: {image_height: 0}\n", r"dataset: Image sizes must be positive"),
+        ("dataset: lines\n", r"mine\.yml: dataset must hold key: value settings, not 'lines'"),
+        ("cnn: [1]\n", r"mine\.yml: cnn must hold key: value settings, not \[1\]"),
+        ("transformer: 8\n", r"mine\.yml: transformer must hold key: value settings, not 8"),
+        ("cnn: {ks: [[2, 2], [2, 2]]}\n", r"mine\.yml: cnn\.ks must be 5 pairs of whole numbers above 0, one for each pool"),
+        ("cnn: {ss: [[2, 2], [2, 2], [2, 1], [2, 1], [1]]}\n", r"cnn\.ss must be 5 pairs"),
+        ("cnn: {ss: [2, 2, 2, 2, 2]}\n", r"cnn\.ss must be 5 pairs"),
+        ("cnn: {ks: [[2, 2], [2, 2], [2, 1], [2, 1], [0, 1]]}\n", r"cnn\.ks must be 5 pairs"),
+        ("cnn: {ks: null}\n", r"cnn\.ks must be 5 pairs"),
+        ("cnn: {hidden: wide}\n", r"cnn\.hidden must be a whole number above 0, not 'wide'"),
+        ("transformer: {encoder_hidden: 0}\n", r"transformer\.encoder_hidden must be a whole number above 0, not 0"),
+        ("transformer: {dropout: 2}\n", r"transformer\.dropout must be a number from 0 to 1, not 2"),
+        ("vocab: 2024-13-01\n", r"mine\.yml is not readable as YAML .*config\.save"),
     ],
 )
 def test_bad_yaml_is_named(tmp_path, text, message):
     with pytest.raises(BridgeError, match=message):
         read_yaml(write_yaml(tmp_path, text))
+
+
+@pytest.mark.parametrize("section", ["dataset", "cnn", "transformer"])
+def test_an_empty_section_means_vietocrs_defaults(tmp_path, section):
+    assert read_yaml(write_yaml(tmp_path, f"{section}:\n")) == VietOCRConfig()
+
+
+def test_a_folder_and_another_encoding_are_named(tmp_path):
+    with pytest.raises(BridgeError, match=r"cannot be read \(Is a directory\): name the YAML"):
+        read_yaml(tmp_path)
+    (tmp_path / "latin.yml").write_bytes("vocab: aý".encode("latin-1"))
+    with pytest.raises(BridgeError, match=r"latin\.yml is not UTF-8 text \(byte 8\): save it as UTF-8"):
+        read_yaml(tmp_path / "latin.yml")
 
 
 def test_missing_yaml_is_named():

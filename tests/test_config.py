@@ -120,6 +120,28 @@ def test_settings_survive_being_written_down():
         ("train.max_lr=-1e-4", r"train\.max_lr is -0\.0001; it must be greater than 0"),
         ("train.label_smoothing=1.5", r"train\.label_smoothing is 1\.5; it must lie between 0 and 1"),
         ("quant.freeze_observers=-0.1", r"quant\.freeze_observers is -0\.1; it must lie between 0 and 1"),
+        ("train.pct_start=.nan", r"train\.pct_start is nan; it must lie between 0 and 1"),
+        ("train.max_lr=nan", r"train\.max_lr is nan; it must be greater than 0, and finite"),
+        ("train.max_lr=.inf", r"train\.max_lr is inf; it must be greater than 0, and finite"),
+        ("train.weight_decay=-0.1", r"train\.weight_decay is -0\.1; it must be 0 or more"),
+        ("train.weight_decay=inf", r"train\.weight_decay is inf; it must be 0 or more, and finite"),
+        ("train.threads=-1", r"train\.threads is -1; it must be 0 or more"),
+        ("train.seed=-1", r"train\.seed is -1; it must be 0 or more"),
+        ("data.workers=-1", r"data\.workers is -1; it must be 0 or more"),
+        ("data.merge_widths=-1", r"data\.merge_widths is -1; it must be 0 or more"),
+        ("data.valid_lines=-1", r"data\.valid_lines is -1; it must be 0 or more"),
+        ("data.chunk=0", r"data\.chunk is 0; it must be greater than 0"),
+        ("data.train=[{annotation: a}, {annotation: b, share: 0}]", r"data\.train\[1\]\.share is 0\.0; it must be greater than 0"),
+        ("data.train=[{annotation: a, share: -1}]", r"data\.train\[0\]\.share is -1\.0"),
+        ("data.train=[{annotation: a, augment: -1}]", r"data\.train\[0\]\.augment is -1\.0; it must be 0 or more"),
+        ("data.train=[{annotation: a}, {share: 2}]", r"data\.train\[1\]\.annotation is empty; name the annotation file"),
+        ("data.train=[{annotation: ' '}]", r"data\.train\[0\]\.annotation is empty"),
+        ("data.synth.share=-1", r"data\.synth\.share is -1\.0; it must be 0 or more"),
+        ("data.synth.degrade=-1", r"data\.synth\.degrade is -1\.0; it must be 0 or more"),
+        ("data.synth.embedded_share=1.1", r"data\.synth\.embedded_share is 1\.1; it must lie between 0 and 1"),
+        ("data.synth.min_chars=0", r"data\.synth\.min_chars is 0; it must be greater than 0"),
+        ("data.synth.max_chars=0", r"data\.synth\.min_chars is 1 and data\.synth\.max_chars 0; the shortest"),
+        ("train.out=2024-13-01", r"'train\.out=2024-13-01': the value is not readable as YAML"),
     ],
 )
 def test_a_mistake_is_named_with_what_would_be_right(tmp_path, override, message):
@@ -134,12 +156,50 @@ def test_a_mistake_is_named_with_what_would_be_right(tmp_path, override, message
         ("train: [", r"bad\.yml is not readable as YAML"),
         ("- a\n- b\n", r"bad\.yml holds list, not key: value settings"),
         ("base: missing.yml\n", r"No such config file: .*missing\.yml"),
+        ("base: bad.yml\n", r"bad\.yml is its own base, through bad\.yml: take `base:` out"),
+        ("base: 3\n", r"bad\.yml: base must be the name of another config file, not 3"),
+        ("base: [a.yml]\n", r"bad\.yml: base must be the name of another config file, not \['a\.yml'\]"),
+        ("base: ''\n", r"bad\.yml: base must be the name of another config file, not ''"),
+        ("base: .\n", r"cannot be read \(Is a directory\): name a YAML file"),
+        ("0\n", r"bad\.yml holds int, not key: value settings"),
+        ("train: {out: 2024-13-01}\n", r"bad\.yml is not readable as YAML: month must be"),
         ("train: {stepz: 3}\n", r"bad\.yml: unknown setting train\.stepz; did you mean train\.steps\?"),
     ],
 )
 def test_a_bad_file_is_named(tmp_path, text, message):
     with pytest.raises(ConfigError, match=message):
         load_config(write(tmp_path, "bad.yml", text), [TRAINABLE])
+
+
+def test_a_circle_of_bases_is_named(tmp_path):
+    write(tmp_path, "a.yml", "base: deep/b.yml\n")
+    (tmp_path / "deep").mkdir()
+    write(tmp_path, "deep/b.yml", "base: ../a.yml\n")
+    with pytest.raises(ConfigError, match=r"a\.yml is its own base, through a\.yml and b\.yml"):
+        load_config(tmp_path / "a.yml")
+
+
+def test_one_base_may_be_reached_once_by_each_of_two_files(tmp_path):
+    write(tmp_path, "root.yml", "data: {synth: {share: 1}}\n")
+    for name in "ab":
+        assert load_config(write(tmp_path, f"{name}.yml", "base: root.yml\n")).data.synth.share == 1
+
+
+def test_a_folder_and_another_encoding_are_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"cannot be read \(Is a directory\): name a YAML file"):
+        load_config(tmp_path)
+    (tmp_path / "latin.yml").write_bytes("train: {out: ký}".encode("latin-1"))
+    with pytest.raises(ConfigError, match=r"latin\.yml is not UTF-8 text \(byte 14\): save it as UTF-8"):
+        load_config(tmp_path / "latin.yml")
+
+
+@pytest.mark.parametrize("text", ["train:\n", "train:\ndata: {synth:}\n", ""])
+def test_an_empty_section_changes_nothing(tmp_path, text):
+    write(tmp_path, "root.yml", "train: {steps: 5, seed: 3}\ndata: {synth: {share: 2}}\n")
+    config = load_config(write(tmp_path, "a.yml", f"base: root.yml\n{text}"), ["train.steps=7", "train="])
+    assert (config.train.steps, config.train.seed, config.data.synth.share) == (7, 3, 2)
+    alone = load_config(write(tmp_path, "alone.yml", text), ["train.steps=7", TRAINABLE])
+    assert alone.train == dataclasses.replace(Config().train, steps=7)
 
 
 def test_a_missing_file_and_no_file():

@@ -1,6 +1,8 @@
-"""A quantized checkpoint of a few kilobytes: every kind of tensor and layer of a real one, random numbers."""
+"""Checkpoints of a few kilobytes, float and quantized: every kind of tensor and layer of real ones, random numbers."""
 
 from __future__ import annotations
+
+import dataclasses
 
 import numpy as np
 
@@ -38,6 +40,27 @@ def transformer(chars: str = CHARS, seed: int = 0) -> dict[str, np.ndarray]:
     return {f"transformer.{name}": rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
 
 
+def float_state(chars: str = CHARS, stages: tuple[int, ...] = (2, 2, 4, 4, 4)) -> dict[str, np.ndarray]:
+    """VietOCR's whole state dict with a VGG of a few channels; stages: convolutions before each pool (vgg19_bn)."""
+    rng = np.random.default_rng(2)
+    state = transformer(chars)
+    place, inputs = 0, 3
+    for stage, count in enumerate(stages):
+        width = 2 + stage // 2
+        for _ in range(count):
+            name, norm = f"{PREFIX}features.{place}", f"{PREFIX}features.{place + 1}"
+            state[f"{name}.weight"] = rng.normal(size=(width, inputs, 3, 3)).astype(np.float32)
+            state[f"{name}.bias"] = rng.normal(size=width).astype(np.float32)
+            for part in ("weight", "bias", "running_mean", "running_var"):
+                state[f"{norm}.{part}"] = rng.uniform(0.5, 1.5, size=width).astype(np.float32)
+            state[f"{norm}.num_batches_tracked"] = np.array(7)
+            place, inputs = place + 3, width
+        place += 1
+    state[f"{PREFIX}last_conv_1x1.weight"] = rng.normal(size=(FEATURES, inputs, 1, 1)).astype(np.float32)
+    state[f"{PREFIX}last_conv_1x1.bias"] = rng.normal(size=FEATURES).astype(np.float32)
+    return state
+
+
 def int8_checkpoint(chars: str = CHARS) -> Checkpoint:
     """Two int8 convolutions and a pool between them, int8 decoder, images 8 pixels high."""
     rng = np.random.default_rng(1)
@@ -63,3 +86,18 @@ def int8_checkpoint(chars: str = CHARS) -> Checkpoint:
         torch_version="2.13.0", accuracy={"lines": 40, "cer": 0.0125}, made_with="python train_qat.py",
     )  # fmt: skip
     return Checkpoint(tensors, meta)
+
+
+def float_checkpoint(stages: tuple[int, ...] = (2, 2, 4, 4, 4)) -> Checkpoint:
+    """`float_state` as it is read from a file."""
+    return Checkpoint(float_state(stages=stages), Meta(chars=CHARS))
+
+
+def without(checkpoint: Checkpoint, name: str) -> Checkpoint:
+    """The checkpoint less one tensor."""
+    return dataclasses.replace(checkpoint, tensors={k: v for k, v in checkpoint.tensors.items() if k != name})
+
+
+def replaced(checkpoint: Checkpoint, name: str, value: np.ndarray) -> Checkpoint:
+    """The checkpoint with one tensor set."""
+    return dataclasses.replace(checkpoint, tensors=dict(checkpoint.tensors) | {name: value})
