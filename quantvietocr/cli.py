@@ -35,8 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
 def describe(options: argparse.Namespace) -> None:
     from .checkpoint import describe as describe_file
 
-    given = {"vietocr_yaml": options.config} if options.config else {}
-    print("\n\n".join(describe_file(file, **given) for file in options.files))
+    print("\n\n".join(describe_file(file, options.config) for file in options.files))
 
 
 def quantize(options: argparse.Namespace) -> None:

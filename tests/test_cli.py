@@ -78,7 +78,7 @@ def test_a_mistake_is_one_sentence(tiny, tmp_path, capsys):
 
 
 def test_an_interruption_is_no_traceback(tiny, monkeypatch, capsys):
-    def interrupt(path):
+    def interrupt(*_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("quantvietocr.checkpoint.describe", interrupt)
