@@ -1,0 +1,47 @@
+"""What lies in weights/ and data/samples is what their pages say."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from quantvietocr import Predictor
+from quantvietocr.checkpoint import read, sha256
+from quantvietocr.dataset.annotation import read_annotation
+from quantvietocr.metrics import score
+from quantvietocr.vocab import Vocab
+
+ROOT = Path(__file__).resolve().parents[1]
+FLOAT = ROOT / "weights" / "vgg_seq2seq-float16.safetensors"
+INT8 = ROOT / "weights" / "vgg_seq2seq-qat-int8.safetensors"
+
+
+def test_the_int8_file_comes_from_the_float_file():
+    meta = read(INT8).meta
+    assert meta.source_sha256 == sha256(FLOAT)
+    assert (meta.method, meta.decoder, meta.backend, meta.activation_bits) == ("qat", "int8", "x86", 7)
+    assert {layer.precision for layer in meta.layers if layer.op == "conv"} == {"int8"}
+    assert not meta.float_reasons
+    assert INT8.stat().st_size <= 23e6
+
+
+@pytest.mark.parametrize("path", [FLOAT, INT8], ids=["float", "int8"])
+def test_each_file_says_how_it_was_made(path):
+    meta = read(path).meta
+    config = re.search(r"--config (\S+)", meta.made_with)
+    assert (ROOT / config[1]).is_file()
+    assert meta.accuracy["lines"] > 100 and 0 < meta.accuracy["cer"] < 0.2
+    assert not Path(meta.accuracy["data"]).is_absolute()
+
+
+def test_both_read_the_samples_and_eight_bits_cost_little():
+    samples = read_annotation(ROOT / "data" / "samples" / "annotation.txt", Vocab()).samples
+    assert len(samples) == 40
+    texts = [sample.text for sample in samples]
+    pictures = [str(sample.path) for sample in samples]
+    found = {path: score(texts, Predictor(path, threads=1).predict_batch(pictures)) for path in (FLOAT, INT8)}
+    # Forty lines of every kind, poor scans too: reading, with room for another machine's rounding, not a benchmark.
+    assert found[FLOAT].cer < 0.15
+    assert found[INT8].cer < found[FLOAT].cer + 0.02
