@@ -51,3 +51,9 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))  # not into the user's font verdicts
         return LineGenerator(config, seed=0).write(folder / "lines", 8, progress=False).parent
+
+
+@pytest.fixture
+def own_font_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Font verdicts of a test stay in its own folder."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
