@@ -15,7 +15,7 @@ TRAIN_LINES, VALID_LINES, TEST_LINES = 480, 60, 120
 
 
 def run(out: Path) -> None:
-    """Leave data, the run, the comparison and the picture of read samples under `out`. About five minutes on 2 cores."""
+    """Leave data, the run, the comparison and the picture of read samples under `out`. About six minutes on 2 cores."""
     from .compare import compare
     from .config import load_config
     from .dataset.synth import LineGenerator, SynthConfig

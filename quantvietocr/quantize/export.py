@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, Mapping
 
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ..checkpoint import Checkpoint, Layer, Meta
 from ..folding import float_layers
@@ -53,8 +55,6 @@ def numbers_of(converted: QuantizedCNN) -> tuple[tuple[Layer, ...], dict[str, np
 
 def _float_convolution(module: nn.Module) -> tuple[nn.Conv2d, bool]:
     """The convolution (batch norm folded) of a float layer, and whether a ReLU follows."""
-    from torch.nn.utils.fusion import fuse_conv_bn_eval
-
     if isinstance(module, nn.Conv2d):
         return module, False
     parts = list(module.children())
@@ -79,8 +79,6 @@ def quantized_checkpoint(
     converted: the int8 CNN, or None to keep it float (method `dynamic`). state: VietOCR's state dict in numpy (its
     `transformer.` half is used, and its CNN where that stays float). meta: everything but `layers`.
     """
-    import dataclasses
-
     if converted is None:
         layers, tensors = float_layers(Checkpoint(state, meta, origin))
     else:
