@@ -24,6 +24,7 @@ class Predictor:
     threads: CPU threads for the network; 0 leaves torch's choice. beam: 0 decodes greedily, else the beam width.
     config: the YAML a float VietOCR model was trained with, if not with VietOCR's default vocabulary and sizes.
     batch_size: most lines of one width run together by `predict_batch`.
+    follow_states: False makes the beam search read exactly as VietOCR's (see `decode.beam`), which is worse.
     Raises CheckpointError for an unusable file.
     """
 
@@ -34,6 +35,7 @@ class Predictor:
         beam: int = 0,
         config: str | os.PathLike | None = None,
         batch_size: int = 32,
+        follow_states: bool = True,
     ) -> None:
         if beam < 0 or batch_size < 1 or threads < 0:
             raise ValueError("beam and threads must be 0 or more, batch_size at least 1")
@@ -42,7 +44,7 @@ class Predictor:
         self.spec: ImageSpec = checkpoint.meta.image
         self.engine = TorchEngine(checkpoint, threads)
         self.decoder = decoder_of(checkpoint)
-        self.beam, self.batch_size = beam, batch_size
+        self.beam, self.batch_size, self.follow_states = beam, batch_size, follow_states
 
     def predict(self, img: Any, return_prob: bool = False) -> str | tuple[str, float]:
         """Read one line: a Pillow image, a path, encoded bytes or a uint8 array (H,W[,3]).
@@ -75,7 +77,8 @@ class Predictor:
             for start in range(0, len(indices), self.batch_size):
                 part = indices[start : start + self.batch_size]
                 pixels = np.stack([lines[i] for i in part])
-                for index, result in zip(part, read_lines(self.engine, self.decoder, self.meta.chars, pixels, self.beam)):
+                found = read_lines(self.engine, self.decoder, self.meta.chars, pixels, self.beam, self.follow_states)
+                for index, result in zip(part, found):
                     results[index] = result
         return results
 
@@ -92,11 +95,14 @@ def _blas() -> ThreadpoolController:
 
 
 def read_lines(
-    engine: Engine, decoder: decode.Decoder, chars: str, pixels: np.ndarray, beam: int = 0
+    engine: Engine, decoder: decode.Decoder, chars: str, pixels: np.ndarray, beam: int = 0, follow_states: bool = True
 ) -> list[tuple[str, decode.Reading]]:
     """Read uint8 pixels (N,H,W,3) of one width: text and per-character probabilities of each line."""
     memory, hidden = engine.encode(pixels)
     # The decoder's products are small: BLAS threads would only wait for each other, and take cores not given to us.
     with _blas().limit(limits=1, user_api="blas"):
-        readings = decode.beam(decoder, memory, hidden, beam) if beam else decode.greedy(decoder, memory, hidden)
+        if beam:
+            readings = decode.beam(decoder, memory, hidden, beam, follow_states=follow_states)
+        else:
+            readings = decode.greedy(decoder, memory, hidden)
     return list(zip(decode.texts(readings, chars), readings))

@@ -47,7 +47,12 @@ def theirs(float_weights) -> SimpleNamespace:
         ids, probability = found.translate.translate(found.translate.process_input(image, 32, 32, 512), network)
         return vocab.decode(ids[0].tolist()), float(probability[0])
 
-    return SimpleNamespace(network=network, predict=predict, process_input=found.translate.process_input)
+    def predict_beam(image: Image.Image) -> str:
+        return vocab.decode(found.translate.translate_beam_search(found.translate.process_input(image, 32, 32, 512), network))
+
+    return SimpleNamespace(
+        network=network, predict=predict, predict_beam=predict_beam, process_input=found.translate.process_input
+    )
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +67,15 @@ def test_every_line_reads_as_with_vietocr(theirs, pictures, readings):
         if text:  # VietOCR gives 0/0 for an empty reading
             assert ours == pytest.approx(confidence, abs=1e-4)
     assert sum(len(text) for text, _ in readings) > 10 * len(readings)  # they do read
+
+
+def test_beam_search_reads_as_with_vietocr_on_request(float_weights, theirs, pictures):
+    some = pictures[::4]
+    expected = [theirs.predict_beam(Image.open(path)) for path in some]
+    asked = Predictor(float_weights, threads=1, beam=4, follow_states=False).predict_batch(some)
+    ours = Predictor(float_weights, threads=1, beam=4).predict_batch(some)
+    assert asked == expected
+    assert ours != expected  # states that follow their beams do change readings
 
 
 def test_a_batch_reads_as_line_by_line(predictor, pictures, readings):
