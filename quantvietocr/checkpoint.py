@@ -134,7 +134,7 @@ def read(path: str | os.PathLike, vietocr_yaml: str | os.PathLike | None = None)
     else:
         raise CheckpointError(f"{path} is {_other_kind(head)}.")
     if meta is None:
-        meta = _float_meta(vietocr_yaml)
+        meta = float_meta(vietocr_yaml)
     elif vietocr_yaml is not None:
         _refuse_second_answer(path, meta, vietocr_yaml)
     checkpoint = Checkpoint(tensors, meta, str(path))
@@ -156,7 +156,7 @@ def _other_kind(head: bytes) -> str:
 def _refuse_second_answer(path: Path, meta: Meta, vietocr_yaml: str | os.PathLike) -> None:
     if meta.method != "float":
         raise CheckpointError(f"{path} is quantized and carries its own vocabulary and sizes; leave the YAML away.")
-    given = _float_meta(vietocr_yaml)
+    given = float_meta(vietocr_yaml)
     for what, ours, theirs in (("vocabulary", meta.chars, given.chars), ("image sizes", meta.image, given.image),
                                ("pools", meta.pools, given.pools)):  # fmt: skip
         if ours != theirs:
@@ -214,7 +214,11 @@ def _read_pth(path: Path) -> dict[str, np.ndarray]:
     return {name: (t.float() if t.is_floating_point() else t).detach().numpy() for name, t in state.items()}
 
 
-def _float_meta(vietocr_yaml: str | os.PathLike | None) -> Meta:
+def float_meta(vietocr_yaml: str | os.PathLike | None) -> Meta:
+    """What a float network trained with this YAML is; VietOCR's own vgg_seq2seq for None.
+
+    Raises BridgeError for an unreadable YAML, CheckpointError for pools whose kernel and stride differ.
+    """
     if vietocr_yaml is None:
         return Meta()
     from .vietocr_bridge import read_yaml

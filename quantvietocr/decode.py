@@ -12,7 +12,9 @@ from typing import Mapping, Sequence
 
 import numpy as np
 
-PAD, GO, EOS, MASK = 0, 1, 2, 3
+from .vocab import Vocab
+
+GO, EOS, MASK = Vocab.go, Vocab.eos, Vocab.mask
 
 
 @dataclass(frozen=True)
@@ -199,5 +201,5 @@ def _trace(tokens: np.ndarray, parents: np.ndarray, probabilities: np.ndarray, s
 
 def texts(readings: Sequence[Reading], chars: str) -> list[str]:
     """Readings as text, special tokens spelled as VietOCR's `Vocab.decode` does."""
-    names = ["<pad>", "<sos>", "<eos>", "*", *chars]
+    names = [*Vocab.specials, *chars]
     return ["".join(names[i] for i in reading.ids) for reading in readings]

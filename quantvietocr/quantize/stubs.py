@@ -75,7 +75,7 @@ class QuantizedCNN(nn.Module):
                 self.body.add_module(f"dequant_before_{key}", DeQuantStub())
             integer = wanted
             if isinstance(module, nn.AvgPool2d):
-                if (module.kernel_size, module.stride) == ([1, 1], [1, 1]) or module.kernel_size in (1, (1, 1)):
+                if tuple(module.kernel_size) == tuple(module.stride) == (1, 1):
                     continue  # does nothing, and qnnpack refuses it
                 module = AveragePool(module)
             self.body.add_module(key, module)

@@ -145,8 +145,7 @@ def _starting_point(config: Config) -> tuple[nn.Module, Meta]:
         if run.method == "qat":
             raise TrainError("QAT fine-tunes a trained network: name one with model.weights=FILE, or train one with train.method=float first.")
         architecture = read_yaml(model.vietocr) if model.vietocr else VietOCRConfig()
-        pools = tuple(tuple(size) for size in architecture.architecture["cnn"]["ks"])
-        return build_float(architecture, dropout), Meta(chars=architecture.chars, image=architecture.image, pools=pools)
+        return build_float(architecture, dropout), files.float_meta(model.vietocr)
     loaded = files.read(model.weights, model.vietocr)
     if not loaded.is_float:
         raise TrainError(f"{model.weights} is already quantized ({loaded.meta.method}); training starts from the float checkpoint.")
