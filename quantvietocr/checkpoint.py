@@ -54,7 +54,10 @@ class Layer:
 
 @dataclass(frozen=True)
 class Meta:
-    """What the file is. `backend` names the qconfig whose ranges were trained (`x86` and `fbgemm`: 7-bit)."""
+    """What the file is. `backend` names the qconfig whose ranges were trained (`x86` and `fbgemm`: 7-bit).
+
+    `confidence` holds slope and offset of `confidence.Calibration`, or nothing where none was fitted.
+    """
 
     method: str = "float"
     layers: tuple[Layer, ...] = ()
@@ -67,6 +70,7 @@ class Meta:
     source_sha256: str | None = None
     torch_version: str | None = None
     accuracy: Mapping[str, Any] = field(default_factory=dict)
+    confidence: Mapping[str, float] = field(default_factory=dict)
     made_with: str | None = None
     pools: tuple[tuple[int, int], ...] = VGG19_POOLS
 

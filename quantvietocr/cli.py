@@ -97,6 +97,33 @@ def compare(options: argparse.Namespace) -> None:
     print(f"In {options.out}: table.md, table.json, table.png, texts.tsv (every line as each row read it)")
 
 
+def confidence(options: argparse.Namespace) -> None:
+    import dataclasses
+
+    from .checkpoint import read, write
+    from .confidence import Calibration, fit
+    from .dataset.annotation import read_annotation
+    from .metrics import accept_at_precision, auroc
+    from .train.validate import score_checkpoint
+    from .vocab import Vocab
+
+    for path in options.files:
+        checkpoint = read(path)
+        annotation = read_annotation(options.data, Vocab(checkpoint.meta.chars), unknown="skip", problems=options.problems)
+        print(annotation.report.summary(), file=sys.stderr)
+        found = score_checkpoint(checkpoint, annotation.samples)
+        fitted = fit(found.readings, found.right)
+        write(dataclasses.replace(checkpoint, meta=dataclasses.replace(checkpoint.meta, confidence=dataclasses.asdict(fitted))), path)
+        before = Calibration.of(checkpoint.meta.confidence)
+        measures = {"mean probability": [reading.mean_probability for reading in found.readings],
+                    "before": list(map(before.confidence, found.readings)),
+                    "now": list(map(fitted.confidence, found.readings))}  # fmt: skip
+        print(f"{path}: slope {fitted.slope}, offset {fitted.offset}, from {len(found.right)} lines, {found.score.exact:.1%} exact")
+        for name, values in measures.items():
+            accepted = accept_at_precision(values, found.right, 0.99)
+            print(f"  {name:<17}AUROC {auroc(values, found.right):.3f}, accepted at 99 % {accepted:.1%}")
+
+
 def synth(options: argparse.Namespace) -> None:
     from .dataset.synth import LineGenerator, SynthConfig
     from .errors import UserError
@@ -168,6 +195,12 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--into", nargs="+", default=(), metavar="FILE#NAME", help="also put the table into a Markdown file, between "
                       "<!-- table NAME --> and <!-- end NAME -->")  # fmt: skip
     verb.add_argument("--unknown", default="stop", choices=("stop", "skip"), help="at a text outside the vocabulary")
+    verb.add_argument("--problems", default="stop", choices=("stop", "skip"), help="at an annotation line that cannot be used")
+
+    verb = verbs.add_parser("confidence", help="fit what a checkpoint says of its own certainty to your lines")
+    verb.set_defaults(verb=confidence)
+    verb.add_argument("files", nargs="+", metavar="FILE", help=".safetensors checkpoints; the fit is written into them")
+    verb.add_argument("--data", required=True, metavar="ANNOTATION", help="lines with their texts, not those trained on")
     verb.add_argument("--problems", default="stop", choices=("stop", "skip"), help="at an annotation line that cannot be used")
 
     verb = verbs.add_parser("synth", help="generate labelled lines as a VietOCR folder")

@@ -74,8 +74,11 @@ class TrainConfig:
     steps: int = 1000
     batch_size: int = 16
     pixels_per_batch: int = 16 * 32 * 512
+    optimizer: str = "adamw"
     max_lr: float = 1e-4
+    schedule: str = "one-cycle"
     pct_start: float = 0.1
+    cooldown: float = 0.4
     weight_decay: float = 0.01
     label_smoothing: float = 0.1
     clip_norm: float = 1.0
@@ -109,6 +112,8 @@ class Config:
     def validate(self) -> None:
         """Raise ConfigError for a value that no run could use."""
         _one_of("train.method", self.train.method, ("float", "qat"))
+        _one_of("train.optimizer", self.train.optimizer, ("adamw", "muon"))
+        _one_of("train.schedule", self.train.schedule, ("one-cycle", "trapezoid"))
         _one_of("quant.backend", self.quant.backend, ("x86", "fbgemm", "onednn", "qnnpack"))
         _one_of("quant.decoder", self.quant.decoder, ("int8", "float"))
         _one_of("data.unknown", self.data.unknown, ("stop", "skip", "replace"))
@@ -138,6 +143,7 @@ class Config:
         }
         shares = {
             "train.pct_start": run.pct_start,
+            "train.cooldown": run.cooldown,
             "train.label_smoothing": run.label_smoothing,
             "model.cnn_dropout": self.model.cnn_dropout,
             "quant.freeze_observers": self.quant.freeze_observers,

@@ -19,14 +19,18 @@ GO, EOS, MASK = Vocab.go, Vocab.eos, Vocab.mask
 
 @dataclass(frozen=True)
 class Reading:
-    """One decoded line: class numbers without go and end, and the probability of each."""
+    """One decoded line: class numbers without go and end, the probability of each, and that of the end.
+
+    `end` is 0 where the line was cut off at the greatest length. `confidence.Calibration` makes one number of these.
+    """
 
     ids: tuple[int, ...]
     probabilities: tuple[float, ...]
+    end: float = 0.0
 
     @property
-    def confidence(self) -> float:
-        """Mean probability of the characters (VietOCR's measure); 0 for an empty reading."""
+    def mean_probability(self) -> float:
+        """Mean probability of the characters, which VietOCR reports; 0 for an empty reading."""
         kept = [p for i, p in zip(self.ids, self.probabilities) if i > MASK]
         return float(np.mean(kept)) if kept else 0.0
 
@@ -121,7 +125,10 @@ def greedy(decoder: Decoder, memory: np.ndarray, hidden: np.ndarray, max_length:
                 break
             rows, tokens, hidden = rows[going], tokens[going], hidden[going]
             memory, keys = memory[going], keys[going]
-    return [Reading(tuple(ids[i, :n].tolist()), tuple(probabilities[i, :n].tolist())) for i, n in enumerate(lengths)]
+    ends = [float(probabilities[i, n]) if n <= max_length else 0.0 for i, n in enumerate(lengths)]
+    return [
+        Reading(tuple(ids[i, :n].tolist()), tuple(probabilities[i, :n].tolist()), ends[i]) for i, n in enumerate(lengths)
+    ]
 
 
 def beam(
@@ -196,7 +203,7 @@ def _trace(tokens: np.ndarray, parents: np.ndarray, probabilities: np.ndarray, s
         ids.append(int(tokens[position, slot]))
         values.append(float(probabilities[position, slot]))
         slot = parents[position, slot]
-    return Reading(tuple(ids[:0:-1]), tuple(values[:0:-1]))
+    return Reading(tuple(ids[:0:-1]), tuple(values[:0:-1]), values[0] if ids[0] == EOS else 0.0)
 
 
 def texts(readings: Sequence[Reading], chars: str) -> list[str]:

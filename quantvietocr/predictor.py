@@ -12,6 +12,7 @@ from threadpoolctl import ThreadpoolController
 
 from . import decode
 from .checkpoint import Checkpoint, read
+from .confidence import Calibration
 from .engines.base import Engine
 from .engines.torch_engine import TorchEngine
 from .image import ImageSpec, line_pixels, open_line
@@ -44,12 +45,13 @@ class Predictor:
         self.spec: ImageSpec = checkpoint.meta.image
         self.engine = TorchEngine(checkpoint, threads)
         self.decoder = decoder_of(checkpoint)
+        self.calibration = Calibration.of(checkpoint.meta.confidence)
         self.beam, self.batch_size, self.follow_states = beam, batch_size, follow_states
 
     def predict(self, img: Any, return_prob: bool = False) -> str | tuple[str, float]:
         """Read one line: a Pillow image, a path, encoded bytes or a uint8 array (H,W[,3]).
 
-        Returns the text, or (text, confidence in [0,1]). Raises ImageError for a picture that cannot be read.
+        Returns the text, or (text, confidence in [0,1]: the chance that the whole line is right). Raises ImageError for a picture that cannot be read.
         """
         (result,) = self.read_pixels([line_pixels(open_line(img), self.spec)])
         return result if return_prob else result[0]
@@ -65,7 +67,7 @@ class Predictor:
 
     def read_pixels(self, lines: Sequence[np.ndarray]) -> list[tuple[str, float]]:
         """Read lines already at the network's size: uint8 (height,W,3) each. Returns (text, confidence) per line."""
-        return [(text, reading.confidence) for text, reading in self.read_details(lines)]
+        return [(text, self.calibration.confidence(reading)) for text, reading in self.read_details(lines)]
 
     def read_details(self, lines: Sequence[np.ndarray]) -> list[tuple[str, decode.Reading]]:
         """As `read_pixels`, with each character's class number and probability."""

@@ -86,6 +86,8 @@ class _Check:
             raise self.failure(f"its pools must be {POOLS} pairs of whole numbers above 0, not {meta.pools}")
         if not isinstance(meta.accuracy, Mapping) or not isinstance(meta.float_reasons, Mapping):
             raise self.failure("its accuracy and its reasons for float layers must be key: value pairs")
+        if not isinstance(meta.confidence, Mapping) or (meta.confidence and not _is_calibration(meta.confidence)):
+            raise self.failure(f"its confidence must be a slope above 0 and an offset, not {meta.confidence!r}")
         if meta.decoder not in ("float", "int8"):
             raise self.failure(f"its decoder is {meta.decoder!r}, not float or int8")
 
@@ -201,6 +203,15 @@ def _places(stages: Sequence[int]) -> Iterator[int]:
             yield place
             place += 3
         place += 1
+
+
+def _is_calibration(stored: Mapping[str, Any]) -> bool:
+    numbers = [stored.get("slope"), stored.get("offset")]
+    return set(stored) == {"slope", "offset"} and all(map(_is_finite, numbers)) and numbers[0] > 0
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _is_pair(value: Any, least: int) -> bool:

@@ -95,7 +95,7 @@ def test_greedy_reads_what_vietocr_reads(theirs, ours, width):
         ids, probability = theirs.translate.translate(image[None], theirs.model, max_seq_length=MOST)
         assert reading.ids == cut(ids[0].tolist())
         if reading.ids:
-            assert reading.confidence == pytest.approx(probability[0], abs=1e-5)
+            assert reading.mean_probability == pytest.approx(probability[0], abs=1e-5)
 
 
 def test_lines_end_at_different_places_and_some_at_the_limit(theirs, ours):
@@ -198,9 +198,9 @@ def test_beam_width_must_be_positive(theirs, ours):
         decode.beam(ours, *encoded(theirs, features(8)), 0)
 
 
-def test_confidence_is_the_mean_over_characters():
-    assert Reading((4, 5, 3), (0.5, 1.0, 0.1)).confidence == pytest.approx(0.75)  # the mask is no character
-    assert Reading((), ()).confidence == 0.0
+def test_mean_probability_is_over_characters():
+    assert Reading((4, 5, 3), (0.5, 1.0, 0.1)).mean_probability == pytest.approx(0.75)  # the mask is no character
+    assert Reading((), ()).mean_probability == 0.0
 
 
 def test_texts_are_spelled_as_vietocr_spells_them():

@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from .. import checkpoint as files
 from ..checkpoint import Checkpoint, Meta
+from ..confidence import ConfidenceError, fit
 from ..config import Config, to_yaml
 from ..dataset.annotation import Sample
 from ..dataset.batches import Batch, BatchStream
@@ -30,6 +31,7 @@ from ..quantize.export import quantized_checkpoint
 from ..vietocr_bridge import VietOCRConfig, build_float, float_network, read_yaml
 from ..vocab import Vocab
 from .data import training_sources, validation_samples
+from .optimizer import make_optimizer, make_schedule
 from .state import Progress, TrainError, load_state, restore_progress, save_state, write_curves
 from .teacher import label_smoothing_loss, teacher_forced_logits
 from .validate import score_checkpoint, score_module
@@ -70,12 +72,8 @@ def train(config: Config, resume: bool = False, command: str = "") -> Path:
         calibrate(network, cnn, sources, config, meta)
     if run.method == "qat":
         qat.start_training(cnn)
-    optimizer = torch.optim.AdamW(
-        network.parameters(), lr=run.max_lr, betas=(0.9, 0.98), eps=1e-9, weight_decay=run.weight_decay
-    )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, max_lr=run.max_lr, total_steps=run.steps + 1, pct_start=run.pct_start, cycle_momentum=False
-    )
+    optimizer = make_optimizer(network, run)
+    schedule = make_schedule(optimizer, run)
     if state is not None:
         if _deciding(state["settings"]) != _deciding(settings):
             raise TrainError(f"{folder} was started with other settings; resume with those in {folder}/config.yml, "
@@ -121,11 +119,16 @@ def train(config: Config, resume: bool = False, command: str = "") -> Path:
 
 
 def _deciding(settings: str) -> dict[str, Any]:
-    """The settings that decide the result: not how many threads and workers, nor when to look and save."""
+    """The settings that decide the result: not how many threads and workers, nor when to look and save.
+
+    Nor, with a trapezoid, how many steps: a run that is going well may be told to go on for longer.
+    """
     tree = yaml.safe_load(settings)
     for section, key in (("train", "threads"), ("train", "device"), ("train", "validate_every"), ("train", "save_every"),
                          ("data", "workers")):  # fmt: skip
         tree[section].pop(key)
+    if tree["train"].get("schedule") == "trapezoid":
+        tree["train"].pop("steps")
     return tree
 
 
@@ -209,9 +212,10 @@ def _validate(
     if not samples:
         files.write(shipped, folder / "best.safetensors")
         return
-    scores: dict[str, Score] = {"float" if cnn is None else "converted": score_checkpoint(shipped, samples)}
+    read = score_checkpoint(shipped, samples)
+    scores: dict[str, Score] = {"float" if cnn is None else "converted": read.score}
     if cnn is not None:
-        scores["fake_quant"] = score_module(network, shipped, samples)
+        scores["fake_quant"] = score_module(network, shipped, samples).score
     row: dict[str, float] = {"step": progress.step, "lines": progress.lines}
     for kind, found in scores.items():
         row |= {f"{kind}_exact": found.exact, f"{kind}_cer": found.cer, f"{kind}_cer_folded": found.cer_folded}
@@ -221,10 +225,15 @@ def _validate(
     best = next(iter(scores.values()))
     if progress.best is None or best.cer < progress.best:
         progress.best = best.cer
+        try:
+            about = {"confidence": dataclasses.asdict(fit(read.readings, read.right))}
+        except ConfidenceError as error:
+            bar.write(f"{error} The file keeps the confidence it started with.")
+            about = {}
         accuracy = {"lines": best.lines, "exact": round(best.exact, 6), "cer": round(best.cer, 6),
                     "cer_folded": round(best.cer_folded, 6), "data": "/".join(Path(config.data.valid).parts[-2:])}  # fmt: skip
-        files.write(dataclasses.replace(shipped, meta=dataclasses.replace(shipped.meta, accuracy=accuracy)),
-                    folder / "best.safetensors")
+        about = dataclasses.replace(shipped.meta, accuracy=accuracy, **about)
+        files.write(dataclasses.replace(shipped, meta=about), folder / "best.safetensors")
 
 
 def shipped_checkpoint(network: nn.Module, cnn: nn.Module | None, config: Config, meta: Meta) -> Checkpoint:
