@@ -7,14 +7,21 @@ is Bahdanau et al. 2015 (additive); the GRU is Cho et al. 2014 in torch's gate o
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from typing import Mapping, Sequence
 
 import numpy as np
 
+from .errors import UserError
 from .vocab import Vocab
 
 GO, EOS, MASK = Vocab.go, Vocab.eos, Vocab.mask
+LEAVE = 0.8  # share of lines still being read at which the finished ones leave a batch
+
+
+class WhitelistError(UserError):
+    """A whitelist of characters cannot be kept to."""
 
 
 @dataclass(frozen=True)
@@ -68,12 +75,16 @@ class Decoder:
         return memory @ self.key_weight + self.key_bias
 
     def step(
-        self, tokens: np.ndarray, hidden: np.ndarray, memory: np.ndarray, keys: np.ndarray
+        self, tokens: np.ndarray, hidden: np.ndarray, memory: np.ndarray, keys: np.ndarray, energy: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """One step: tokens (N), hidden (N,D), memory (N,S,2E), keys (N,S,D) → logits (N,classes), hidden (N,D)."""
+        """One step: tokens (N), hidden (N,D), memory (N,S,2E), keys (N,S,D) → logits (N,classes), hidden (N,D).
+
+        energy: room like `keys` to work in. Given to every step it saves the system from finding, clearing and taking
+        back megabytes at each.
+        """
         gates = 3 * self.hidden
         own = hidden @ self.from_hidden
-        energy = keys + own[:, None, gates:]
+        energy = np.add(keys, own[:, None, gates:], out=energy)
         np.tanh(energy, out=energy)
         weights = softmax(energy @ self.score)
         context = np.matmul(weights[:, None, :], memory)[:, 0]
@@ -99,10 +110,13 @@ def sigmoid(values: np.ndarray) -> np.ndarray:
     return 0.5 * np.tanh(0.5 * values) + 0.5
 
 
-def greedy(decoder: Decoder, memory: np.ndarray, hidden: np.ndarray, max_length: int = 128) -> list[Reading]:
+def greedy(
+    decoder: Decoder, memory: np.ndarray, hidden: np.ndarray, max_length: int = 128, refused: np.ndarray | None = None
+) -> list[Reading]:
     """Most probable character at each step, for N lines of one width; finished lines leave the batch.
 
     memory (N,S,2E) and hidden (N,D) come from the encoder. At most `max_length` + 1 characters, as VietOCR.
+    refused: class numbers that no reading may hold (see `refused_classes`); probabilities are over the others.
     """
     count = len(memory)
     ids = np.zeros((count, max_length + 1), dtype=np.int32)
@@ -111,18 +125,21 @@ def greedy(decoder: Decoder, memory: np.ndarray, hidden: np.ndarray, max_length:
     rows = np.arange(count)
     tokens = np.full(count, GO)
     keys = decoder.keys(memory)
+    energy = np.empty_like(keys)
     for position in range(max_length + 1):
-        logits, hidden = decoder.step(tokens, hidden, memory, keys)
+        logits, hidden = decoder.step(tokens, hidden, memory, keys, energy[: len(rows)])
+        if refused is not None:
+            logits[:, refused] = -np.inf
         tokens = logits.argmax(axis=1)
         best = logits[np.arange(len(tokens)), tokens]
         ids[rows, position] = tokens
         probabilities[rows, position] = 1.0 / np.exp(logits - best[:, None]).sum(axis=1)
-        ended = tokens == EOS
-        if ended.any():
-            lengths[rows[ended]] = position
-            going = ~ended
-            if not going.any():
-                break
+        lengths[rows[(tokens == EOS) & (lengths[rows] > position)]] = position
+        going = lengths[rows] > position
+        if not going.any():
+            break
+        # A step of a finished line costs less than moving the memory of the others together, until a few are done.
+        if going.sum() <= LEAVE * len(rows):
             rows, tokens, hidden = rows[going], tokens[going], hidden[going]
             memory, keys = memory[going], keys[going]
     ends = [float(probabilities[i, n]) if n <= max_length else 0.0 for i, n in enumerate(lengths)]
@@ -138,12 +155,14 @@ def beam(
     width: int = 4,
     max_length: int = 128,
     follow_states: bool = True,
+    refused: np.ndarray | None = None,
 ) -> list[Reading]:
     """Beam search over N lines of one width, with VietOCR's rules: no length penalty; a line ends when its best beam
     has ended; the best ended beam is the reading.
 
     follow_states: hidden states move with the beams they belong to. VietOCR leaves each state in its slot while the
     beams are reordered, so that a beam may go on with another's state; False reproduces that, for comparison.
+    refused: as for `greedy`.
     """
     if width < 1:
         raise ValueError(f"beam width is {width}; it must be at least 1")
@@ -160,6 +179,8 @@ def beam(
     scores = np.zeros((count, width), dtype=np.float32)
     for position in range(max_length):
         logits, hidden = decoder.step(tokens.reshape(-1), hidden, memory, keys)
+        if refused is not None:
+            logits[:, refused] = -np.inf
         logits -= logits.max(axis=1, keepdims=True)
         logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
         log_probability = logits.reshape(-1, width, classes)
@@ -193,6 +214,20 @@ def beam(
     unfinished = ~np.isfinite(ended_score)
     ended_where[unfinished] = (max_length - 1, 0)
     return [_trace(tokens_at[:, i], parent_at[:, i], probability_at[:, i], *ended_where[i]) for i in range(count)]
+
+
+def refused_classes(whitelist: str, chars: str) -> np.ndarray:
+    """Class numbers to refuse so that only `whitelist`'s characters are read, of a vocabulary `chars`.
+
+    Raises WhitelistError for an empty list, or a character that the vocabulary lacks.
+    """
+    allowed = set(unicodedata.normalize("NFC", whitelist))
+    unknown = sorted(allowed - set(chars))
+    if unknown or not allowed:
+        what = f"holds {' '.join(map(repr, unknown))}, not in the vocabulary" if unknown else "is empty"
+        raise WhitelistError(f"whitelist {what}: give characters that the model knows.")
+    count = len(Vocab.specials)
+    return np.array([i for i in range(count) if i != EOS] + [i for i, char in enumerate(chars, count) if char not in allowed])
 
 
 def _trace(tokens: np.ndarray, parents: np.ndarray, probabilities: np.ndarray, step: int, slot: int) -> Reading:

@@ -214,3 +214,25 @@ def test_softmax_and_sigmoid_hold_for_large_numbers():
     np.testing.assert_allclose(decode.softmax(big), [[0.5, 0.5, 0.0]])
     with np.errstate(all="raise"):
         np.testing.assert_allclose(decode.sigmoid(big[0]), [1.0, 1.0, 0.0])
+
+
+@pytest.mark.parametrize("read", [decode.greedy, decode.beam])
+def test_a_whitelist_is_kept_to(theirs, ours, read):
+    inputs = encoded(theirs, features(37))
+    assert any(set(r.ids) - set(range(4, 9)) for r in read(ours, *inputs, max_length=MOST))
+    refused = decode.refused_classes(DEFAULT_CHARS[:5], DEFAULT_CHARS)
+    found = read(ours, *inputs, max_length=MOST, refused=refused)
+    assert all(set(r.ids) <= set(range(4, 9)) for r in found) and any(r.ids for r in found)
+    for reading, (memory, hidden) in zip(found, zip(*inputs)):
+        keys, token = ours.keys(memory[None]), GO
+        for following, probability in zip(reading.ids[:5], reading.probabilities):
+            logits, hidden = ours.step(np.array([token]), hidden.reshape(1, -1), memory[None], keys)
+            kept = [EOS, *range(4, 9)]
+            assert decode.softmax(logits[:, kept])[0, kept.index(following)] == pytest.approx(probability, abs=1e-5)
+            token = following
+
+
+@pytest.mark.parametrize("whitelist, sentence", [("", "whitelist is empty"), ("1🙂", "whitelist holds '🙂', not in the vocabulary")])
+def test_a_whitelist_outside_the_vocabulary_is_refused(whitelist, sentence):
+    with pytest.raises(decode.WhitelistError, match=sentence):
+        decode.refused_classes(whitelist, DEFAULT_CHARS)
