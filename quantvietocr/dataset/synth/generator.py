@@ -21,17 +21,25 @@ from quantvietocr.dataset.synth.text import TextSource
 from quantvietocr.vocab import DEFAULT_CHARS
 
 LONG_FONTS = (("times", 3.0), ("mono", 0.4))   # what long lines are printed in: others leave no room for them
+# Columns of lines.tsv: the picture, the font's file name, family and class (fonts.CLASSES), and the kind of page.
+ORIGIN = ("path", "font", "family", "class", "look")
+CHUNK = 64          # lines handed to a process at a time
 SNIPPETS = 256      # texts kept for the lines above and below
 
 
 @dataclass
 class Line:
-    """A generated line: ``image`` (H, W, 3) uint8 RGB, its ``text``, the font file drawn with, and its look."""
+    """A generated line: ``image`` (H, W, 3) uint8 RGB, its ``text``, the font file drawn with, and its look (``kind``).
+
+    ``family`` and ``font_class`` (one of fonts.CLASSES) are the font's.
+    """
 
     image: np.ndarray
     text: str
     font: str
     kind: str
+    family: str
+    font_class: str
 
 
 class LineGenerator:
@@ -61,7 +69,7 @@ class LineGenerator:
         face = self.pool.pick(dice, profile.fonts + LONG_FONTS if is_long else profile.fonts)
         ink = draw(dice, text, is_long, face, self.pool, profile, self.config, self._snippets)
         image = degrade(ink.mask, ink.x_height, ink.scale, ink.stretch, profile, self.config.degrade, dice)
-        return Line(image, ink.text, face.path, profile.name)
+        return Line(image, ink.text, face.path, profile.name, face.family, face.kind)
 
     def describe(self) -> str:
         """What the lines are made from: fonts accepted and rejected with reasons, text files with their lines."""
@@ -75,13 +83,15 @@ class LineGenerator:
         """Write lines 0 .. count-1 as VietOCR's format: ``folder/img/000000.png`` and ``folder/annotation.txt``.
 
         The annotation (``img/000000.png<TAB>text``) appears only when every image is there; its path is returned.
+        ``folder/lines.tsv`` says what each of its rows was drawn with, in the same order: see ORIGIN.
         """
         folder = Path(folder)
         (folder / "img").mkdir(parents=True, exist_ok=True)
-        chunks = [range(start, min(start + 64, count)) for start in range(0, count, 64)]
-        annotation = folder / "annotation.txt"
-        annotation.unlink(missing_ok=True)      # an earlier run's labels must not stand beside new images
-        rows: list[str] = []
+        chunks = [range(start, min(start + CHUNK, count)) for start in range(0, count, CHUNK)]
+        annotation, origins = folder / "annotation.txt", folder / "lines.tsv"
+        for earlier in (annotation, origins):
+            earlier.unlink(missing_ok=True)     # an earlier run's labels must not stand beside new images
+        rows: list[tuple[str, str]] = []
         with tqdm(total=count, unit="line", disable=not progress, file=sys.stderr) as bar:
             if workers <= 1:
                 done = (_write_chunk(self, folder, chunk) for chunk in chunks)
@@ -89,23 +99,26 @@ class LineGenerator:
             else:
                 with ProcessPoolExecutor(workers, initializer=_adopt, initargs=(self,)) as executor:
                     _collect(executor.map(_write_in_worker, [folder] * len(chunks), chunks), rows, bar)
-        write_atomically(annotation, "".join(f"{row}\n" for row in rows))
+        write_atomically(origins, "".join(f"{row}\n" for row in ["\t".join(ORIGIN), *(origin for _, origin in rows)]))
+        write_atomically(annotation, "".join(f"{row}\n" for row, _ in rows))
         return annotation
 
 
-def _collect(done, rows: list[str], bar: tqdm) -> None:
+def _collect(done, rows: list[tuple[str, str]], bar: tqdm) -> None:
     for some in done:
         rows.extend(some)
         bar.update(len(some))
 
 
-def _write_chunk(generator: LineGenerator, folder: Path, indices: range) -> list[str]:
+def _write_chunk(generator: LineGenerator, folder: Path, indices: range) -> list[tuple[str, str]]:
+    """Draw and save these lines: for each, its row of the annotation and its row of lines.tsv."""
     rows = []
     for index in indices:
         line = generator.line(index)
         name = f"img/{index:06d}.png"
         Image.fromarray(line.image).save(folder / name, compress_level=3)
-        rows.append(f"{name}\t{line.text}")
+        origin = (name, Path(line.font).name, line.family, line.font_class, line.kind)
+        rows.append((f"{name}\t{line.text}", "\t".join(origin)))
     return rows
 
 
@@ -118,5 +131,5 @@ def _adopt(generator: LineGenerator) -> None:
     _adopted = generator
 
 
-def _write_in_worker(folder: Path, indices: range) -> list[str]:
+def _write_in_worker(folder: Path, indices: range) -> list[tuple[str, str]]:
     return _write_chunk(_adopted, folder, indices)
