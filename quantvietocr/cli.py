@@ -64,6 +64,8 @@ def quantize(options: argparse.Namespace) -> None:
 
 
 def export(options: argparse.Namespace) -> None:
+    if options.format == "onnx":
+        return _export_onnx(options)
     import numpy as np
     import torch
 
@@ -71,15 +73,39 @@ def export(options: argparse.Namespace) -> None:
     from .errors import UserError
     from .vietocr_bridge import save_vietocr
 
+    if options.verify:
+        raise UserError("--verify compares engines, for --format onnx: leave it away.")
     if Path(options.out).suffix != ".pth":
         raise UserError(f"{options.out}: VietOCR loads .pth files; give a name that ends so.")
-    checkpoint = read(options.float, options.config)
+    checkpoint = read(options.checkpoint, options.config)
     if not checkpoint.is_float:
-        raise UserError(f"{options.float} is quantized ({checkpoint.meta.method}), and VietOCR runs float weights alone: export "
-                        "the float checkpoint it was made from.")
+        raise UserError(f"{options.checkpoint} is quantized ({checkpoint.meta.method}), and VietOCR runs float weights alone: "
+                        "export the float checkpoint it was made from.")
     state = {name: torch.from_numpy(np.array(tensor)) for name, tensor in checkpoint.tensors.items()}
     path = save_vietocr(state, options.out)
     print(f"{path}: {path.stat().st_size / 2**20:.1f} MiB, for VietOCR's Predictor (config['weights'] = {str(path)!r})")
+
+
+def _export_onnx(options: argparse.Namespace) -> None:
+    from .checkpoint import read
+    from .dataset.annotation import read_annotation
+    from .onnx_export import OPSET, export_onnx
+    from .onnx_verify import VerifyError, failure, report, verify
+    from .vocab import Vocab
+
+    checkpoint = read(options.checkpoint, options.config)
+    annotation = None
+    if options.verify:
+        annotation = read_annotation(options.verify, Vocab(checkpoint.meta.chars), unknown="skip", problems=options.problems)
+        print(annotation.report.summary(), file=sys.stderr)
+    path = export_onnx(checkpoint, options.out)
+    print(f"{path}: {path.stat().st_size / 2**20:.1f} MiB, ONNX opset {OPSET}, method {checkpoint.meta.method}")
+    if annotation is None:
+        return
+    differences = verify(checkpoint, path, [sample.path for sample in annotation.samples])
+    print(report(path, differences))
+    if sentence := failure(differences):
+        raise VerifyError(f"{path}: {sentence}")
 
 
 def compare(options: argparse.Namespace) -> None:
@@ -88,13 +114,14 @@ def compare(options: argparse.Namespace) -> None:
 
     compare_files(
         options.data, options.weights, options.out, options.vietocr, options.config, options.threads, options.limit,
-        options.repeats, options.unknown, options.problems, options.command,
+        options.repeats, options.unknown, options.problems, options.command, options.peer, options.workers,
     )  # fmt: skip
     print(Path(options.out, "table.md").read_text(encoding="utf-8"))
     for place in options.into:
         file, _, section = place.rpartition("#")
         insert_section(Path(file), section, Path(options.out, "table.md").read_text(encoding="utf-8"))
-    print(f"In {options.out}: table.md, table.json, table.png, texts.tsv (every line as each row read it)")
+    print(f"In {options.out}: table.md, table.json, table.png, texts.tsv (every line as each row read it), reliability.png, "
+          "errors.md, errors.json, errors.png")
 
 
 def confidence(options: argparse.Namespace) -> None:
@@ -128,16 +155,32 @@ def synth(options: argparse.Namespace) -> None:
     from .dataset.synth import LineGenerator, SynthConfig
     from .errors import UserError
 
-    if options.count < 1 or options.workers < 1:
+    if options.workers < 1 or (options.count is not None and options.count < 1):
         raise UserError("--count and --workers must be at least 1.")
+    decided = [name for name in ("count", "text", "fonts", "style", "degrade", "seed") if getattr(options, name) is not None]
+    if options.recipe is not None:
+        if decided:
+            raise UserError(f"The recipe decides what --{decided[0]} would: leave it away, or write a recipe of your own.")
+        return _synth_recipe(options)
+    if options.seal or options.count is None:
+        raise UserError("--seal writes into a recipe: name it with --recipe." if options.seal else
+                        "Say how many lines with --count, or name a --recipe.")  # fmt: skip
+    texts, fonts = tuple(options.text or ()), tuple(options.fonts or ())
+    degrade = 1.0 if options.degrade is None else options.degrade
     try:
-        generator = LineGenerator(
-            SynthConfig(tuple(options.text), tuple(options.fonts), degrade=options.degrade, style=options.style), options.seed
-        )
+        generator = LineGenerator(SynthConfig(texts, fonts, degrade=degrade, style=options.style), options.seed or 0)
     except (ValueError, RuntimeError) as error:  # how the generator names a bad knob, text file or font
         raise UserError(str(error)) from error
     print(generator.describe(), file=sys.stderr)
     print(generator.write(options.out, options.count, options.workers))
+
+
+def _synth_recipe(options: argparse.Namespace) -> None:
+    from .dataset.recipes import lines_of, recipes_in, seal
+
+    for path in recipes_in(options.recipe):
+        out = Path(options.out, path.stem) if Path(options.recipe).is_dir() else Path(options.out)
+        print((seal if options.seal else lines_of)(path, out, options.workers))
 
 
 def fetch(options: argparse.Namespace) -> None:
@@ -175,22 +218,30 @@ def _parser() -> argparse.ArgumentParser:
                         help="convolutions that stay float, e.g. features.0 last_conv_1x1 'features.4*'")
     static.add_argument("--problems", default="stop", choices=("stop", "skip"), help="at an annotation line that cannot be used")
 
-    verb = verbs.add_parser("export", help="write float weights for VietOCR itself")
+    verb = verbs.add_parser("export", help="write a checkpoint as ONNX, or float weights for VietOCR itself")
     verb.set_defaults(verb=export)
-    verb.add_argument("float", metavar="FLOAT", help="float checkpoint")
-    verb.add_argument("--format", choices=("vietocr",), required=True)
-    verb.add_argument("--out", required=True, metavar="FILE", help="the .pth file to write")
+    verb.add_argument("checkpoint", metavar="FILE", help="any checkpoint for onnx, a float one for vietocr")
+    verb.add_argument("--format", choices=("onnx", "vietocr"), required=True)
+    verb.add_argument("--out", required=True, metavar="FILE", help="the .onnx or .pth file to write")
     verb.add_argument("--config", metavar="VIETOCR_YAML", help=yaml_help)
+    verb.add_argument("--verify", metavar="ANNOTATION", help="for onnx: read these lines with torch and with each installed runtime, "
+                      "and fail where more than 0.2 %% of the texts differ")  # fmt: skip
+    verb.add_argument("--problems", default="stop", choices=("stop", "skip"), help="at an annotation line that cannot be used")
 
     verb = verbs.add_parser("compare", help="one table: accuracy, size and time of checkpoints on the same lines")
     verb.set_defaults(verb=compare)
-    verb.add_argument("--data", required=True, metavar="ANNOTATION", help="lines to read, path<TAB>text")
+    verb.add_argument("--data", required=True, nargs="+", metavar="LINES", help="lines to read: annotations (path<TAB>text), recipes "
+                      "(.yml, their lines are generated under --out) or folders of recipes; a table for each")  # fmt: skip
     verb.add_argument("--weights", required=True, nargs="+", metavar="FILE", help="checkpoints, a row each, in this order")
-    verb.add_argument("--out", required=True, metavar="DIR", help="folder for table.md, table.json, table.png and texts.tsv")
+    verb.add_argument("--out", required=True, metavar="DIR", help="folder for the tables, their pictures, the texts read and "
+                      "the error analysis")  # fmt: skip
     verb.add_argument("--vietocr", action="store_true", help="first row: VietOCR's own code on the first float weights")
+    verb.add_argument("--peer", nargs="+", action="extend", default=[], choices=("tesseract", "rapidocr"),
+                      help="last rows: other readers on the same crops, where they are installed")
     verb.add_argument("--config", metavar="VIETOCR_YAML", help=yaml_help)
     verb.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads, for every row (default 1; 0: as torch chooses)")
-    verb.add_argument("--limit", type=int, default=0, metavar="N", help="draw N lines, the same every time (default: all)")
+    verb.add_argument("--limit", type=int, default=0, metavar="N", help="draw N lines of each set, the same every time (default: all)")
+    verb.add_argument("--workers", type=int, default=1, metavar="N", help="processes that generate a recipe's lines (default 1)")
     verb.add_argument("--repeats", type=int, default=3, metavar="N", help="timing rounds (default 3)")
     verb.add_argument("--into", nargs="+", default=(), metavar="FILE#NAME", help="also put the table into a Markdown file, between "
                       "<!-- table NAME --> and <!-- end NAME -->")  # fmt: skip
@@ -206,12 +257,15 @@ def _parser() -> argparse.ArgumentParser:
     verb = verbs.add_parser("synth", help="generate labelled lines as a VietOCR folder")
     verb.set_defaults(verb=synth)
     verb.add_argument("--out", required=True, metavar="DIR", help="folder for img/ and annotation.txt")
-    verb.add_argument("--count", required=True, type=int, metavar="N", help="how many lines")
-    verb.add_argument("--text", nargs="+", default=(), metavar="FILE", help=".txt or .txt.gz, one sentence or paragraph a line")
-    verb.add_argument("--fonts", nargs="+", default=(), metavar="PATH", help="font files or folders (default: the system's)")
+    verb.add_argument("--recipe", metavar="YML", help="make the lines of a recipe, or of a folder's recipes in a folder "
+                      "each (data/README.md); it decides what --count to --seed would")  # fmt: skip
+    verb.add_argument("--seal", action="store_true", help="write the hash of the lines made into the recipe")
+    verb.add_argument("--count", type=int, metavar="N", help="how many lines")
+    verb.add_argument("--text", nargs="+", metavar="FILE", help=".txt or .txt.gz, one sentence or paragraph a line")
+    verb.add_argument("--fonts", nargs="+", metavar="PATH", help="font files or folders (default: the system's)")
     verb.add_argument("--style", choices=("receipt", "form", "letter", "poor_scan"), help="one kind of page (default: a mixture)")
-    verb.add_argument("--degrade", type=float, default=1.0, metavar="X", help="0 clean print, 1 as in real use (default)")
-    verb.add_argument("--seed", type=int, default=0, metavar="N", help="another seed, other lines (default 0)")
+    verb.add_argument("--degrade", type=float, metavar="X", help="0 clean print, 1 as in real use (default)")
+    verb.add_argument("--seed", type=int, metavar="N", help="another seed, other lines (default 0)")
     verb.add_argument("--workers", type=int, default=1, metavar="N", help="processes; the lines are the same (default 1)")
 
     verb = verbs.add_parser("fetch", help="download VietOCR's published vgg_seq2seq weights (90 MB)")

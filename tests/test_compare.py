@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,10 +18,10 @@ from tiny import int8_checkpoint
 
 from quantvietocr import Predictor, compare as module
 from quantvietocr.checkpoint import Checkpoint, read, write
-from quantvietocr.compare import CompareError, compare, stored_as
+from quantvietocr.compare import compare
 from quantvietocr.dataset.annotation import AnnotationError, Sample
 from quantvietocr.metrics import score
-from quantvietocr.report import Row, Setup, markdown
+from quantvietocr.readers import CompareError, stored_as
 
 
 @pytest.fixture
@@ -44,9 +47,9 @@ def whole(float_weights, int8_weights, lines, tmp_path_factory) -> SimpleNamespa
     """A comparison of real weights, VietOCR's own code first."""
     out = tmp_path_factory.mktemp("compare")
     before = torch.get_num_threads()
-    rows = compare(lines / "annotation.txt", [float_weights, int8_weights], out, vietocr=True, repeats=2, command="me")
+    (table,) = compare(lines / "annotation.txt", [float_weights, int8_weights], out, vietocr=True, repeats=2, command="me")
     assert torch.get_num_threads() == before
-    return SimpleNamespace(rows=rows, out=out, files=[float_weights, int8_weights], lines=lines)
+    return SimpleNamespace(rows=table.rows, out=out, files=[float_weights, int8_weights], lines=lines)
 
 
 def test_a_row_for_vietocr_and_for_each_file(whole):
@@ -96,12 +99,33 @@ def test_the_table_is_written_in_three_forms(whole):
     assert "8 lines of" in text and "1 thread(s)" in text and "85.4" in table[2]
     with Image.open(whole.out / "table.png") as picture:
         assert picture.width > 1000 and len(picture.convert("RGB").getcolors(1 << 24)) > 100
-    assert sorted(path.name for path in whole.out.iterdir()) == ["table.json", "table.md", "table.png", "texts.tsv"]
+    assert sorted(path.name for path in whole.out.iterdir()) == [
+        "errors.json", "errors.md", "errors.png", "reliability.png", "table.json", "table.md", "table.png", "texts.tsv",
+    ]  # fmt: skip
+
+
+def test_the_error_analysis_and_the_confidence_are_those_of_the_rows(whole):
+    (one,) = json.loads((whole.out / "errors.json").read_text(encoding="utf-8"))["sets"]
+    table = [line.split("\t") for line in (whole.out / "texts.tsv").read_text(encoding="utf-8").splitlines()[1:]]
+    assert [reader["name"] for reader in one["readers"]] == [row.name for row in whole.rows]
+    for place, (reader, row) in enumerate(zip(one["readers"], whole.rows)):
+        found = score([line[1] for line in table], [line[2 + place] for line in table])
+        assert sum(reader["classes"].values()) == found.edits
+        assert sum(part["lines"] for part in reader["parts"]["Look"]) == 8 and reader["parts"]["Look"][0]["name"] == "letter"
+        assert sum(lines for _, _, lines in row.reliability) == 8 and 0 <= row.ece <= 1
+        assert sum(share * lines for _, share, lines in row.reliability) == pytest.approx(8 * row.exact)
+    sizes = [Image.open(line[0]).size for line in table]
+    wide = sum(round(32 * width / height) < 128 for width, height in sizes)
+    parts = {part["name"]: part["lines"] for part in one["readers"][0]["parts"]["Width at height 32 (px)"]}
+    assert parts.get("0–127", 0) == wide
+    with Image.open(whole.out / "reliability.png") as picture:
+        assert picture.width > 1000 and len(picture.convert("RGB").getcolors(1 << 24)) > 100
 
 
 def test_without_a_float_row_the_first_is_the_reference(tiny, annotation, tmp_path):
     other = write(int8_checkpoint(), tmp_path / "b" / "tiny.safetensors")
-    rows = compare(annotation, [tiny, other], repeats=1, limit=4)
+    (table,) = compare(annotation, [tiny, other], repeats=1, limit=4)
+    rows = table.rows
     assert [row.name for row in rows] == [str(tiny), str(other)]  # one stem twice: told apart by folder
     assert [row.lines for row in rows] == [4, 4] and rows[0].cer == rows[1].cer and rows[0].speed_ratio == 1
     assert rows[0].stored == "CNN int8, decoder int8" and "7-bit activations" in rows[0].precision
@@ -109,8 +133,8 @@ def test_without_a_float_row_the_first_is_the_reference(tiny, annotation, tmp_pa
 
 def test_all_rows_get_the_threads_asked_for_and_the_caller_keeps_his(tiny, annotation, monkeypatch):
     seen = []
-    time = module._time
-    monkeypatch.setattr(module, "_time", lambda *a: seen.append(torch.get_num_threads()) or time(*a))
+    measure = module._time
+    monkeypatch.setattr(module, "_time", lambda *a: seen.append(torch.get_num_threads()) or measure(*a))
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(3)
@@ -134,33 +158,92 @@ def test_what_cannot_be_compared_is_said(tiny, annotation):
         compare(annotation, [tiny], vietocr=True)
     with pytest.raises(CompareError, match="named twice"):
         compare(annotation, [tiny, tiny])
-    for bad in ({"weights": []}, {"repeats": 0}, {"threads": -1}):
+    for bad in ({"weights": []}, {"data": []}, {"repeats": 0}, {"workers": 0}, {"threads": -1}):
         with pytest.raises(CompareError, match="at least one checkpoint"):
-            compare(**{"annotation": annotation, "weights": [tiny]} | bad)
+            compare(**{"data": annotation, "weights": [tiny]} | bad)
     annotation.write_text(annotation.read_text(encoding="utf-8") + "0.png\txyz\n", encoding="utf-8")
     with pytest.raises(AnnotationError, match="outside the vocabulary"):
         compare(annotation, [tiny])
-    assert compare(annotation, [tiny], repeats=1, unknown="skip")[0].lines == 6
+    assert compare(annotation, [tiny], repeats=1, unknown="skip")[0].setup.lines == 6
 
 
 def test_readers_take_turns_and_the_first_round_does_not_count(monkeypatch):
     order, clock = [], SimpleNamespace(now=0.0)
 
     class Fake:
-        def __init__(self, name, seconds):
-            self.name, self.seconds = name, iter(seconds)
+        def __init__(self, name, seconds, together=False):
+            self.name, self.seconds, self.together, self.reader = name, iter(seconds), together, self
 
         def predict(self, img, return_prob):
             order.append(self.name)
             clock.now += next(self.seconds)
 
+        def predict_batch(self, imgs, return_prob):
+            order.append(self.name + "s" * len(imgs))
+            clock.now += next(self.seconds)
+
     monkeypatch.setattr(module.time, "perf_counter", lambda: clock.now)
     monkeypatch.setattr(module.time, "process_time", lambda: 2 * clock.now)
     quick, slow = Fake("quick", [9, 9, 0.1, 0.1, 0.2, 0.2]), Fake("slow", [9, 9, 1, 1, 3, 5])
-    times = module._time([quick, slow], ["picture", "picture"], repeats=2)
-    assert order == ["quick", "quick", "slow", "slow"] * 3
-    assert [rounds for rounds, _ in times] == [pytest.approx([100, 200]), pytest.approx([1000, 4000])]
-    assert [cores for _, cores in times] == pytest.approx([2, 2])
+    batched = Fake("batch", [9, 0.5, 0.7], together=True)
+    times = module._time([quick, slow, batched], ["picture", "picture"], repeats=2)
+    assert order == ["quick", "quick", "slow", "slow", "batchss"] * 3
+    assert [rounds for rounds, _ in times] == [
+        pytest.approx([100, 200]), pytest.approx([1000, 4000]), pytest.approx([250, 350]),
+    ]  # fmt: skip
+    assert [cores for _, cores in times] == pytest.approx([2, 2, 2])
+
+
+def test_the_cpu_time_of_a_program_counts():
+    before, own = module._cpu_seconds(), time.process_time()
+    work = "import time\nwhile time.process_time() < 0.2: pass"
+    subprocess.run([sys.executable, "-c", work], check=True)
+    # CPU time, which it spends however busy the machine is.
+    assert module._cpu_seconds() - before > time.process_time() - own + 0.15
+
+
+def test_batched_readers_get_all_lines_in_order_a_part_at_a_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "TOGETHER", 3)
+    samples = []
+    for number, width in enumerate([90, 30, 60, 40]):
+        Image.new("RGB", (width, 32)).save(tmp_path / f"{number}.png")
+        samples.append(Sample(tmp_path / f"{number}.png", "a", number + 1))
+
+    class Fake:
+        def __init__(self, together):
+            self.together, self.reader, self.batches = together, self, []
+
+        def predict_batch(self, imgs, return_prob):
+            self.batches.append([img.width for img in imgs])
+            return [str(img.width) for img in imgs], [1 / img.width for img in imgs]
+
+    ours, program = Fake(False), Fake(True)
+    found = module._read_all([ours, program], samples, [100, 40, 60, 40])
+    assert found[0] == found[1] == (["90", "30", "60", "40"], [1 / 90, 1 / 30, 1 / 60, 1 / 40])
+    assert ours.batches == [[30, 40], [60], [90]] and program.batches == [[90, 30, 60], [40]]
+
+
+def test_several_sets_make_a_summary_and_a_table_each(tiny, annotation, tmp_path):
+    other = tmp_path / "other.txt"
+    other.write_text("0.png\tcc\n3.png\ta\n", encoding="utf-8")
+    out = tmp_path / "out"
+    tables = compare([annotation, other], [tiny], out, repeats=1, limit=4)
+    assert [(table.setup.data, table.setup.lines) for table in tables] == [(str(annotation), 4), (str(other), 2)]
+    alone = compare(other, [tiny], repeats=1)[0].rows[0]
+    assert (tables[1].rows[0].cer, tables[1].rows[0].exact) == (alone.cer, alone.exact)
+    text = (out / "table.md").read_text(encoding="utf-8")
+    assert [line for line in text.splitlines() if line.startswith("#")] == [f"### {annotation}", f"### {other}"]
+    written = json.loads((out / "table.json").read_text(encoding="utf-8"))["sets"]
+    assert written == json.loads(json.dumps([dataclasses.asdict(table) for table in tables]))
+    rows = [line.split("\t") for line in (out / "texts.tsv").read_text(encoding="utf-8").splitlines()]
+    assert rows[0] == ["set", "path", "reference", "tiny"]
+    assert [row[0] for row in rows[1:]] == [str(annotation)] * 4 + [str(other)] * 2
+    assert [row[1:3] for row in rows[5:]] == [[str(tmp_path / "0.png"), "cc"], [str(tmp_path / "3.png"), "a"]]
+    errors = json.loads((out / "errors.json").read_text(encoding="utf-8"))["sets"]
+    assert [one["data"] for one in errors] == [str(annotation), str(other)]
+    for name in ("table.png", "reliability.png", "errors.png"):
+        with Image.open(out / name) as picture:
+            assert picture.width > 600
 
 
 def test_timed_lines_are_spread_over_the_widths(tmp_path, monkeypatch):
@@ -181,32 +264,3 @@ def test_what_is_stored_is_told_from_the_file(float_weights):
     layers = (dataclasses.replace(first, precision="float"), *others)
     mixed = Checkpoint(checkpoint.tensors, dataclasses.replace(checkpoint.meta, layers=layers, decoder="float"))
     assert stored_as(mixed) == "CNN int8 (1 of 2 layers float32), decoder float32"
-
-
-def test_markdown_of_a_row_that_is_all_right():
-    row = Row("a|b", "a.pth", "float", "float32", "torch", "float32", 2**20, 3, 1.0, 0.0, 0.0, 0.0, 12.34, (12.34,), 1.0,
-              1.0, 1.0, None, 1.0, ())  # fmt: skip
-    other = dataclasses.replace(row, name="c", cer=0.0213, cer_delta=0.0213, auroc=0.5)
-    setup = Setup("data.txt", 3, 320, "a|b", 3, 1, 1, "A CPU", (), {"torch": "2"}, "2026-01-01", None)
-    head, _, first, second = markdown([row, other], setup).splitlines()[:4]
-    cells = [dict(zip(head.split(" | "), line.replace("a\\|b", "a/b").split(" | "))) for line in (first, second)]
-    cells = [{key.strip("| "): value.strip("| ") for key, value in line.items()} for line in cells]
-    assert cells[0]["AUROC"] == "-" and cells[1]["AUROC"] == "0.500"
-    assert cells[0]["Δ CER"] == "—" and cells[1]["Δ CER"] == "+2.13 pp"
-    assert cells[0]["MB (MiB)"] == "1.0 (1.0)" and cells[0]["ms/line"] == "12.3" and cells[0]["Exact lines"] == "100.0%"
-
-
-def test_a_table_goes_into_its_section_and_nowhere_else(tmp_path):
-    from quantvietocr.report import ReportError, insert_section
-
-    page = tmp_path / "PAGE.md"
-    page.write_text("before\n<!-- table one -->\nold\n<!-- end one -->\nbetween <!-- table two --> kept <!-- end two -->\n")
-    insert_section(page, "one", "new\n")
-    insert_section(page, "one", "newer\n")
-    assert page.read_text() == (
-        "before\n<!-- table one -->\n\nnewer\n\n<!-- end one -->\nbetween <!-- table two --> kept <!-- end two -->\n"
-    )
-    with pytest.raises(ReportError, match="no section 'three'"):
-        insert_section(page, "three", "x")
-    with pytest.raises(ReportError, match="no file"):
-        insert_section(tmp_path / "NONE.md", "one", "x")

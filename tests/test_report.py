@@ -1,0 +1,71 @@
+"""The written tables: every number where its head says, sections replaced and nothing else."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from quantvietocr.report import ReportError, Row, Setup, Table, insert_section, markdown, page
+
+ROW = Row(
+    name="a|b", file="a.pth", method="float", stored="float32", engine="torch", precision="float32", bytes=2**20, lines=3,
+    exact=1.0, cer=0.0, cer_delta=0.0, cer_folded=0.0, ms_per_line=12.34, ms_rounds=(12.34,), cores=1.0, together=False,
+    size_ratio=1.0, speed_ratio=1.0, auroc=None, accepted=1.0, ece=0.125, reliability=((0.875, 1.0, 3),), confusions=(),
+)  # fmt: skip
+SETUP = Setup("data.txt", 3, 320, "a|b", 3, 1, 1, "A CPU", (), {"torch": "2"}, "2026-01-01", None)
+
+
+def cells_of(table: list[str]) -> list[dict[str, str]]:
+    head, _, *lines = [[cell.strip() for cell in line.replace("a\\|b", "a/b").split("|")[1:-1]] for line in table]
+    return [dict(zip(head, line, strict=True)) for line in lines]
+
+
+def test_markdown_of_a_row_that_is_all_right():
+    other = dataclasses.replace(ROW, name="c", cer=0.0213, cer_delta=0.0213, auroc=0.5)
+    cells = cells_of(markdown([ROW, other], SETUP).splitlines()[:4])
+    assert cells[0]["AUROC"] == "-" and cells[1]["AUROC"] == "0.500"
+    assert cells[0]["Δ CER"] == "—" and cells[1]["Δ CER"] == "+2.13 pp"
+    assert cells[0]["MB (MiB)"] == "1.0 (1.0)" and cells[0]["ms/line"] == "12.3" and cells[0]["Exact lines"] == "100.0%"
+    assert cells[0]["ECE"] == "0.125"
+
+
+def test_only_batched_readers_are_named_as_such():
+    assert "by one process" not in markdown([ROW], SETUP)
+    program = dataclasses.replace(ROW, name="c", together=True)
+    assert "one line at a time (c: all timed lines by one process" in markdown([ROW, program], SETUP)
+
+
+def test_one_set_is_its_table_alone():
+    assert page([Table(SETUP, (ROW,))]) == markdown([ROW], SETUP)
+
+
+def test_the_summary_has_each_sets_rates_and_the_mean_time_of_all_lines():
+    worse = dataclasses.replace(ROW, name="c", cer=0.5, exact=0.25)
+    form = Table(dataclasses.replace(SETUP, data="form", lines=3), (ROW, worse))
+    letter = Table(dataclasses.replace(SETUP, data="letter", lines=1), tuple(
+        dataclasses.replace(row, lines=1, ms_per_line=20.0, cer=row.cer + 0.1) for row in form.rows))  # fmt: skip
+    text = page([form, letter])
+    first, second = cells_of(text.splitlines()[:4])
+    assert list(first) == [
+        "Weights", "Method", "Computed in", "MB", "form: exact", "form: CER", "letter: exact", "letter: CER", "ms/line",
+    ]  # fmt: skip
+    assert list(first.values()) == ["a/b", "float", "torch: float32", "1.0", "100.0%", "0.00%", "100.0%", "10.00%", "14.3"]
+    assert list(second.values())[4:8] == ["25.0%", "50.00%", "25.0%", "60.00%"] and second["Weights"] == "c"
+    assert "3 lines of form, 1 lines of letter" in text
+    assert text.index("### form") < text.index(markdown(form.rows, form.setup)) < text.index("### letter")
+    assert text.endswith(markdown(letter.rows, letter.setup))
+
+
+def test_a_table_goes_into_its_section_and_nowhere_else(tmp_path):
+    page = tmp_path / "PAGE.md"
+    page.write_text("before\n<!-- table one -->\nold\n<!-- end one -->\nbetween <!-- table two --> kept <!-- end two -->\n")
+    insert_section(page, "one", "new\n")
+    insert_section(page, "one", "newer\n")
+    assert page.read_text() == (
+        "before\n<!-- table one -->\n\nnewer\n\n<!-- end one -->\nbetween <!-- table two --> kept <!-- end two -->\n"
+    )
+    with pytest.raises(ReportError, match="no section 'three'"):
+        insert_section(page, "three", "x")
+    with pytest.raises(ReportError, match="no file"):
+        insert_section(tmp_path / "NONE.md", "one", "x")
