@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 DEFAULT_WEIGHTS = Path(__file__).resolve().parent / "weights" / "vgg_seq2seq-qat-int8.safetensors"
 FIRST_WINDOW, WINDOW = 16, 256  # pictures read at a time: few at first, to show something; then enough to fill batches
 MOST_DRAWN = 60
+ENGINES = ("auto", "torch", "onnxruntime", "openvino")
 CONTROLS = {ord("\t"): "\\t", ord("\n"): "\\n", ord("\r"): "\\r"}  # what would break a row
 
 
@@ -32,7 +33,8 @@ def options_of(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--format", choices=("text", "tsv", "json"), default="text", help="text alone (default); tsv: path, text, "
                         "confidence (a path's tabs and line ends as \\t, \\n); json: an object a line")  # fmt: skip
     parser.add_argument("--plot", metavar="PNG", help=f"draw the first {MOST_DRAWN} lines read, each with its text under it")
-    parser.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads (default 0: as torch chooses)")
+    parser.add_argument("--engine", choices=ENGINES, default="auto", help="torch: .pth, .safetensors; others: .onnx")
+    parser.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads (default 0: one per core)")
     parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="most lines run together (default 32)")
     parser.add_argument("--beam", type=int, default=0, metavar="N", help="beam width, up to 32 (default 0: greedy)")
     options = parser.parse_args(arguments)
@@ -57,12 +59,11 @@ def row(path: str, text: str, confidence: float, error: str | None, form: str) -
 
 def read_all(predictor: Predictor, paths: list[str], form: str, drawn: list | None) -> int:
     """Read and print every picture; returns how many failed. `drawn` collects (picture, text, confidence) of the first."""
-    from tqdm import tqdm
-
     from quantvietocr.image import ImageError, line_pixels, open_line
+    from quantvietocr.progress import line_bar
 
     failed = 0
-    with tqdm(total=len(paths), unit="line", disable=len(paths) == 1 or not sys.stderr.isatty()) as bar:
+    with line_bar(len(paths)) as bar:
         start, size = 0, FIRST_WINDOW
         while window := paths[start : start + size]:
             start, size = start + size, min(2 * size, WINDOW)
@@ -95,6 +96,7 @@ def read_all(predictor: Predictor, paths: list[str], form: str, drawn: list | No
 
 
 def run(options: argparse.Namespace) -> int:
+    from quantvietocr import Predictor
     from quantvietocr.errors import UserError
     from quantvietocr.picture_files import find_pictures
 
@@ -103,12 +105,12 @@ def run(options: argparse.Namespace) -> int:
         say(sentence)
     if not found.paths:
         raise UserError("no pictures to read; name files, folders or patterns.")
-    from quantvietocr import Predictor
-
-    predictor = Predictor(options.weights, options.threads, options.beam, options.config, options.batch_size)
+    given = options.weights, options.threads, options.beam, options.config, options.batch_size
+    predictor = Predictor(*given, engine=options.engine)
+    say("\ninfer.py: ".join(predictor.about))
+    drawn: list | None = [] if options.plot else None
     if options.plot:
         Path(options.plot).parent.mkdir(parents=True, exist_ok=True)  # if it cannot be, then before the long part
-    drawn: list | None = [] if options.plot else None
     failed = read_all(predictor, found.paths, options.format, drawn)
     if drawn:
         from quantvietocr.plot import draw_lines
@@ -122,9 +124,8 @@ def run(options: argparse.Namespace) -> int:
 
 def main(arguments: list[str] | None = None) -> int:
     options = options_of(arguments)
-    # Before torch loads: threads that spin while they wait make reading ten times slower where something else wants
-    # the cores too.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Before torch and NumPy load: threads that spin while they wait make reading ten times slower on a busy machine.
+    os.environ.update({"OMP_WAIT_POLICY": "PASSIVE", "OPENBLAS_NUM_THREADS": "1"} | os.environ)
     # A file name that is not UTF-8 goes out as the bytes it is; in JSON as the escape that gives them back.
     sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace" if options.format == "json" else "surrogateescape")
     sys.stderr.reconfigure(errors="backslashreplace")

@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from .calibration import accept_curve
+from .reliability import accept_curve
 from .plot import save_figure
 from .report import Row, Table, time_of
 

@@ -21,8 +21,6 @@ from pathlib import Path
 from typing import Any, Mapping
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
 from .errors import UserError
 from .image import ImageSpec
@@ -74,6 +72,10 @@ class Meta:
     made_with: str | None = None
     pools: tuple[tuple[int, int], ...] = VGG19_POOLS
 
+    def to_json(self) -> str:
+        """As every file of ours holds it under `METADATA_KEY`."""
+        return json.dumps({"format_version": FORMAT_VERSION} | dataclasses.asdict(self), ensure_ascii=False, sort_keys=True)
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -98,23 +100,24 @@ class Checkpoint:
 
 def write(checkpoint: Checkpoint, path: str | os.PathLike) -> Path:
     """Write a `.safetensors` file whole or not at all (temporary file, then rename). Returns its path."""
+    from safetensors.numpy import save
+
     path = Path(path)
     if path.suffix != ".safetensors":
         raise CheckpointError(f"{path}: checkpoints are written as .safetensors; give a name that ends so.")
     validate(checkpoint)
-    meta = {"format_version": FORMAT_VERSION} | dataclasses.asdict(checkpoint.meta)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".part")
     # Not ascontiguousarray: it makes a vector of a scalar.
     tensors = {name: np.asarray(t, order="C") for name, t in checkpoint.tensors.items()}
     # Not save_file: it makes a file that its owner alone may read.
-    temporary.write_bytes(save(tensors, {METADATA_KEY: json.dumps(meta, ensure_ascii=False, sort_keys=True)}))
+    temporary.write_bytes(save(tensors, {METADATA_KEY: checkpoint.meta.to_json()}))
     os.replace(temporary, path)
     return path
 
 
 def read(path: str | os.PathLike, vietocr_yaml: str | os.PathLike | None = None) -> Checkpoint:
-    """Read any checkpoint: quantized `.safetensors`, float `.safetensors`, VietOCR's `.pth`.
+    """Read any checkpoint: quantized `.safetensors`, float `.safetensors`, VietOCR's `.pth`, an exported `.onnx`.
 
     `vietocr_yaml` is the YAML a float model was trained with, when its vocabulary or image sizes are not VietOCR's
     defaults. A quantized file carries them and refuses a second answer; a float one of ours refuses another. Nothing in
@@ -122,7 +125,13 @@ def read(path: str | os.PathLike, vietocr_yaml: str | os.PathLike | None = None)
     """
     path = Path(path)
     if path.is_dir():
-        raise CheckpointError(f"{path} is a folder; give a checkpoint file (.pth or .safetensors).")
+        raise CheckpointError(f"{path} is a folder; give a checkpoint file (.pth, .safetensors or .onnx).")
+    if path.suffix == ".onnx":
+        from .engines.onnx_file import read_onnx
+
+        if vietocr_yaml is not None:
+            raise CheckpointError(f"{path} carries its own vocabulary and sizes; leave the YAML away.")
+        return read_onnx(path)
     try:
         with path.open("rb") as stream:
             head = stream.read(64)
@@ -169,14 +178,19 @@ def _refuse_second_answer(path: Path, meta: Meta, vietocr_yaml: str | os.PathLik
 
 
 def _read_safetensors(path: Path) -> tuple[dict[str, np.ndarray], Meta | None]:
+    from safetensors import SafetensorError, safe_open  # not at the top: the light install reads .onnx files alone
+
     try:
         with safe_open(path, "np") as file:
             text = (file.metadata() or {}).get(METADATA_KEY)
             tensors = {name: file.get_tensor(name) for name in file.keys()}
     except (SafetensorError, ValueError, TypeError) as error:
         raise CheckpointError(f"{path} is damaged or truncated ({error}): copy or download it again.") from error
-    if text is None:
-        return tensors, None
+    return tensors, None if text is None else meta_of_json(text, path)
+
+
+def meta_of_json(text: str, path: str | os.PathLike) -> Meta:
+    """Metadata from what `Meta.to_json` wrote; `path` is the file's name for messages. Raises CheckpointError."""
     try:
         raw = json.loads(text)
         version = raw.pop("format_version")
@@ -188,7 +202,7 @@ def _read_safetensors(path: Path) -> tuple[dict[str, np.ndarray], Meta | None]:
         )
         raw["image"] = ImageSpec(**raw["image"])
         raw["pools"] = tuple(tuple(pool) for pool in raw["pools"])
-        return tensors, Meta(**raw)
+        return Meta(**raw)
     except CheckpointError:
         raise
     except (KeyError, TypeError, AttributeError, ValueError) as error:  # ValueError: no JSON, or sizes ImageSpec refuses

@@ -19,7 +19,6 @@ from tqdm import tqdm
 
 from . import report
 from .analysis import analyse
-from .calibration import expected_calibration_error, reliability
 from .charts import draw, draw_reliability
 from .dataset.annotation import Sample
 from .dataset.batches import cut_by_width
@@ -28,6 +27,7 @@ from .image import open_line
 from .line_sets import LineSet, line_sets
 from .metrics import accept_at_precision, auroc, confusions, score
 from .readers import BATCH, CompareError, Entry, entries
+from .reliability import expected_calibration_error, reliability
 from .report import Row, Setup, Table
 
 TIMED_LINES = 40

@@ -4,29 +4,32 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
-from typing import Any, Sequence
+from typing import Any, Callable, Sequence
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
 from . import decode
-from .checkpoint import Checkpoint, read
+from .checkpoint import Checkpoint
 from .confidence import Calibration
 from .engines.base import Engine
-from .engines.torch_engine import TorchEngine
+from .engines.choose import describe_engine, open_file
 from .image import ImageSpec, line_pixels, open_line
 
 
 class Predictor:
     """Reads pictures of text lines.
 
-    weights: path of a checkpoint (VietOCR's float `.pth`, a float or quantized `.safetensors`), or a `Checkpoint`.
-    threads: CPU threads for the network; 0 leaves torch's choice. beam: 0 decodes greedily, else the beam width.
+    weights: path of a checkpoint (VietOCR's float `.pth`, a float or quantized `.safetensors`, an exported `.onnx`), or
+    a `Checkpoint`. threads: CPU threads for the network; 0 leaves the engine's choice, one per core.
+    beam: 0 decodes greedily, else the beam width.
     config: the YAML a float VietOCR model was trained with, if not with VietOCR's default vocabulary and sizes.
     batch_size: most lines of one width run together by `predict_batch`.
     follow_states: False makes the beam search read exactly as VietOCR's (see `decode.beam`), which is worse.
-    Raises CheckpointError for an unusable file.
+    engine: torch (`.pth`, `.safetensors`), onnxruntime or openvino (`.onnx`); auto takes the fastest that is installed.
+    `about` says in sentences what computes.
+    Raises CheckpointError for an unusable file, EngineError for an engine that is missing or does not run this file.
     """
 
     def __init__(
@@ -37,13 +40,14 @@ class Predictor:
         config: str | os.PathLike | None = None,
         batch_size: int = 32,
         follow_states: bool = True,
+        engine: str = "auto",
     ) -> None:
         if beam < 0 or batch_size < 1 or threads < 0:
             raise ValueError("beam and threads must be 0 or more, batch_size at least 1")
-        checkpoint = weights if isinstance(weights, Checkpoint) else read(weights, config)
+        checkpoint, self.engine = open_file(weights, engine, threads, config)
         self.meta = checkpoint.meta
         self.spec: ImageSpec = checkpoint.meta.image
-        self.engine = TorchEngine(checkpoint, threads)
+        self.about = describe_engine(self.engine, checkpoint, threads)
         self.decoder = decoder_of(checkpoint)
         self.calibration = Calibration.of(checkpoint.meta.confidence)
         self.beam, self.batch_size, self.follow_states = beam, batch_size, follow_states
@@ -51,7 +55,8 @@ class Predictor:
     def predict(self, img: Any, return_prob: bool = False) -> str | tuple[str, float]:
         """Read one line: a Pillow image, a path, encoded bytes or a uint8 array (H,W[,3]).
 
-        Returns the text, or (text, confidence in [0,1]: the chance that the whole line is right). Raises ImageError for a picture that cannot be read.
+        Returns the text, or (text, confidence in [0,1]: the chance that the whole line is right). Raises ImageError
+        for a picture that cannot be read.
         """
         (result,) = self.read_pixels([line_pixels(open_line(img), self.spec)])
         return result if return_prob else result[0]
@@ -92,8 +97,15 @@ def decoder_of(checkpoint: Checkpoint) -> decode.Decoder:
 
 
 @cache
-def _blas() -> ThreadpoolController:
-    return ThreadpoolController()
+def _one_blas_thread() -> Callable[[], AbstractContextManager]:
+    """NumPy's BLAS with one thread while it lasts. Without threadpoolctl (the light install) BLAS keeps the setting that
+    it was loaded with, OPENBLAS_NUM_THREADS; the results are the same."""
+    try:
+        from threadpoolctl import ThreadpoolController
+    except ModuleNotFoundError:
+        return nullcontext
+    controller = ThreadpoolController()
+    return lambda: controller.limit(limits=1, user_api="blas")
 
 
 def read_lines(
@@ -102,7 +114,7 @@ def read_lines(
     """Read uint8 pixels (N,H,W,3) of one width: text and per-character probabilities of each line."""
     memory, hidden = engine.encode(pixels)
     # The decoder's products are small: BLAS threads would only wait for each other, and take cores not given to us.
-    with _blas().limit(limits=1, user_api="blas"):
+    with _one_blas_thread()():
         if beam:
             readings = decode.beam(decoder, memory, hidden, beam, follow_states=follow_states)
         else:

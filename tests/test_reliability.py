@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from quantvietocr.calibration import accept_curve, expected_calibration_error, reliability
+from quantvietocr.reliability import accept_curve, expected_calibration_error, reliability
 from quantvietocr.metrics import accept_at_precision
 
 

@@ -1,0 +1,53 @@
+"""What this CPU can do with int8, in words: chosen kernels are said, slow or saturating ones are warned of."""
+
+from __future__ import annotations
+
+import platform
+from functools import cache
+
+from ..checkpoint import Checkpoint
+from ..report import processor
+
+_X86 = ("x86_64", "amd64", "i386", "i686")
+_DOT_PRODUCTS = ("amx_int8", "avx512_vnni", "avx_vnni", "i8mm", "asimddp")  # fastest first
+
+
+@cache
+def int8_features() -> tuple[str, ...]:
+    """The CPU features that int8 kernels use, as Linux names them; empty where the system does not tell."""
+    return processor()[1]
+
+
+def int8_instructions(features: tuple[str, ...]) -> str:
+    """The best instructions for int8 products among `features`."""
+    for name in (*_DOT_PRODUCTS, "avx512f", "avx2", "asimd"):
+        if name in features:
+            return name
+    return "instructions that this system does not name"
+
+
+def int8_warning(activation_bits: int | None, features: tuple[str, ...], machine: str | None = None) -> str | None:
+    """A sentence on what int8 costs on a CPU with `features` and without int8 dot products; None where all is well.
+
+    Without VNNI, x86 adds pairs of byte products in 16 bits, which saturate: two products of weights and activations
+    up to 127 just fit, greater activations may not. Unknown features (not Linux) warn of nothing.
+    """
+    if (machine or platform.machine()).lower() not in _X86 or not features or set(features) & set(_DOT_PRODUCTS):
+        return None
+    if "avx2" not in features:
+        return ("this CPU has neither VNNI nor AVX2: int8 is slow on it and may read differently; "
+                "a float checkpoint is the safer choice.")  # fmt: skip
+    risk = ("where an activation passes 127, the range it was trained on, a line may read differently than elsewhere"
+            if activation_bits == 7 else
+            "and this file uses all 8 bits of its activations, so lines may read wrong; use a 7-bit file (--backend x86)")  # fmt: skip
+    return f"this CPU has no VNNI: its int8 products saturate in 16 bits: {risk}."
+
+
+def graph_precision(checkpoint: Checkpoint) -> str:
+    """What computes in an exported graph, for people: weights of encoder and decoder are multiplied out at load."""
+    convolutions = [layer for layer in checkpoint.meta.layers if layer.op == "conv"]
+    integers = sum(layer.precision == "int8" for layer in convolutions)
+    if not integers:
+        return "float32 CNN, encoder and decoder"
+    kept = f" ({len(convolutions) - integers} of {len(convolutions)} layers float32)" if integers < len(convolutions) else ""
+    return f"int8 CNN{kept} ({checkpoint.meta.activation_bits}-bit activations), float32 encoder and decoder"

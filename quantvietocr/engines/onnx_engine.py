@@ -1,0 +1,51 @@
+"""The ONNX Runtime engine: an exported `.onnx` file on onnxruntime's CPU kernels."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..checkpoint import Checkpoint, CheckpointError
+from .cpu import graph_precision
+from .onnx_file import need
+
+NO_STEPS = np.array(0, np.int64)  # of the decoder's loop: the encoder is wanted alone
+
+
+class OnnxEngine:
+    """CNN and encoder of the `.onnx` file that `checkpoint` was read from. `threads` 0: one per core.
+
+    Raises EngineError where onnxruntime is missing, CheckpointError where it cannot load the file.
+    """
+
+    name = "onnxruntime"
+
+    def __init__(self, checkpoint: Checkpoint, threads: int = 0) -> None:
+        runtime = need("onnxruntime", "reading .onnx files with ONNX Runtime")
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.execution_mode = runtime.ExecutionMode.ORT_SEQUENTIAL
+        options.log_severity_level = 3
+        # Threads that spin while they wait make reading slow where something else wants the cores too.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # Lines of many widths: an arena would keep the largest of every shape that ever came by.
+        options.enable_cpu_mem_arena = False
+        options.enable_mem_pattern = False
+        try:
+            self._session = runtime.InferenceSession(checkpoint.origin, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # its errors share no class; the file has passed its digest by now
+            reason = str(error).partition("\n")[0][:200]
+            raise CheckpointError(f"{checkpoint.origin}: this onnxruntime ({runtime.__version__}) cannot run it ({reason}): "
+                                  "update onnxruntime, or export the file again.") from error
+        self.precision = graph_precision(checkpoint)
+
+    def stages(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """uint8 pixels (N,H,W,3) of one width → CNN features (N,S,C), memory (N,S,2E), hidden (N,D), float32."""
+        features, memory, hidden = self._session.run(
+            ["features", "memory", "hidden"], {"pixels": pixels, "max_length": NO_STEPS}
+        )
+        return features, memory, hidden
+
+    def encode(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """uint8 pixels (N,H,W,3) of one width → memory (N,S,2E), hidden (N,D), float32."""
+        return self.stages(pixels)[1:]
