@@ -110,16 +110,17 @@ def _export_onnx(options: argparse.Namespace) -> None:
 
 def compare(options: argparse.Namespace) -> None:
     from .compare import compare as compare_files
-    from .report import insert_section
+    from .report import insert_section, page, summary
 
-    compare_files(
+    tables = compare_files(
         options.data, options.weights, options.out, options.vietocr, options.config, options.threads, options.limit,
         options.repeats, options.unknown, options.problems, options.command, options.peer, options.workers,
     )  # fmt: skip
     print(Path(options.out, "table.md").read_text(encoding="utf-8"))
-    for place in options.into:
-        file, _, section = place.rpartition("#")
-        insert_section(Path(file), section, Path(options.out, "table.md").read_text(encoding="utf-8"))
+    for places, written in ((options.into, page), (options.summary_into, summary)):
+        for place in places:
+            file, _, section = place.rpartition("#")
+            insert_section(Path(file), section, written(tables))
     print(f"In {options.out}: table.md, table.json, table.png, texts.tsv (every line as each row read it), reliability.png, "
           "errors.md, errors.json, errors.png")
 
@@ -245,6 +246,8 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--repeats", type=int, default=3, metavar="N", help="timing rounds (default 3)")
     verb.add_argument("--into", nargs="+", default=(), metavar="FILE#NAME", help="also put the table into a Markdown file, between "
                       "<!-- table NAME --> and <!-- end NAME -->")  # fmt: skip
+    verb.add_argument("--summary-into", nargs="+", default=(), metavar="FILE#NAME", help="the same with a row per reader over all "
+                      "sets, without the tables of each")  # fmt: skip
     verb.add_argument("--unknown", default="stop", choices=("stop", "skip"), help="at a text outside the vocabulary")
     verb.add_argument("--problems", default="stop", choices=("stop", "skip"), help="at an annotation line that cannot be used")
 

@@ -102,7 +102,7 @@ def summary(tables: Sequence[Table]) -> str:
         body.append([row.name, row.method, f"{row.engine}: {row.precision}", f"{row.bytes / 1e6:.1f}", *rates,
                      f"{time_of(same):.1f}"])  # fmt: skip
     lines = ", ".join(f"{table.setup.lines:,} lines of {table.setup.data}" for table in tables)
-    note = f"{lines}. ms/line: mean over all these lines. How each number was measured is said below each table."
+    note = f"{lines}. ms/line: mean over all these lines. How they were measured is said below the table of each set."
     return "\n".join([*aligned([[*head, "ms/line"], *body], left=3), "", note, ""])
 
 

@@ -6,7 +6,8 @@ import dataclasses
 
 import pytest
 
-from quantvietocr.report import ReportError, Row, Setup, Table, insert_section, markdown, page
+from quantvietocr.cli import main
+from quantvietocr.report import ReportError, Row, Setup, Table, insert_section, markdown, page, summary
 
 ROW = Row(
     name="a|b", file="a.pth", method="float", stored="float32", engine="torch", precision="float32", bytes=2**20, lines=3,
@@ -69,3 +70,17 @@ def test_a_table_goes_into_its_section_and_nowhere_else(tmp_path):
         insert_section(page, "three", "x")
     with pytest.raises(ReportError, match="no file"):
         insert_section(tmp_path / "NONE.md", "one", "x")
+
+
+def test_the_verb_puts_the_page_in_one_place_and_the_summary_in_another(tmp_path, monkeypatch):
+    tables = [Table(SETUP, (ROW,)), Table(dataclasses.replace(SETUP, data="more.txt"), (ROW,))]
+    monkeypatch.setattr("quantvietocr.compare.compare", lambda *_: tables)
+    (tmp_path / "table.md").write_text(page(tables), encoding="utf-8")
+    places = [tmp_path / "LONG.md", tmp_path / "SHORT.md"]
+    for place in places:
+        place.write_text("<!-- table t --><!-- end t -->")
+    assert main(["compare", "--data", "x", "--weights", "y", "--out", str(tmp_path), "--into", f"{places[0]}#t",
+                 "--summary-into", f"{places[1]}#t"]) == 0  # fmt: skip
+    long, short = (place.read_text(encoding="utf-8") for place in places)
+    assert summary(tables).strip() in short and "### more.txt" not in short
+    assert page(tables).strip() in long and "### more.txt" in long
