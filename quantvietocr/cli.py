@@ -152,6 +152,12 @@ def confidence(options: argparse.Namespace) -> None:
             print(f"  {name:<17}AUROC {auroc(values, found.right):.3f}, accepted at 99 % {accepted:.1%}")
 
 
+def bench(options: argparse.Namespace) -> None:
+    from .bench import run
+
+    run(options)
+
+
 def synth(options: argparse.Namespace) -> None:
     from .dataset.synth import LineGenerator, SynthConfig
     from .errors import UserError
@@ -250,6 +256,16 @@ def _parser() -> argparse.ArgumentParser:
                       "sets, without the tables of each")  # fmt: skip
     verb.add_argument("--unknown", default="stop", choices=("stop", "skip"), help="at a text outside the vocabulary")
     verb.add_argument("--problems", default="stop", choices=("stop", "skip"), help="at an annotation line that cannot be used")
+
+    verb = verbs.add_parser("bench", help="how fast each engine reads on this machine, beside VietOCR's own code")
+    verb.set_defaults(verb=bench)
+    verb.add_argument("--out", required=True, metavar="DIR", help="folder for the tables, every time, a picture and ONNX files")
+    verb.add_argument("--weights", nargs=2, metavar=("FLOAT", "INT8"), help="default: the shipped ones")
+    verb.add_argument("--threads", nargs="+", type=int, default=(1, 2), metavar="N", help="thread counts (default 1 2)")
+    verb.add_argument("--repeats", type=int, default=15, metavar="N", help="timed calls of a line (default 15), thrice a batch's")
+    verb.add_argument("--quick", action="store_true", help="one timed call each, a batch of two lines")
+    verb.add_argument("--into", nargs="+", default=(), metavar="FILE#NAME", help="also put the tables into a Markdown file, between "
+                      "<!-- table NAME --> and <!-- end NAME -->")  # fmt: skip
 
     verb = verbs.add_parser("confidence", help="fit what a checkpoint says of its own certainty to your lines")
     verb.set_defaults(verb=confidence)

@@ -1,0 +1,217 @@
+"""The readers of `bench`: VietOCR's own code, our engines, and float runtimes as honest baselines; and their stages."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from .checkpoint import Checkpoint, sha256
+from .engines.base import EngineError
+from .engines.onnx_file import need
+from .engines.torch_engine import TorchEngine
+from .image import line_pixels, line_tensor, line_width, open_line
+from .onnx_export import export_onnx
+from .predictor import Predictor, read_lines
+from .readers import VietOCRReader
+from .vietocr_bridge import BridgeError
+
+#: Name → whether it reads the int8 file, in the order of the rows. `Missing.reader` and `Timed.name` are of these.
+READERS = {
+    "VietOCR": False,
+    "torch float": False,
+    "ONNX Runtime float": False,
+    "OpenVINO float32": False,
+    "OpenVINO float": False,
+    "torch int8": True,
+    "ONNX Runtime int8": True,
+    "OpenVINO int8": True,
+}
+#: What `stages` measures; a runtime that runs CNN and encoder as one graph has "CNN + encoder" in their place.
+STAGES = ("preprocess", "CNN", "encoder", "CNN + encoder", "decoder")
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A reader that runs here. kind: `VietOCR`, or the numbers its CNN computes in (`float32`, `bf16`, `int8`).
+
+    precision: all of it in words. predict: one picture → text. predict_batch: pictures → texts. stages: one picture →
+    ms of each stage, by the names in STAGES.
+    """
+
+    name: str
+    kind: str
+    precision: str
+    predict: Callable[[Image.Image], str]
+    predict_batch: Callable[[Sequence[Image.Image]], list[str]]
+    stages: Callable[[Image.Image], dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A reader that does not run here, and why."""
+
+    reader: str
+    reason: str
+
+
+def onnx_models(checkpoints: Sequence[Checkpoint], folder: Path) -> list[Path] | str:
+    """The ONNX file of each checkpoint in `folder`, written where it is not there yet; or why there is none.
+
+    The names carry the checkpoints' sha256: another checkpoint makes another file.
+    """
+    paths = [folder / f"{Path(one.origin).stem}-{sha256(one.origin)[:12]}.onnx" for one in checkpoints]
+    try:
+        for checkpoint, path in zip(checkpoints, paths):
+            if not path.is_file():
+                export_onnx(checkpoint, path)
+    except EngineError as error:  # the package onnx is not installed
+        return str(error)
+    return paths
+
+
+def build(
+    names: Sequence[str], checkpoints: Sequence[Checkpoint], models: list[Path] | str, threads: int
+) -> list[Timed | Missing]:
+    """The readers of `names` on (float, int8) checkpoints and their ONNX files, each with `threads` threads.
+
+    A package that is not installed makes a `Missing`. Raises CheckpointError for a file that a runtime cannot run.
+    """
+    return [_build(name, checkpoints[READERS[name]], models if isinstance(models, str) else models[READERS[name]], threads)
+            for name in names]  # fmt: skip
+
+
+def _build(name: str, checkpoint: Checkpoint, model: Path | str, threads: int) -> Timed | Missing:
+    try:
+        if name == "VietOCR":
+            return _vietocr(checkpoint)
+        if name.startswith("torch"):
+            return _ours(name, Predictor(checkpoint, threads))
+        engine = "openvino" if name.startswith("OpenVINO") else "onnxruntime"
+        need(engine, f"the reader “{name}”")
+        if isinstance(model, str):
+            return Missing(name, model)
+        predictor = Predictor(model, threads, engine=engine)
+        if name == "OpenVINO float":
+            predictor.engine = OpenVinoParts(model, threads, None)
+        return _ours(name, predictor, OpenVinoParts(model, threads, "f32") if engine == "openvino" else None)
+    except (EngineError, BridgeError) as error:
+        return Missing(name, str(error))
+
+
+class OpenVinoParts:
+    """CNN and encoder of an exported file as two OpenVINO models that can be timed alone (an `engines.base.Engine`).
+
+    hint: the precision of float layers, `f32`; None leaves the choice to OpenVINO, which takes bfloat16 where the CPU
+    has it. Otherwise it is set as `engines.openvino_engine` sets it.
+    """
+
+    name = "openvino"
+
+    def __init__(self, path: Path, threads: int, hint: str | None) -> None:
+        runtime = need("openvino", "reading .onnx files with OpenVINO")
+        core = runtime.Core()
+        settings = {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": threads, "ENABLE_CPU_PINNING": False}
+        settings |= {"INFERENCE_PRECISION_HINT": hint} if hint else {}
+        model = core.read_model(path)
+        outputs = {output.get_any_name(): output.node for output in model.outputs}
+        pixels = next(given.node for given in model.inputs if given.get_any_name() == "pixels")
+        features = outputs["features"].input_value(0)
+        after = runtime.opset13.parameter([-1, -1, features.partial_shape[2].get_length()], runtime.Type.f32)
+        cnn = core.compile_model(runtime.Model([outputs["features"]], [pixels], "cnn"), "CPU", settings)
+        for place in features.get_target_inputs():
+            place.replace_source_output(after.output(0))
+        rest = runtime.Model([outputs["memory"], outputs["hidden"]], [after], "encoder")
+        encoder = core.compile_model(rest, "CPU", settings)
+        self._cnn, self._encoder = cnn.create_infer_request(), encoder.create_infer_request()
+        chosen = cnn.get_property("INFERENCE_PRECISION_HINT").get_type_name()
+        self.kind = "float32" if chosen == "f32" else chosen
+        self.precision = f"{self.kind} CNN and encoder as OpenVINO chose, float32 decoder"
+
+    def features(self, pixels: np.ndarray) -> np.ndarray:
+        """uint8 pixels (N,H,W,3) of one width → CNN features (N,S,C), float32."""
+        return self._cnn.infer([pixels], share_inputs=True)[0]
+
+    def encode(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """uint8 pixels (N,H,W,3) of one width → memory (N,S,2E), hidden (N,D), float32."""
+        memory, hidden = self._encoder.infer([self.features(pixels)], share_inputs=True).values()
+        return memory, hidden
+
+
+@dataclass(frozen=True)
+class _Encoded:
+    """An engine that has done its work, so that what is left of reading is the decoder."""
+
+    memory: np.ndarray
+    hidden: np.ndarray
+
+    def encode(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return self.memory, self.hidden
+
+
+def _ours(name: str, predictor: Predictor, parts: OpenVinoParts | None = None) -> Timed:
+    engine = predictor.engine
+    if isinstance(engine, OpenVinoParts):
+        parts = engine
+    kind = "int8" if READERS[name] else engine.kind if parts is engine else "float32"
+    on_torch = isinstance(engine, TorchEngine)
+
+    @torch.inference_mode()
+    def stages(picture: Image.Image) -> dict[str, float]:
+        before, pixels = milliseconds(lambda: line_pixels(open_line(picture), predictor.spec)[None])
+        converting, cnn = 0.0, None
+        if on_torch:  # which makes floats of bytes itself; runtimes do it in their graph
+            converting, images = milliseconds(lambda: torch.from_numpy(line_tensor(pixels[0])[None]))
+            cnn, _ = milliseconds(lambda: engine.features(images))
+        elif parts is not None:
+            cnn, _ = milliseconds(lambda: parts.features(pixels))
+        both, encoded = milliseconds(lambda: engine.encode(pixels))
+        both -= converting
+        done = _Encoded(*encoded)
+        decoder, _ = milliseconds(lambda: read_lines(done, predictor.decoder, predictor.meta.chars, pixels))
+        middle = {"CNN + encoder": both} if cnn is None else {"CNN": cnn, "encoder": max(0.0, both - cnn)}
+        return {"preprocess": before + converting, **middle, "decoder": decoder}
+
+    return Timed(name, kind, engine.precision, predictor.predict, predictor.predict_batch, stages)
+
+
+def _vietocr(checkpoint: Checkpoint) -> Timed:
+    reader = VietOCRReader(checkpoint)
+    spec = checkpoint.meta.image
+
+    def predict_batch(pictures: Sequence[Image.Image]) -> list[str]:
+        """As VietOCR's `Predictor.predict_batch`: all lines of one width together."""
+        buckets: dict[int, list[int]] = defaultdict(list)
+        for place, picture in enumerate(pictures):
+            buckets[line_width(*picture.size, spec)].append(place)
+        texts = [""] * len(pictures)
+        for places in buckets.values():
+            for place, text in zip(places, reader.predict_batch([pictures[i] for i in places]), strict=True):
+                texts[place] = text
+        return texts
+
+    @torch.no_grad()
+    def stages(picture: Image.Image) -> dict[str, float]:
+        before, batch = milliseconds(lambda: reader.code.process_input(picture, *reader.sizes))
+        cnn, features = milliseconds(lambda: reader.network.cnn(batch))
+        encoder, _ = milliseconds(lambda: reader.network.transformer.forward_encoder(features))
+        whole, _ = milliseconds(lambda: reader.code.translate(batch, reader.network))
+        return {"preprocess": before, "CNN": cnn, "encoder": encoder, "decoder": max(0.0, whole - cnn - encoder)}
+
+    precision = f"float32, VietOCR {importlib.metadata.version('vietocr')}'s own code"
+    return Timed("VietOCR", "VietOCR", precision, reader.predict, predict_batch, stages)
+
+
+def milliseconds(call: Callable[[], Any]) -> tuple[float, Any]:
+    """How long a call took, and what it returned."""
+    start = time.perf_counter()
+    result = call()
+    return 1000 * (time.perf_counter() - start), result

@@ -1,0 +1,235 @@
+"""`quantvietocr bench`: a row or a reason for every reader, ratios of what was measured, and readers that take turns."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from tiny import float_checkpoint, int8_checkpoint
+
+from quantvietocr import bench as module, cli
+from quantvietocr.bench import BenchError, bench, take_turns
+from quantvietocr.bench_lines import TEXTS, line_of, mixed_lines
+from quantvietocr.bench_readers import READERS, Missing, build, onnx_models
+from quantvietocr.bench_report import Bench, Setup, Timing, choice, markdown, ratios
+from quantvietocr.checkpoint import read, write
+from quantvietocr.cold_start import cold_start
+from quantvietocr.image import line_width
+
+INT8 = Path(__file__).resolve().parents[1] / "weights" / "vgg_seq2seq-qat-int8.safetensors"
+
+
+@pytest.fixture(scope="module")
+def whole(float_weights, tmp_path_factory) -> SimpleNamespace:
+    """A quick run of the verb on one thread, without ONNX Runtime, into a page of its own."""
+    out = tmp_path_factory.mktemp("bench")
+    page = out / "page.md"
+    page.write_text("before\n<!-- table speed -->\n<!-- end speed -->\nafter\n", encoding="utf-8")
+    before = torch.get_num_threads()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(out / "cache"))
+        patch.setitem(sys.modules, "onnxruntime", None)  # importing it fails
+        patch.setattr(module.os, "sched_getaffinity", lambda process: {0}, raising=False)
+        code = cli.main(["bench", "--out", str(out), "--weights", str(float_weights), str(INT8), "--quick",
+                         "--into", f"{page}#speed"])  # fmt: skip
+    assert code == 0 and torch.get_num_threads() == before
+    pages = {name: (out / name).read_text(encoding="utf-8") for name in ("page.md", "bench.md", "bench.json")}
+    return SimpleNamespace(out=out, page=pages["page.md"], text=pages["bench.md"], json=json.loads(pages["bench.json"]))
+
+
+def test_every_reader_has_times_or_a_reason(whole):
+    timed = list(dict.fromkeys(row["reader"] for row in whole.json["timings"]))
+    missing = {row["reader"]: row["reason"] for row in whole.json["missing"]}
+    assert sorted([*timed, *missing]) == sorted(READERS) and timed == [name for name in READERS if name in timed]
+    assert list(missing) == ["ONNX Runtime float", "ONNX Runtime int8"]
+    assert all(reason.endswith("pip install onnxruntime.") for reason in missing.values())
+    for table in (whole.text, whole.page):
+        rows = [line.split("|")[1].strip() for line in table.splitlines() if line.startswith("|")]
+        assert rows[2 : 2 + len(READERS)] == list(READERS)
+    assert whole.text.count("pip install onnxruntime") == 2 and whole.page.startswith("before\n<!-- table speed -->")
+    with Image.open(whole.out / "bench.png") as picture:
+        assert picture.width > 1000 and len(picture.convert("RGB").getcolors(1 << 24)) > 100
+    assert [path.suffix for path in sorted((whole.out / "models").iterdir())] == [".png", ".onnx", ".onnx"]
+
+
+def test_every_case_is_read_whole_and_by_all_alike(whole):
+    cases = {}
+    for row in whole.json["timings"]:
+        cases.setdefault(row["case"], []).append(row)
+        assert row["threads"] == 1 and len(row["ms"]) == 1 and row["ms"][0] > 0
+    assert list(cases) == ["128 px", "320 px", "512 px", "2 mixed lines"]
+    for case, length in zip(cases, (10, 25, 40)):
+        assert {row["characters"] for row in cases[case]} == {length}
+    assert {row["kind"] for row in cases["320 px"]} >= {"VietOCR", "float32", "int8"}
+    assert all(row["lines"] == 2 and row["characters"] > 10 for row in cases["2 mixed lines"])
+
+
+def test_ratios_are_those_of_the_times(whole):
+    for row in whole.json["timings"]:
+        others = [other for other in whole.json["timings"] if other["case"] == row["case"]]
+        own = next(other["ms"][0] for other in others if other["kind"] == "VietOCR")
+        plain = min(other["ms"][0] for other in others if other["kind"] == "float32")
+        assert row["median"] == row["ms"][0]
+        assert row["faster_than"]["VietOCR"] == pytest.approx(own / row["ms"][0])
+        assert row["faster_than"]["float32"] == pytest.approx(plain / row["ms"][0])
+    assert whole.json["choice"] in whole.text and "On this machine choose for one line at a time" in whole.text
+
+
+def test_stages_are_told_apart_where_the_engine_permits(whole):
+    stages = {}
+    for row in whole.json["stages"]:
+        stages.setdefault(row["reader"], []).append(row["stage"])
+        assert len(row["ms"]) == 1 and row["ms"][0] >= 0
+    assert list(stages) == [name for name in READERS if not name.startswith("ONNX")]
+    assert all(found == ["preprocess", "CNN", "encoder", "decoder"] for found in stages.values())
+
+
+def test_onnxruntime_tells_cnn_and_encoder_together(float_weights, tmp_path):
+    checkpoints = [read(float_weights)] * 2
+    model = onnx_models(checkpoints[:1], tmp_path)[0]
+    written = model.stat().st_mtime_ns
+    assert onnx_models(checkpoints[:1], tmp_path) == [model] and model.stat().st_mtime_ns == written
+    (reader,) = build(["ONNX Runtime float"], checkpoints, [model] * 2, 1)
+    assert list(reader.stages(line_of(128))) == ["preprocess", "CNN + encoder", "decoder"] and reader.kind == "float32"
+
+
+def test_vietocr_reads_a_mixed_batch_in_order(float_weights, own_font_cache):
+    (reader,) = build(["VietOCR"], [read(float_weights)] * 2, "none", 1)
+    assert reader.predict_batch([line_of(320), line_of(128), line_of(320)]) == [TEXTS[320], TEXTS[128], TEXTS[320]]
+
+
+def test_cold_starts_read_the_line_or_say_why_not(whole):
+    assert [(cold["engine"], Path(cold["file"]).suffix) for cold in whole.json["cold"]] == [
+        ("torch", ".safetensors"), ("torch", ".safetensors"), ("onnxruntime", ".onnx"), ("openvino", ".onnx"),
+    ]  # fmt: skip
+    for cold in whole.json["cold"]:  # a new process has onnxruntime
+        assert cold["reason"] is None and cold["text"] == TEXTS[320] and len(cold["seconds"]) == 1
+    if sys.platform == "linux":
+        peaks = [cold["peaks"][0] for cold in whole.json["cold"]]
+        assert peaks[2] < peaks[1] < peaks[0] and 50e6 < peaks[2] < 400e6
+
+
+def test_the_memory_of_the_starter_does_not_count():
+    held = np.ones(40_000_000)  # 320 MB
+    start = cold_start([sys.executable, "-c", "print('ø')\nimport sys; sys.exit('because')"])
+    assert (start.first, start.code, start.said.strip()) == ("ø", 1, "because") and start.seconds > 0
+    assert start.peak is None or start.peak < held.nbytes / 2
+
+
+def test_what_stops_a_cold_start_is_its_reason(tmp_path, monkeypatch):
+    paths = [write(float_checkpoint(), tmp_path / "a.safetensors"), write(int8_checkpoint(), tmp_path / "b.safetensors")]
+    checkpoints = [read(path) for path in paths]
+    paths[0].write_bytes(b"damaged")
+    first, second, *onnx = module._cold_starts(checkpoints, "no package onnx", line_of(320), tmp_path, 1, 0, 1)
+    assert str(paths[0]) in first.reason and not first.seconds and "\n" not in first.reason
+    assert second.reason is None and len(second.seconds) == 1
+    assert [cold.reason for cold in onnx] == ["no package onnx"] * 2
+
+
+def test_pictures_are_the_same_every_time(own_font_cache):
+    assert [len(text) for text in TEXTS.values()] == [10, 25, 40]
+    for width in TEXTS:
+        assert line_of(width).tobytes() == line_of(width).tobytes()
+        assert width <= line_width(*line_of(width).size) < width + 10
+    mixed = mixed_lines(12)
+    assert [picture.tobytes() for picture in mixed] == [picture.tobytes() for picture in mixed_lines(12)]
+    assert len({line_width(*picture.size) for picture in mixed}) > 6
+
+
+def test_readers_take_turns_and_warm_ups_do_not_count(monkeypatch):
+    order, clock = [], SimpleNamespace(now=0.0)
+
+    def call(reader):
+        order.append(reader)
+        clock.now += len(order)
+        return f"{reader}{len(order)}"
+
+    monkeypatch.setattr("quantvietocr.bench_readers.time.perf_counter", lambda: clock.now)
+    steps = []
+    taken = take_turns("ab", call, 2, 1, SimpleNamespace(update=steps.append), lines=5)
+    assert order == list("ababab") and steps == [5] * 6
+    assert taken == [[(3000, "a3"), (5000, "a5")], [(4000, "b4"), (6000, "b6")]]
+
+
+def table(**changes) -> Bench:
+    """Numbers made up: medians 100 (VietOCR), 60, 50 (float32), 30 (bf16), 20, 20.5 (int8); batches half of that."""
+    setup = Setup(
+        weights=("f", "q"), cpu="C", cpu_features=("avx2",), cores=2, threads=(1, 2), left_out=(), repeats=3,
+        batch_repeats=1, warm_ups=1, batch_lines=2, batch_widths=(40, 90), quick=False, load=0.1, busy=False, system="S",
+        settings={}, versions={}, date="2000-01-01", command=None,
+    )  # fmt: skip
+    names = ("VietOCR", "torch float", "OpenVINO float32", "OpenVINO float", "torch int8", "OpenVINO int8")
+    kinds = ("VietOCR", "float32", "float32", "bf16", "int8", "int8")
+    timings = [
+        Timing(name, kind, kind, case, threads, lines, 25, (ms / lines - 1, ms / lines, ms / lines + 9))
+        for threads in (1, 2) for case, lines in (("320 px", 1), ("2 mixed lines", 2))
+        for name, kind, ms in zip(names, kinds, (100, 60, 50, 30, 20, 20.5))
+    ]  # fmt: skip
+    missing = tuple(Missing(name, "Not installed.") for name in READERS if name not in names)
+    return Bench(dataclasses.replace(setup, **changes), tuple(timings), (), (), missing)
+
+
+def test_ratios_are_against_vietocr_the_best_float32_and_bf16():
+    found = table()
+    rows = found.at("320 px", 2)
+    assert ratios(rows[4], rows) == {"VietOCR": 5, "float32": 2.5, "bf16": 1.5}
+    assert ratios(rows[4], rows[3:]) == {"bf16": 1.5}
+    assert rows[0].median == 100 and rows[0].quartiles == (99.5, 104.5)
+    assert "| 100.0 [99.5–104.5] | 1.00 / 0.50 |" in markdown(found)
+
+
+def test_the_choice_is_the_fastest_and_names_what_is_level():
+    said = choice(table())
+    assert said.startswith(
+        "On this machine choose for one line at a time on 1 thread torch int8 (20.0 ms a line, 5.0× as fast as VietOCR, "
+        "2.5× as fast as the best float32, 1.5× as fast as bf16), OpenVINO int8 within 5% of it"
+    )
+    assert "for batches on 2 threads torch int8 (10.0 ms a line" in said and "does not pay" not in said
+    found = table()
+    floats = dataclasses.replace(found, timings=tuple(row for row in found.timings if row.kind != "int8"))
+    assert "OpenVINO float (30.0 ms" in choice(floats) and "int8 does not pay on this machine" in choice(floats)
+
+
+def test_conditions_that_spoil_the_numbers_are_said(whole):
+    assert "Left out, more threads than cores: 2." in whole.text and "A quick run (--quick)" in whole.text
+    busy = markdown(table(load=2.5, busy=True))
+    assert "kept the cores busy" in busy and "before the start: 2.50." in busy
+    assert not any(words in markdown(table()) for words in ("busy", "quick run", "Left out"))
+
+
+@pytest.mark.parametrize("arguments, why", [
+    (["--repeats", "0"], "--repeats 0 --threads 1 2: there is nothing to time"),
+    (["--threads", "0"], "--repeats 15 --threads 0: there is nothing to time"),
+    (["--threads", "4096"], "this process may use"),
+    (["--weights", "q.safetensors", "q.safetensors"], "q.safetensors is quantized; name the float checkpoint first"),
+    (["--weights", "f.safetensors", "f.safetensors"], "f.safetensors is float; name the float checkpoint first"),
+    (["--weights", "f.safetensors", "missing.safetensors"], "missing.safetensors"),
+])  # fmt: skip
+def test_a_mistake_is_one_sentence(arguments, why, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write(float_checkpoint(), "f.safetensors")
+    write(int8_checkpoint(), "q.safetensors")
+    assert cli.main(["bench", "--out", "out", "--weights", "f.safetensors", "q.safetensors", *arguments]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1 and why in said[0] and not Path("out").exists()
+
+
+def test_without_the_package_onnx_the_runtimes_say_so(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    checkpoints = [read(write(int8_checkpoint(), tmp_path / "q.safetensors"))] * 2
+    models = onnx_models(checkpoints, tmp_path / "models")
+    assert "pip install onnx" in models
+    names = [name for name in READERS if name.startswith(("ONNX", "OpenVINO"))]
+    assert build(names, checkpoints, models, 1) == [Missing(name, models) for name in names]
+
+
+def test_two_checkpoints_are_needed(float_weights, tmp_path):
+    with pytest.raises(BenchError, match="name two"):
+        bench(tmp_path, [float_weights])
