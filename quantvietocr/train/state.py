@@ -83,7 +83,7 @@ def write_curves(folder: Path, progress: Progress, title: str) -> None:
         if rows:
             steps = [row["step"] for row in rows]
             right.plot(steps, [100 * row[f"{kind}_cer"] for row in rows], color=color, marker="o", ms=3, label=f"CER, {kind}")
-            right.plot(steps, [100 * (1 - row[f"{kind}_exact"]) for row in rows], color=color, ls="--", lw=1,
+            right.plot(steps, [100 * (1 - row[f"{kind}_exact"]) for row in rows], color=color, ls="--", lw=1, marker=".", ms=4,
                        label=f"lines not exact, {kind}")  # fmt: skip
     right.set(title="Validation", xlabel="step (batches)", ylabel="% of characters (CER) or of lines", ylim=(0, None))
     for axes in (left, right):
