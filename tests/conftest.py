@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 # Before NumPy and torch load, and for the programs that tests start: the work is small, and threads that wait for each
@@ -57,3 +59,11 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def own_font_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Font verdicts of a test stay in its own folder."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.fixture(autouse=True)
+def no_handler_left_behind() -> Iterator[None]:
+    """torch's DataLoader leaves its SIGCHLD handler in the process. After OpenVINO has run here, the end of any child
+    then ends the tests with a segmentation fault, in `waitpid`, where the kernel cannot place the handler's frame."""
+    yield
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
