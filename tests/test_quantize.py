@@ -73,7 +73,8 @@ def test_a_qconfig_that_is_not_for_training_would_be_noticed(float_checkpoint, p
 @pytest.mark.parametrize("backend", ["x86", "onednn"])
 def test_each_layer_fake_quantizes_to_what_the_kernel_computes(float_checkpoint, pictures, backend):
     """Fed the same integers, a fake-quant layer and its kernel differ by one step where sums lie on the edge, pools
-    (whose rounding torch's eager QAT leaves out) by nothing."""
+    (whose rounding torch's eager QAT leaves out) by nothing. A second step: torch scales a channel's largest weight to
+    127.5 levels, a tie that falls either way, and a level of the first layer's widest channel is 1.35 steps."""
     _, cnn = prepared(float_checkpoint, pictures, backend)
     converted = qat.convert_cnn(cnn)
     x, worst = pictures[-1], {}
@@ -85,7 +86,7 @@ def test_each_layer_fake_quantizes_to_what_the_kernel_computes(float_checkpoint,
     pools = [value for name, value in worst.items() if isinstance(getattr(cnn.body, name), AveragePool)]
     assert len(pools) == 4 and len(worst) == 4 + 17 + 1
     assert max(pools) < 0.5
-    assert max(worst.values()) < 1.5
+    assert max(worst.values()) < 2.5 and sum(value > 1.5 for value in worst.values()) <= 1
     assert max(worst.values()) > 0  # they are different computations
 
 
