@@ -175,7 +175,7 @@ def synth(options: argparse.Namespace) -> None:
     texts, fonts = tuple(options.text or ()), tuple(options.fonts or ())
     degrade = 1.0 if options.degrade is None else options.degrade
     try:
-        generator = LineGenerator(SynthConfig(texts, fonts, degrade=degrade, style=options.style), options.seed or 0)
+        generator = LineGenerator(SynthConfig(texts, fonts, degrade=degrade, style=options.style or "mixture"), options.seed or 0)
     except (ValueError, RuntimeError) as error:  # how the generator names a bad knob, text file or font
         raise UserError(str(error)) from error
     print(generator.describe(), file=sys.stderr)

@@ -51,6 +51,8 @@ class SynthSettings:
     min_chars: int = 1
     max_chars: int = 110
     degrade: float = 1.0
+    style: list[str] = field(default_factory=lambda: ["mixture"])
+    capitals: float = 0.0
 
 
 @dataclass
@@ -149,6 +151,7 @@ class Config:
             "quant.freeze_observers": self.quant.freeze_observers,
             "quant.freeze_batch_norm": self.quant.freeze_batch_norm,
             "data.synth.embedded_share": synth.embedded_share,
+            "data.synth.capitals": synth.capitals,
         }
         for index, folder in enumerate(data.train):
             if not folder.annotation.strip():

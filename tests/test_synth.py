@@ -273,3 +273,16 @@ def test_augment_refuses_what_is_not_an_rgb_image():
     for wrong in (np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3), np.float32), np.zeros((0, 4, 3), np.uint8)):
         with pytest.raises(ValueError, match="augment"):
             augment(wrong, np.random.default_rng(0))
+
+
+def test_styles_in_turn_and_capitals():
+    gen = generator(style=["receipt", "receipt", "form"], capitals=1.0)
+    lines = [gen.line(i) for i in range(60)]
+    kinds = [line.kind for line in lines]
+    assert set(kinds) == {"receipt", "form"} and kinds.count("receipt") > kinds.count("form")
+    assert all(line.text == line.text.upper() for line in lines)
+
+
+def test_settings_without_capitals_draw_the_lines_they_always_drew():
+    with_capitals, without = generator(capitals=0.0, style=("letter",)), generator(style="letter")
+    assert [with_capitals.line(i).text for i in range(5)] == [without.line(i).text for i in range(5)]

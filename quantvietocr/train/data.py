@@ -33,7 +33,6 @@ def training_sources(config: Config, meta: Meta) -> list[tuple[Source, float]]:
     if data.synth.share > 0:
         knobs = dataclasses.asdict(data.synth)
         share = knobs.pop("share")
-        knobs["texts"], knobs["fonts"] = tuple(knobs["texts"]), tuple(knobs["fonts"])
         generator = LineGenerator(SynthConfig(**knobs, max_width=meta.image.max_width), seed=config.train.seed, vocab=meta.chars)
         sources.append((SynthSource(generator, meta.image), share))
     return sources

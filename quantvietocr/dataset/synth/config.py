@@ -10,7 +10,7 @@ class SynthError(UserError):
     """A knob, text file or font of the line generator cannot be used."""
 
 
-STYLES = ("receipt", "form", "letter", "poor_scan")
+STYLES = ("receipt", "form", "letter", "poor_scan", "mixture")     # mixture: of these and more
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,9 @@ class SynthConfig:
     lengths: tuple[float, float, float] = (0.45, 0.30, 0.25)  # share of labels of 1-25, 25-60, 60-110 characters
     embedded_share: float = 0.5     # share of labels from the embedded source; 1 where there are no texts
     degrade: float = 1.0            # strength of scan/photo damage: 0 = clean print, 1 = as in real use
-    style: str | None = None        # None = a mixture; else one of STYLES, for text, fonts and damage together
+    # One or more of STYLES, for text, fonts and damage together; a style named twice comes up twice as often.
+    style: str | tuple[str, ...] = "mixture"
+    capitals: float = 0.0           # share of labels set in capitals, beside those that are anyway
     height: tuple[int, int] = (18, 72)  # pixels, height of the crop before the reader resizes it
     family_faces: int = 16          # faces kept per font family, so that a 70-file family costs no more than others
 
@@ -41,8 +43,15 @@ class SynthConfig:
         if not 1 <= self.min_chars <= self.max_chars:
             raise SynthError(f"synth: min_chars={self.min_chars} and max_chars={self.max_chars}: "
                              "set 1 <= min_chars <= max_chars")
-        if self.style is not None and self.style not in STYLES:
-            raise SynthError(f"synth: style={self.style!r} is unknown: use one of {', '.join(STYLES)} or null")
+        if not isinstance(self.style, str):
+            object.__setattr__(self, "style", tuple(self.style))
+        for style in self.styles:
+            if style not in STYLES:
+                raise SynthError(f"synth: style={style!r} is unknown: use {', '.join(STYLES)}")
+        if not self.styles:
+            raise SynthError(f"synth: style is empty: name one or more of {', '.join(STYLES)}")
+        if not 0 <= self.capitals <= 1:
+            raise SynthError(f"synth: capitals={self.capitals}: set a share between 0 and 1")
         if not 0 <= self.embedded_share <= 1:
             raise SynthError(f"synth: embedded_share={self.embedded_share}: set a share between 0 and 1")
         if self.degrade < 0 or self.max_squeeze < 1 or self.max_width < 32:
@@ -52,3 +61,7 @@ class SynthConfig:
             raise SynthError(f"synth: height={self.height}: set 12 <= lowest <= highest <= 120 pixels")
         if len(self.lengths) != 3 or min(self.lengths) < 0 or sum(self.lengths) <= 0:
             raise SynthError(f"synth: lengths={self.lengths}: give three shares, none negative")
+
+    @property
+    def styles(self) -> tuple[str, ...]:
+        return (self.style,) if isinstance(self.style, str) else self.style

@@ -64,7 +64,8 @@ class LineGenerator:
     def line(self, index: int) -> Line:
         """Line number ``index`` (0, 1, 2 ...)."""
         dice = Dice(np.random.default_rng([self.seed, index]))
-        profile = STYLE_PROFILES[self.config.style] if self.config.style else dice.pick(MIXTURE)
+        style = dice.pick(self.config.styles) if len(self.config.styles) > 1 else self.config.styles[0]
+        profile = STYLE_PROFILES[style] if style in STYLE_PROFILES else dice.pick(MIXTURE)
         text, is_long = self.source.sample(dice, profile.mix, profile.embedded_bias)
         face = self.pool.pick(dice, profile.fonts + LONG_FONTS if is_long else profile.fonts)
         ink = draw(dice, text, is_long, face, self.pool, profile, self.config, self._snippets)

@@ -103,6 +103,9 @@ class TextSource:
         target = dice.integer(low, high)
         share = self.config.embedded_share ** embedded_bias if self._files else 1.0
         text = self._embedded(dice, mix, target) if dice.chance(share) else self._window(dice, target)
+        # Only where it is asked for: lines of settings without it stay the same ones.
+        if self.config.capitals and dice.chance(self.config.capitals):
+            text = text.upper()
         return self._fit(dice, text, target), is_long
 
     def _embedded(self, dice: Dice, mix: str, target: int) -> str:
