@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import sys
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
     from quantvietocr import Predictor
 
 DEFAULT_WEIGHTS = Path(__file__).resolve().parent / "weights" / "vgg_seq2seq-qat-int8.safetensors"
-FIRST_WINDOW, WINDOW = 16, 256  # pictures read at a time: few at first, to show something; then enough to fill batches
 MOST_DRAWN = 60
 ENGINES = ("auto", "torch", "onnxruntime", "openvino")
 CONTROLS = {ord("\t"): "\\t", ord("\n"): "\\n", ord("\r"): "\\r"}  # what would break a row
@@ -36,6 +34,9 @@ def options_of(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--engine", choices=ENGINES, default="auto", help="torch: .pth, .safetensors; others: .onnx")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads (default 0: one per core)")
     parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="most lines run together (default 32)")
+    parser.add_argument("--wide", choices=("cut", "squeeze"), default="cut", help="lines far too wide for the network: read in "
+                        "parts cut between words (default), or squeezed as VietOCR does")  # fmt: skip
+    parser.add_argument("--whitelist", metavar="CHARS", help="read these characters alone, e.g. '0123456789., '")
     parser.add_argument("--beam", type=int, default=0, metavar="N", help="beam width, up to 32 (default 0: greedy)")
     options = parser.parse_args(arguments)
     if options.threads < 0 or not 0 <= options.beam <= 32 or options.batch_size < 1:
@@ -59,39 +60,21 @@ def row(path: str, text: str, confidence: float, error: str | None, form: str) -
 
 def read_all(predictor: Predictor, paths: list[str], form: str, drawn: list | None) -> int:
     """Read and print every picture; returns how many failed. `drawn` collects (picture, text, confidence) of the first."""
-    from quantvietocr.image import ImageError, line_pixels, open_line
     from quantvietocr.progress import line_bar
+    from quantvietocr.stream import read_stream
 
     failed = 0
     with line_bar(len(paths)) as bar:
-        start, size = 0, FIRST_WINDOW
-        while window := paths[start : start + size]:
-            start, size = start + size, min(2 * size, WINDOW)
-            pixels, errors, thumbnails, results = {}, {}, {}, {}
-            for index, path in enumerate(window):
-                try:
-                    picture = open_line(path)
-                except ImageError as error:
-                    errors[index] = str(error)
-                    continue
-                pixels[index] = line_pixels(picture, predictor.spec)
-                if drawn is not None and len(drawn) + len(thumbnails) < MOST_DRAWN:
-                    picture.thumbnail((2000, 64))
-                    thumbnails[index] = picture
-            bar.update(len(errors))
-            for _, group in groupby(sorted(pixels, key=lambda i: pixels[i].shape[1]), lambda i: pixels[i].shape[1]):
-                one_width = list(group)
-                results |= zip(one_width, predictor.read_pixels([pixels[i] for i in one_width]))
-                bar.update(len(one_width))
+        for window in read_stream(predictor, paths, 0 if drawn is None else MOST_DRAWN, bar.update):
             with bar.external_write_mode(file=sys.stdout):
-                for index, path in enumerate(window):
-                    if index in errors:
-                        say(errors[index])
-                    print(row(path, *results.get(index, ("", 0.0)), errors.get(index), form))
+                for line in window:
+                    if line.error:
+                        failed += 1
+                        say(line.error)
+                    print(row(line.path, line.text, line.confidence, line.error, form))
                 sys.stdout.flush()
-            failed += len(errors)
             if drawn is not None:
-                drawn += [(picture, *results[index]) for index, picture in thumbnails.items()]
+                drawn += [(line.thumbnail, line.text, line.confidence) for line in window if line.thumbnail]
     return failed
 
 
@@ -106,7 +89,7 @@ def run(options: argparse.Namespace) -> int:
     if not found.paths:
         raise UserError("no pictures to read; name files, folders or patterns.")
     given = options.weights, options.threads, options.beam, options.config, options.batch_size
-    predictor = Predictor(*given, engine=options.engine)
+    predictor = Predictor(*given, engine=options.engine, wide=options.wide, whitelist=options.whitelist)
     say("\ninfer.py: ".join(predictor.about))
     drawn: list | None = [] if options.plot else None
     if options.plot:

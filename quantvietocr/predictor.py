@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any, Callable, Sequence
 
 import numpy as np
+from PIL import Image
 
 from . import decode
 from .checkpoint import Checkpoint
@@ -16,6 +17,9 @@ from .confidence import Calibration
 from .engines.base import Engine
 from .engines.choose import describe_engine, open_file
 from .image import ImageSpec, line_pixels, open_line
+from .wide import cut
+
+WIDE = ("cut", "squeeze")
 
 
 class Predictor:
@@ -28,8 +32,12 @@ class Predictor:
     batch_size: most lines of one width run together by `predict_batch`.
     follow_states: False makes the beam search read exactly as VietOCR's (see `decode.beam`), which is worse.
     engine: torch (`.pth`, `.safetensors`), onnxruntime or openvino (`.onnx`); auto takes the fastest that is installed.
+    wide: a line more than 1.5 times too wide for the network is read in parts, `cut` between words; `squeeze` narrows it
+    instead, as VietOCR does. Others are read alike.
+    whitelist: characters that alone may be read (the space too only if it is among them); None allows all.
     `about` says in sentences what computes.
-    Raises CheckpointError for an unusable file, EngineError for an engine that is missing or does not run this file.
+    Raises CheckpointError for an unusable file, EngineError for an engine that is missing or does not run this file,
+    WhitelistError for characters that the network does not know.
     """
 
     def __init__(
@@ -41,16 +49,21 @@ class Predictor:
         batch_size: int = 32,
         follow_states: bool = True,
         engine: str = "auto",
+        wide: str = "cut",
+        whitelist: str | None = None,
     ) -> None:
         if beam < 0 or batch_size < 1 or threads < 0:
             raise ValueError("beam and threads must be 0 or more, batch_size at least 1")
+        if wide not in WIDE:
+            raise ValueError(f"wide is {wide!r}; it must be one of {', '.join(WIDE)}")
         checkpoint, self.engine = open_file(weights, engine, threads, config)
         self.meta = checkpoint.meta
         self.spec: ImageSpec = checkpoint.meta.image
         self.about = describe_engine(self.engine, checkpoint, threads)
         self.decoder = decoder_of(checkpoint)
         self.calibration = Calibration.of(checkpoint.meta.confidence)
-        self.beam, self.batch_size, self.follow_states = beam, batch_size, follow_states
+        self.beam, self.batch_size, self.follow_states, self.wide = beam, batch_size, follow_states, wide
+        self.refused = None if whitelist is None else decode.refused_classes(whitelist, self.meta.chars)
 
     def predict(self, img: Any, return_prob: bool = False) -> str | tuple[str, float]:
         """Read one line: a Pillow image, a path, encoded bytes or a uint8 array (H,W[,3]).
@@ -58,7 +71,7 @@ class Predictor:
         Returns the text, or (text, confidence in [0,1]: the chance that the whole line is right). Raises ImageError
         for a picture that cannot be read.
         """
-        (result,) = self.read_pixels([line_pixels(open_line(img), self.spec)])
+        (result,) = self.read_parts([self.parts(open_line(img))])
         return result if return_prob else result[0]
 
     def predict_batch(self, imgs: Sequence[Any], return_prob: bool = False) -> list[str] | tuple[list[str], list[float]]:
@@ -66,9 +79,23 @@ class Predictor:
 
         Returns texts, or (texts, confidences).
         """
-        results = self.read_pixels([line_pixels(open_line(img), self.spec) for img in imgs])
+        results = self.read_parts([self.parts(open_line(img)) for img in imgs])
         found = [text for text, _ in results]
         return (found, [confidence for _, confidence in results]) if return_prob else found
+
+    def parts(self, img: Image.Image) -> list[np.ndarray]:
+        """An RGB picture of a line at the network's size, uint8 (height,W,3): one, or several where it is cut."""
+        return [line_pixels(part, self.spec) for part in (cut(img, self.spec) if self.wide == "cut" else [img])]
+
+    def read_parts(self, lines: Sequence[Sequence[np.ndarray]]) -> list[tuple[str, float]]:
+        """Read lines given as their `parts`. Returns (text, confidence) per line: a line is right if all its parts are."""
+        read = iter(self.read_pixels([part for parts in lines for part in parts]))
+        results = []
+        for parts in lines:
+            found = [next(read) for _ in parts]
+            text = " ".join(text for text, _ in found if text) if len(parts) > 1 else found[0][0]
+            results.append((text, float(np.prod([confidence for _, confidence in found]))))
+        return results
 
     def read_pixels(self, lines: Sequence[np.ndarray]) -> list[tuple[str, float]]:
         """Read lines already at the network's size: uint8 (height,W,3) each. Returns (text, confidence) per line."""
@@ -84,7 +111,9 @@ class Predictor:
             for start in range(0, len(indices), self.batch_size):
                 part = indices[start : start + self.batch_size]
                 pixels = np.stack([lines[i] for i in part])
-                found = read_lines(self.engine, self.decoder, self.meta.chars, pixels, self.beam, self.follow_states)
+                found = read_lines(
+                    self.engine, self.decoder, self.meta.chars, pixels, self.beam, self.follow_states, self.refused
+                )
                 for index, result in zip(part, found):
                     results[index] = result
         return results
@@ -109,14 +138,15 @@ def _one_blas_thread() -> Callable[[], AbstractContextManager]:
 
 
 def read_lines(
-    engine: Engine, decoder: decode.Decoder, chars: str, pixels: np.ndarray, beam: int = 0, follow_states: bool = True
+    engine: Engine, decoder: decode.Decoder, chars: str, pixels: np.ndarray, beam: int = 0, follow_states: bool = True,
+    refused: np.ndarray | None = None,
 ) -> list[tuple[str, decode.Reading]]:
     """Read uint8 pixels (N,H,W,3) of one width: text and per-character probabilities of each line."""
     memory, hidden = engine.encode(pixels)
     # The decoder's products are small: BLAS threads would only wait for each other, and take cores not given to us.
     with _one_blas_thread()():
         if beam:
-            readings = decode.beam(decoder, memory, hidden, beam, follow_states=follow_states)
+            readings = decode.beam(decoder, memory, hidden, beam, follow_states=follow_states, refused=refused)
         else:
-            readings = decode.greedy(decoder, memory, hidden)
+            readings = decode.greedy(decoder, memory, hidden, refused=refused)
     return list(zip(decode.texts(readings, chars), readings))

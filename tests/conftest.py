@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import sys
@@ -53,6 +54,19 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))  # not into the user's font verdicts
         return LineGenerator(config, seed=0).write(folder / "lines", 8, progress=False).parent
+
+
+@pytest.fixture(scope="session")
+def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny random int8 network that ends its lines: one cut off at the greatest length has no confidence."""
+    from tiny import int8_checkpoint, transformer
+
+    from quantvietocr.checkpoint import write
+    from quantvietocr.quantize.dynamic import quantize_decoder
+
+    checkpoint = int8_checkpoint()
+    ending = dict(checkpoint.tensors) | quantize_decoder(transformer(seed=26))
+    return write(dataclasses.replace(checkpoint, tensors=ending), tmp_path_factory.mktemp("tiny") / "tiny.safetensors")
 
 
 @pytest.fixture
