@@ -23,12 +23,13 @@ from .charts import draw, draw_reliability
 from .dataset.annotation import Sample
 from .dataset.batches import cut_by_width
 from .error_report import SetErrors, write_errors
-from .image import open_line
+from .image import ImageSpec, open_line
 from .line_sets import LineSet, line_sets
 from .metrics import accept_at_precision, auroc, confusions, score
 from .readers import BATCH, CompareError, Entry, entries
 from .reliability import expected_calibration_error, reliability
 from .report import Row, Setup, Table
+from .wide import too_wide
 
 TIMED_LINES = 40
 TOGETHER = 256  # lines given at once to a program that takes long to start
@@ -52,6 +53,7 @@ def compare(
     command: str | None = None,
     peers: Sequence[str] = (),
     workers: int = 1,
+    wide: str = "cut",
 ) -> list[Table]:
     """Read each set of lines with every reader and return a table for each, its rows in order.
 
@@ -62,7 +64,8 @@ def compare(
     with, if it is not VietOCR's own. threads: for every row alike; 0 leaves torch's choice. limit: draw that many lines
     of each set, with seed 0; 0 takes all. repeats: timing rounds. unknown, problems: what to do with lines whose text is
     outside the vocabulary, or that cannot be used (`read_annotation`). command: recorded in `table.json`. peers: other
-    readers, of `peers.PEERS`, last. workers: processes that generate a recipe's lines.
+    readers, of `peers.PEERS`, last. workers: processes that generate a recipe's lines. wide: how our engines read lines far
+    too wide for the network (`Predictor`); VietOCR's own code squeezes them.
     Raises CompareError, LineSetError, CheckpointError, AnnotationError, RecipeError, ImageError, BridgeError, PeerError.
     """
     data = [data] if isinstance(data, str | os.PathLike) else data
@@ -72,9 +75,9 @@ def compare(
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(threads or before)
-        readers, chars, spec = entries([Path(w) for w in weights], vietocr, peers, config, threads)
+        readers, chars, spec = entries([Path(w) for w in weights], vietocr, peers, config, threads, wide)
         sets = line_sets(data, out, chars, spec, unknown, problems, limit, workers)
-        found = [_measure(readers, lines, repeats, command) for lines in sets]
+        found = [_measure(readers, lines, repeats, command, spec, wide) for lines in sets]
     finally:
         torch.set_num_threads(before)
     tables = [table for table, _ in found]
@@ -83,11 +86,14 @@ def compare(
     return tables
 
 
-def _measure(readers: Sequence[Entry], lines: LineSet, repeats: int, command: str | None) -> tuple[Table, list[ReadAs]]:
+def _measure(
+    readers: Sequence[Entry], lines: LineSet, repeats: int, command: str | None, spec: ImageSpec, wide: str
+) -> tuple[Table, list[ReadAs]]:
     timed = _spread(lines.samples, lines.widths)
     times = _time(readers, timed, repeats)
     read_as = _read_all(readers, lines.samples, lines.widths)
-    setup = _setup(readers, lines, len(timed), repeats, command)
+    about = _setup(readers, lines, len(timed), repeats, command)
+    setup = dataclasses.replace(about, wide=wide, wide_lines=sum(too_wide(*size, spec) for size in lines.sizes))
     return Table(setup, tuple(_rows(readers, lines.samples, read_as, times, setup.reference))), read_as
 
 

@@ -104,7 +104,7 @@ def stored_as(checkpoint: Checkpoint) -> str:
 
 
 def entries(
-    paths: Sequence[Path], vietocr: bool, peers: Sequence[str], config: str | os.PathLike | None, threads: int
+    paths: Sequence[Path], vietocr: bool, peers: Sequence[str], config: str | os.PathLike | None, threads: int, wide: str
 ) -> tuple[list[Entry], str, ImageSpec]:
     """The rows in order (VietOCR, checkpoints, peers), every character a checkpoint knows, and its image sizes.
 
@@ -115,7 +115,7 @@ def entries(
     for path in paths:
         # Files of our own carry their vocabulary; the YAML is for VietOCR's.
         checkpoint = read(path, config if path.suffix != ".safetensors" else None)
-        reader = Predictor(checkpoint, threads=threads, batch_size=BATCH)
+        reader = Predictor(checkpoint, threads=threads, batch_size=BATCH, wide=wide)
         stems = [other.stem for other in paths]
         name = path.stem if stems.count(path.stem) == 1 else str(path)
         made.append(Entry(name, str(path), checkpoint.meta.method, stored_as(checkpoint), reader.engine.name,

@@ -59,7 +59,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Setup:
-    """Where and how the rows were measured. data: the set of lines, a recipe's name or an annotation's path as given."""
+    """Where and how the rows were measured. data: the set of lines, a recipe's name or an annotation's path as given.
+
+    wide_lines: how many of them are far too wide for the network, which our engines `cut` or `squeeze` (wide).
+    """
 
     data: str
     lines: int
@@ -73,6 +76,8 @@ class Setup:
     versions: dict[str, str]
     date: str
     command: str | None
+    wide: str = "squeeze"
+    wide_lines: int = 0
 
 
 @dataclass(frozen=True)
@@ -142,8 +147,10 @@ def conditions(rows: Sequence[Row], setup: Setup) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in setup.versions.items())
     batched = [row.name for row in rows if row.together]
     together = f" ({', '.join(batched)}: all timed lines by one process, its startup shared)" if batched else ""
+    cut = "our engines read them in parts, VietOCR's own code squeezes them" if setup.wide == "cut" else "squeezed"
+    wide = f" {setup.wide_lines:,} of them are more than 1.5 times too wide for the network: {cut}." if setup.wide_lines else ""
     return (
-        f"{setup.lines:,} lines of {setup.data}, median width {setup.median_width} px at the network's height. ms/line: one "
+        f"{setup.lines:,} lines of {setup.data}, median width {setup.median_width} px at the network's height.{wide} ms/line: one "
         f"line at a time{together}, from the decoded picture to the text, median of {setup.repeats} round(s) over the "
         f"same {setup.timed_lines} lines of all widths, after a warm-up, the rows taking turns; {setup.threads} thread(s), "
         f"at most {max(row.cores for row in rows):.1f} cores busy. CPU: {setup.cpu} ({features}). {versions}; {setup.date}. "

@@ -19,15 +19,19 @@ GAP = 0.15  # of the height: the narrowest blank taken for a gap between words
 INK = 0.35  # of the greatest contrast: what differs so much from the rest of its column is ink
 
 
+def too_wide(width: int, height: int, spec: ImageSpec = ImageSpec()) -> bool:
+    """Whether a line of this size, in pixels, is to be cut."""
+    return width * spec.height > SQUEEZE * spec.max_width * height
+
+
 def cut(img: Image.Image, spec: ImageSpec = ImageSpec()) -> list[Image.Image]:
     """Parts of an RGB picture of a line, from left to right; the picture itself where it is not too wide.
 
     Where no blank lies near an even cut, the picture stays whole, to be squeezed.
     """
-    width = img.width * spec.height / img.height
-    if width <= SQUEEZE * spec.max_width:
+    if not too_wide(img.width, img.height, spec):
         return [img]
-    count = math.ceil(width / spec.max_width)
+    count = math.ceil(img.width * spec.height / (img.height * spec.max_width))
     gaps = _gaps(img)
     places = [0]
     for part in range(1, count):

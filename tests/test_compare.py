@@ -264,3 +264,21 @@ def test_what_is_stored_is_told_from_the_file(float_weights):
     layers = (dataclasses.replace(first, precision="float"), *others)
     mixed = Checkpoint(checkpoint.tensors, dataclasses.replace(checkpoint.meta, layers=layers, decoder="float"))
     assert stored_as(mixed) == "CNN int8 (1 of 2 layers float32), decoder float32"
+
+
+def test_wide_lines_are_read_as_asked_and_counted(tiny, tmp_path):
+    spec = read(tiny).meta.image
+    bars = np.full((spec.height, 3 * spec.max_width, 3), 255, dtype=np.uint8)
+    bars[2:-2, ::8] = 0  # blanks of seven columns between strokes
+    Image.fromarray(bars).save(tmp_path / "wide.png")
+    Image.fromarray(bars[:, : spec.max_width]).save(tmp_path / "fits.png")
+    (tmp_path / "lines.txt").write_text("wide.png\tab\nfits.png\tc\n", encoding="utf-8")
+    for wide, said in (("cut", "1 of them are more than 1.5 times too wide for the network: our engines read them in parts"),
+                       ("squeeze", "too wide for the network: squeezed.")):  # fmt: skip
+        (table,) = compare(tmp_path / "lines.txt", [tiny], tmp_path / wide, repeats=1, wide=wide)
+        assert (table.setup.wide, table.setup.wide_lines) == (wide, 1)
+        assert said in (tmp_path / wide / "table.md").read_text(encoding="utf-8")
+        expected = [Predictor(tiny, threads=1, wide=wide).predict(tmp_path / name) for name in ("wide.png", "fits.png")]
+        rows = (tmp_path / wide / "texts.tsv").read_text(encoding="utf-8").splitlines()[1:]
+        assert [row.split("\t")[2] for row in rows] == expected
+    assert (tmp_path / "cut" / "texts.tsv").read_text() != (tmp_path / "squeeze" / "texts.tsv").read_text()
