@@ -25,7 +25,8 @@ from .checkpoint import Checkpoint, read
 from .cold_start import cold_start
 from .errors import UserError
 from .image import line_width
-from .report import insert_section, processor, write_text
+from .machine import processor
+from .report import insert_section, write_text
 
 ROOT = Path(__file__).resolve().parents[1]
 FLOAT, INT8 = (ROOT / "weights" / f"vgg_seq2seq-{kind}.safetensors" for kind in ("float16", "qat-int8"))

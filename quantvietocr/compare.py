@@ -25,6 +25,7 @@ from .dataset.batches import cut_by_width
 from .error_report import SetErrors, write_errors
 from .image import ImageSpec, open_line
 from .line_sets import LineSet, line_sets
+from .machine import processor
 from .metrics import accept_at_precision, auroc, confusions, score
 from .readers import BATCH, CompareError, Entry, entries
 from .reliability import expected_calibration_error, reliability
@@ -182,7 +183,7 @@ def _right(samples: Sequence[Sample], texts: Sequence[str]) -> list[bool]:
 
 def _setup(readers: Sequence[Entry], lines: LineSet, timed: int, repeats: int, command: str | None) -> Setup:
     reference = next((entry for entry in readers if entry.method == "float"), readers[0])
-    cpu, features = report.processor()
+    cpu, features = processor()
     versions = {"Python": platform.python_version()} | {name: _version(name) for name in ("quantvietocr", "torch", "numpy")}
     for entry in readers:
         versions |= entry.versions

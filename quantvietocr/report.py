@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import platform
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Sequence
@@ -158,18 +157,6 @@ def conditions(rows: Sequence[Row], setup: Setup) -> str:
         "right lines from wrong ones. Accepted at 99 %: share of lines above the lowest confidence threshold that "
         "keeps 99 % of them right. ECE: mean distance of confidence from the share of lines right at it."
     )
-
-
-def processor() -> tuple[str, tuple[str, ...]]:
-    """The processor's name, and which of the features that int8 kernels use it has."""
-    wanted = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "amx_int8", "asimd", "asimddp", "i8mm")
-    try:
-        pairs = [line.partition(":") for line in Path("/proc/cpuinfo").read_text().splitlines()]
-    except OSError:  # not Linux
-        return platform.processor() or platform.machine(), ()
-    about = {key.strip(): value.strip() for key, _, value in reversed(pairs)}  # the first core's, of equal ones
-    flags = about.get("flags", about.get("Features", "")).split()
-    return about.get("model name", platform.machine()), tuple(flag for flag in wanted if flag in flags)
 
 
 def to_json(tables: Sequence[Table]) -> str:

@@ -6,7 +6,7 @@ import platform
 from functools import cache
 
 from ..checkpoint import Checkpoint
-from ..report import processor
+from ..machine import processor
 
 _X86 = ("x86_64", "amd64", "i386", "i686")
 _DOT_PRODUCTS = ("amx_int8", "avx512_vnni", "avx_vnni", "i8mm", "asimddp")  # fastest first
