@@ -38,7 +38,14 @@ def options_of(arguments: list[str] | None) -> argparse.Namespace:
                         "parts cut between words (default), or squeezed as VietOCR does")  # fmt: skip
     parser.add_argument("--whitelist", metavar="CHARS", help="read these characters alone, e.g. '0123456789., '")
     parser.add_argument("--beam", type=int, default=0, metavar="N", help="beam width, up to 32 (default 0: greedy)")
+    parser.add_argument("--receipt", action="store_true", help="the pictures are receipts or pages (PDF too): find their lines, "
+                        "rows and fields; into --out go NAME.txt, .tsv, .json, .png and a searchable .pdf each; on stdout "
+                        "path, page, lines, shop, date, total, or with --format json the page")  # fmt: skip
+    parser.add_argument("--out", metavar="DIR", help="for --receipt; what is there already is not read again")
+    parser.add_argument("--detector", choices=("auto", "rapidocr", "profile"), default="auto", help="what finds lines")
     options = parser.parse_args(arguments)
+    if options.receipt != bool(options.out) or (options.receipt and options.plot):
+        parser.error("--receipt needs --out DIR, and --out --receipt; --plot is for pictures of lines.")
     if options.threads < 0 or not 0 <= options.beam <= 32 or options.batch_size < 1:
         parser.error("--threads must be 0 or more, --beam 0 to 32, --batch-size at least 1.")
     if options.plot and (Path(options.plot).suffix.lower() != ".png" or Path(options.plot).is_dir()):
@@ -79,6 +86,10 @@ def read_all(predictor: Predictor, paths: list[str], form: str, drawn: list | No
 
 
 def run(options: argparse.Namespace) -> int:
+    if options.receipt:
+        from quantvietocr.receipt.command import run as read_receipts
+
+        return read_receipts(options, say)
     from quantvietocr import Predictor
     from quantvietocr.errors import UserError
     from quantvietocr.picture_files import find_pictures

@@ -6,7 +6,8 @@ Two kinds of file fit every verb:
 * quantized — `.safetensors` with an int8 tensor `NAME` and its per-output-channel scales in `NAME.scale`
   (symmetric, zero point 0, value = int8 × scale), float biases, and for each quantized activation
   `LAYER.output.scale` / `LAYER.output.zero_point` (per tensor, unsigned 8-bit container,
-  value = (byte − zero_point) × scale). `Meta.layers` lists the CNN's operations in order.
+  value = (byte − zero_point) × scale). `Meta.layers` lists the CNN's operations in order. A compact one stores its int8
+  tensors packed (`packing`), and is the same once read.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import hashlib
 import json
 import os
 import pickle  # for the name of its error: nothing is unpickled
+import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Mapping
@@ -24,11 +26,13 @@ import numpy as np
 
 from .errors import UserError
 from .image import ImageSpec
+from .packing import PackingError, pack, summary, unpack
 from .vocab import DEFAULT_CHARS
 
 FORMAT_VERSION = 1
+PACKED_VERSION = 2  # of compact files, which the first readers cannot read
 METADATA_KEY = "quantvietocr"
-METHODS = ("float", "dynamic", "static", "qat")
+METHODS = ("float", "dynamic", "static", "qat", "pact", "lsq")
 PTH_MAGIC = (b"PK\x03\x04", b"\x80")  # zip, and the bare pickle of torch before 1.6
 VGG19_POOLS = ((2, 2), (2, 2), (2, 1), (2, 1), (1, 1))
 
@@ -54,7 +58,9 @@ class Layer:
 class Meta:
     """What the file is. `backend` names the qconfig whose ranges were trained (`x86` and `fbgemm`: 7-bit).
 
-    `confidence` holds slope and offset of `confidence.Calibration`, or nothing where none was fitted.
+    `confidence` holds slope and offset of `confidence.Calibration`, or nothing where none was fitted. `scheme` holds the
+    values of `quantize.scheme.Scheme`, or nothing in files made before there was a choice. `packed` says how the file
+    stores each tensor that it packs (`packing`); in memory none is.
     """
 
     method: str = "float"
@@ -71,10 +77,15 @@ class Meta:
     confidence: Mapping[str, float] = field(default_factory=dict)
     made_with: str | None = None
     pools: tuple[tuple[int, int], ...] = VGG19_POOLS
+    scheme: Mapping[str, Any] = field(default_factory=dict)
+    packed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """As every file of ours holds it under `METADATA_KEY`."""
-        return json.dumps({"format_version": FORMAT_VERSION} | dataclasses.asdict(self), ensure_ascii=False, sort_keys=True)
+        values = {"format_version": PACKED_VERSION if self.packed else FORMAT_VERSION} | dataclasses.asdict(self)
+        if not self.packed:
+            del values["packed"]  # a file without it is as the first version has it
+        return json.dumps(values, ensure_ascii=False, sort_keys=True)
 
 
 @dataclass(frozen=True)
@@ -109,7 +120,8 @@ def write(checkpoint: Checkpoint, path: str | os.PathLike) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".part")
     # Not ascontiguousarray: it makes a vector of a scalar.
-    tensors = {name: np.asarray(t, order="C") for name, t in checkpoint.tensors.items()}
+    stored = pack(checkpoint.tensors, checkpoint.meta.packed)
+    tensors = {name: np.asarray(t, order="C") for name, t in stored.items()}
     # Not save_file: it makes a file that its owner alone may read.
     temporary.write_bytes(save(tensors, {METADATA_KEY: checkpoint.meta.to_json()}))
     os.replace(temporary, path)
@@ -186,7 +198,13 @@ def _read_safetensors(path: Path) -> tuple[dict[str, np.ndarray], Meta | None]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}
     except (SafetensorError, ValueError, TypeError) as error:
         raise CheckpointError(f"{path} is damaged or truncated ({error}): copy or download it again.") from error
-    return tensors, None if text is None else meta_of_json(text, path)
+    if text is None:
+        return tensors, None
+    meta = meta_of_json(text, path)
+    try:
+        return unpack(tensors, meta.packed), meta
+    except PackingError as error:
+        raise CheckpointError(f"{path}: {error}: copy, download or make it again.") from error
 
 
 def meta_of_json(text: str, path: str | os.PathLike) -> Meta:
@@ -194,9 +212,9 @@ def meta_of_json(text: str, path: str | os.PathLike) -> Meta:
     try:
         raw = json.loads(text)
         version = raw.pop("format_version")
-        if version != FORMAT_VERSION:
-            raise CheckpointError(f"{path} has format version {version}; this quantvietocr reads {FORMAT_VERSION}: "
-                                  "update quantvietocr.")
+        if version not in (FORMAT_VERSION, PACKED_VERSION):
+            raise CheckpointError(f"{path} has format version {version}; this quantvietocr reads {FORMAT_VERSION} and "
+                                  f"{PACKED_VERSION}: update quantvietocr.")
         raw["layers"] = tuple(
             Layer(**{k: tuple(v) if isinstance(v, list) else v for k, v in layer.items()}) for layer in raw["layers"]
         )
@@ -212,6 +230,9 @@ def meta_of_json(text: str, path: str | os.PathLike) -> Meta:
 def _read_pth(path: Path) -> dict[str, np.ndarray]:
     import torch  # only a .pth needs it: the light install reads everything else without torch
 
+    if _is_torchscript(path):
+        raise CheckpointError(f"{path} is a TorchScript file, a program, and no program is run to read lines: give the "
+                              "checkpoint that it was exported from.")
     try:
         with path.open("rb") as stream:  # given a name, torch goes by its ending
             state = torch.load(stream, map_location="cpu", weights_only=True)
@@ -230,6 +251,15 @@ def _read_pth(path: Path) -> dict[str, np.ndarray]:
     ):
         raise CheckpointError(f"{path} does not hold a state dict of tensors: save `model.state_dict()` with torch.save.")
     return {name: (t.float() if t.is_floating_point() else t).detach().numpy() for name, t in state.items()}
+
+
+def _is_torchscript(path: Path) -> bool:
+    """As torch tells it from a state dict, whatever the name: both are zip archives."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.endswith("/constants.pkl") for name in archive.namelist())
+    except zipfile.BadZipFile:  # the bare pickle of old, or damaged
+        return False
 
 
 def float_meta(vietocr_yaml: str | os.PathLike | None) -> Meta:
@@ -284,7 +314,11 @@ def describe(path: str | os.PathLike, vietocr_yaml: str | os.PathLike | None = N
             f"decoder     {meta.decoder}",
         ]
         if quantized:
-            lines.append(f"ranges      {meta.backend}: {meta.activation_bits}-bit activations")
+            weights = meta.scheme.get("weight_bits", 8)  # of most layers: `scheme` names those that differ
+            ranges = f"{meta.backend}: {meta.activation_bits}-bit activations{f', {weights}-bit weights' * (weights != 8)}"
+            lines.append(f"ranges      {ranges}")
+        if meta.packed:
+            lines.append(f"packed      {summary(checkpoint.tensors, meta.packed)}")
         lines += [f"float       {name}: {why}" for name, why in meta.float_reasons.items()]
     for label, value in (("source", meta.source_sha256), ("torch", meta.torch_version), ("made with", meta.made_with)):
         if value:

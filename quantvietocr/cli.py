@@ -42,6 +42,8 @@ def quantize(options: argparse.Namespace) -> None:
     from .checkpoint import CheckpointError, describe as describe_file, read, sha256, write
     from .dataset.annotation import read_annotation
     from .errors import UserError
+    from .quantize.compact import packed, quantize_compact
+    from .quantize.scheme import Scheme
     from .quantize.static import quantize_dynamic, quantize_static
     from .vocab import Vocab
 
@@ -49,23 +51,77 @@ def quantize(options: argparse.Namespace) -> None:
         raise CheckpointError(f"{options.out}: quantized files are written as .safetensors; give a name that ends so.")
     checkpoint = read(options.float, options.config)
     if options.method == "dynamic":
+        if options.max_drop is not None:
+            raise UserError("--max-drop chooses the bits of convolutions, which dynamic quantization leaves float: use "
+                            "--method static.")  # fmt: skip
         quantized = quantize_dynamic(checkpoint)
+        quantized = packed(quantized) if options.compact else quantized
     else:
         if options.data is None:
             raise UserError("Static quantization measures activation ranges on real lines: name an annotation with --data.")
         annotation = read_annotation(options.data, Vocab(checkpoint.meta.chars), unknown="skip", problems=options.problems)
         print(annotation.report.summary(), file=sys.stderr)
-        quantized = quantize_static(
-            checkpoint, annotation.samples, options.backend, options.decoder, options.float_layers,
-            options.calibration_lines, options.config,
-        )  # fmt: skip
+        scheme = Scheme(options.backend, options.observer, options.percentile, options.weight_bits, options.activation_bits,
+                        options.weights, options.activations, options.float_layers)  # fmt: skip
+        if (options.ranges or options.path == "fx") and (options.compact or options.max_drop is not None):
+            raise UserError("--ranges and --path fx are for one plain static file: leave --compact and --max-drop away.")
+        if options.max_drop is not None:
+            quantized = _quantize_within(options, checkpoint, annotation.samples, scheme)
+        else:
+            plain = {} if options.compact else {"path": options.path, "ranges": options.ranges}
+            quantized = (quantize_compact if options.compact else quantize_static)(
+                checkpoint, annotation.samples, scheme, options.decoder, options.calibration_lines, options.seed,
+                vietocr_yaml=options.config, **plain,
+            )  # fmt: skip
     about = dataclasses.replace(quantized.meta, source_sha256=sha256(options.float), made_with=options.command)
     print(describe_file(write(dataclasses.replace(quantized, meta=about), options.out)))
+
+
+def _quantize_within(options: argparse.Namespace, checkpoint, samples, scheme):
+    from .quantize.budget import quantize_within
+    from .quantize.mixed import summary
+    from .train.validate import score_checkpoint
+
+    found = quantize_within(
+        checkpoint, samples, options.max_drop / 100, lambda made, lines: score_checkpoint(made, lines).score, scheme,
+        options.decoder, options.calibration_lines, options.lines, options.compact, options.seed, vietocr_yaml=options.config,
+        partial=Path(options.out).with_suffix(".sensitivity.jsonl"),
+    )  # fmt: skip
+    print(f"{summary(found.bits)}: CER {100 * found.drop:+.3f} pp against float on {found.checkpoint.meta.accuracy['lines']} "
+          f"lines, of {found.tries} mixture(s) tried", file=sys.stderr)
+    return found.checkpoint
+
+
+def sensitivity(options: argparse.Namespace) -> None:
+    from .checkpoint import read
+    from .dataset.annotation import read_annotation
+    from .quantize.budget import drawn
+    from .quantize.mixed import alternatives
+    from .quantize.scheme import Scheme
+    from .quantize.sensitivity import measure
+    from .report import write_text
+    from .sensitivity_report import csv, draw_sensitivity, sentences
+    from .vocab import Vocab
+
+    checkpoint = read(options.float, options.config)
+    annotation = read_annotation(options.data, Vocab(checkpoint.meta.chars), unknown="skip", problems=options.problems)
+    print(annotation.report.summary(), file=sys.stderr)
+    lines, others = drawn(annotation.samples, options.lines)
+    numbers = alternatives(checkpoint, others, Scheme(options.backend), "float", options.calibration_lines, 4 in options.bits,
+                           vietocr_yaml=options.config)  # fmt: skip
+    out = Path(options.out)
+    results = measure(numbers, lines, tuple(dict.fromkeys(options.bits)), out / "partial.jsonl")
+    write_text(out / "sensitivity.csv", csv(results))
+    draw_sensitivity(results, len(lines), options.data, out / "sensitivity.png")
+    print(sentences(results))
+    print(f"In {out}: sensitivity.csv, sensitivity.png, partial.jsonl (what an interrupted measurement goes on from)")
 
 
 def export(options: argparse.Namespace) -> None:
     if options.format == "onnx":
         return _export_onnx(options)
+    if options.format == "torchscript":
+        return _export_torchscript(options)
     import numpy as np
     import torch
 
@@ -84,6 +140,18 @@ def export(options: argparse.Namespace) -> None:
     state = {name: torch.from_numpy(np.array(tensor)) for name, tensor in checkpoint.tensors.items()}
     path = save_vietocr(state, options.out)
     print(f"{path}: {path.stat().st_size / 2**20:.1f} MiB, for VietOCR's Predictor (config['weights'] = {str(path)!r})")
+
+
+def _export_torchscript(options: argparse.Namespace) -> None:
+    from .checkpoint import read
+    from .errors import UserError
+    from .torchscript_export import export_torchscript
+
+    if options.verify:
+        raise UserError("--verify compares engines, for --format onnx: leave it away.")
+    checkpoint = read(options.checkpoint, options.config)
+    path = export_torchscript(checkpoint, options.out)
+    print(f"{path}: {path.stat().st_size / 2**20:.1f} MiB, TorchScript, CNN and encoder, method {checkpoint.meta.method}")
 
 
 def _export_onnx(options: argparse.Namespace) -> None:
@@ -114,7 +182,7 @@ def compare(options: argparse.Namespace) -> None:
 
     tables = compare_files(
         options.data, options.weights, options.out, options.vietocr, options.config, options.threads, options.limit,
-        options.repeats, options.unknown, options.problems, options.command, options.peer, options.workers,
+        options.repeats, options.unknown, options.problems, options.command, options.peer, options.workers, options.wide,
     )  # fmt: skip
     print(Path(options.out, "table.md").read_text(encoding="utf-8"))
     for places, written in ((options.into, page), (options.summary_into, summary)):
@@ -123,6 +191,33 @@ def compare(options: argparse.Namespace) -> None:
             insert_section(Path(file), section, written(tables))
     print(f"In {options.out}: table.md, table.json, table.png, texts.tsv (every line as each row read it), reliability.png, "
           "errors.md, errors.json, errors.png")
+
+
+def methods(options: argparse.Namespace) -> None:
+    import json
+
+    from .config import load_config
+    from .errors import UserError
+    from .methods import run
+    from .methods_report import Budget
+    from .report import insert_section
+
+    annotation = f"data.train=[{{annotation: {json.dumps(options.data)}}}]"
+    config = load_config(options.train_config, [annotation, "data.valid=null", f"train.steps={options.steps}", *options.set])
+    budget = Budget(options.steps, options.lines, options.max_drop / 100, options.searched_lines)
+    table = run(
+        options.float, options.data, options.test, options.out, config, budget, options.only, options.limit, options.repeats,
+        options.threads, options.unknown, options.problems, options.config, options.command,
+    )  # fmt: skip
+    written = Path(options.out, "methods.md").read_text(encoding="utf-8")
+    print(written)
+    for place in options.into:
+        file, _, section = place.rpartition("#")
+        insert_section(Path(file), section, written)
+    print(f"In {options.out}: methods.md, methods.json, methods.png, and each method's file")
+    if table.failed:
+        raise UserError(f"{len(table.failed)} of {len(table.rows) - 1} methods failed: {', '.join(row.name for row in table.failed)}; "
+                        "the table says why.")  # fmt: skip
 
 
 def confidence(options: argparse.Namespace) -> None:
@@ -152,6 +247,16 @@ def confidence(options: argparse.Namespace) -> None:
             print(f"  {name:<17}AUROC {auroc(values, found.right):.3f}, accepted at 99 % {accepted:.1%}")
 
 
+def time(options: argparse.Namespace) -> None:
+    from .time_files import report, time_files
+
+    for file in (file for file in options.files if file.endswith(".pt")):
+        print(f"{file}: loading a TorchScript file runs what is in it; do so with those alone that you made or trust.",
+              file=sys.stderr)
+    times = time_files(options.files, options.width, options.runs, options.threads, options.config)
+    print(report(times, options.width, options.threads))
+
+
 def bench(options: argparse.Namespace) -> None:
     from .bench import run
 
@@ -164,6 +269,8 @@ def synth(options: argparse.Namespace) -> None:
 
     if options.workers < 1 or (options.count is not None and options.count < 1):
         raise UserError("--count and --workers must be at least 1.")
+    if options.receipts or options.lines or options.turned is not None:
+        return _synth_receipts(options)
     decided = [name for name in ("count", "text", "fonts", "style", "degrade", "seed") if getattr(options, name) is not None]
     if options.recipe is not None:
         if decided:
@@ -182,6 +289,43 @@ def synth(options: argparse.Namespace) -> None:
     print(generator.write(options.out, options.count, options.workers))
 
 
+def score(options: argparse.Namespace) -> None:
+    from .receipt_report import markdown
+    from .receipt_score import score_pages
+    from .report import insert_section
+
+    table = score_pages(
+        options.data, options.weights, options.out, options.peer, options.detector, options.threads, options.limit,
+        options.workers, options.resume, options.command,
+    )  # fmt: skip
+    print(markdown(table))
+    for place in options.into:
+        file, _, section = place.rpartition("#")
+        insert_section(Path(file), section, markdown(table))
+    print(f"In {options.out}: table.md, table.json, table.png, errors.tsv, fields.tsv (what was not read right), readings.jsonl")
+
+
+def _synth_receipts(options: argparse.Namespace) -> None:
+    from .dataset.receipts import ReceiptConfig, ReceiptGenerator
+    from .dataset.receipts.files import write_lines, write_receipts
+    from .dataset.receipts.recipe import receipts_of, seal_receipts
+    from .errors import UserError
+
+    named = [name for name in ("count", "fonts", "degrade", "seed", "turned") if getattr(options, name) is not None]
+    if not options.receipts or options.text or options.style:
+        raise UserError("--lines and --turned are for --receipts." if not options.receipts else
+                        "Receipts have texts and looks of their own: leave --text and --style away.")  # fmt: skip
+    if options.recipe and named or options.seal and not options.recipe or not (options.recipe or options.count):
+        raise UserError("Receipts are made by --count, or by a --recipe alone, which --seal writes into.")
+    if options.recipe:
+        print((seal_receipts if options.seal else receipts_of)(options.recipe, options.out, options.workers))
+    else:
+        config = ReceiptConfig(options.fonts or (), 1.0 if options.degrade is None else options.degrade, options.turned or 0.0)
+        print(write_receipts(ReceiptGenerator(config, options.seed or 0), options.out, options.count, options.workers))
+    if options.lines:
+        print(write_lines(options.out))
+
+
 def _synth_recipe(options: argparse.Namespace) -> None:
     from .dataset.recipes import lines_of, recipes_in, seal
 
@@ -195,6 +339,12 @@ def fetch(options: argparse.Namespace) -> None:
 
     path = fetch_file(options.out, options.url, options.blob_id)
     print(f"{path}: {path.stat().st_size / 2**20:.1f} MiB")
+
+
+def serve(options: argparse.Namespace) -> None:
+    from .serve.server import WEIGHTS, serve as serve_page
+
+    serve_page(options.weights or WEIGHTS, options.port, options.threads)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -218,6 +368,16 @@ def _parser() -> argparse.ArgumentParser:
     static = verb.add_argument_group("for --method static")
     static.add_argument("--data", metavar="ANNOTATION", help="lines to measure on, path<TAB>text; their texts are not used")
     static.add_argument("--calibration-lines", type=int, default=256, metavar="N", help="how many of them (default 256)")
+    static.add_argument("--seed", type=int, default=0, metavar="N", help="draws them (default %(default)s)")
+    static.add_argument("--observer", choices=("minmax", "moving-average", "percentile", "histogram", "kl"), default="histogram",
+                        help="what sets an activation's range (default %(default)s: the least squared error)")
+    static.add_argument("--percentile", type=float, default=99.99, metavar="P", help="what the percentile observer keeps, in %%")
+    static.add_argument("--weight-bits", type=int, default=8, metavar="B", help="4 to 8 (default %(default)s)")
+    static.add_argument("--activation-bits", type=int, metavar="B", help="4 to 8 (default: the backend's)")
+    static.add_argument("--weights", choices=("per-channel", "per-tensor"), default="per-channel", help="scales of the weights")
+    static.add_argument("--activations", choices=("affine", "symmetric"), default="affine", help="ranges: any, or 0 in the middle")
+    static.add_argument("--path", choices=("eager", "fx"), default="eager", help="prepared by hand or traced; the numbers are the same")
+    static.add_argument("--ranges", metavar="DIR", help="write ranges.json and ranges.png, each layer's values and its range, there")
     static.add_argument("--backend", default="x86", choices=("x86", "fbgemm", "onednn", "qnnpack"),
                         help="whose ranges: x86 and fbgemm keep activations to 7 bits for CPUs without VNNI; the others 8")
     static.add_argument("--decoder", default="int8", choices=("int8", "float"), help="encoder and decoder weights (default int8)")
@@ -225,11 +385,31 @@ def _parser() -> argparse.ArgumentParser:
                         help="convolutions that stay float, e.g. features.0 last_conv_1x1 'features.4*'")
     static.add_argument("--problems", default="stop", choices=("stop", "skip"), help="at an annotation line that cannot be used")
 
-    verb = verbs.add_parser("export", help="write a checkpoint as ONNX, or float weights for VietOCR itself")
+    verb.add_argument("--compact", action="store_true", help="pack the file: large convolutions in 4 bits, all of it Huffman-coded; it is "
+                      "unpacked to the same int8 kernels")  # fmt: skip
+    static.add_argument("--max-drop", type=float, metavar="PP", help="keep as many layers in 8 bits (with --compact: in 4) as leave the CER "
+                        "at most so many percentage points above the float network's; the rest stay float")  # fmt: skip
+    static.add_argument("--lines", type=int, default=200, metavar="N", help="lines of --data that --max-drop reads; ranges are measured "
+                        "on the others (default %(default)s)")  # fmt: skip
+
+    verb = verbs.add_parser("sensitivity", help="which convolutions suffer from quantization")
+    verb.set_defaults(verb=sensitivity)
+    verb.add_argument("float", metavar="FLOAT", help="float checkpoint")
+    verb.add_argument("--data", required=True, metavar="ANNOTATION", help="lines to read, and others to calibrate on")
+    verb.add_argument("--out", required=True, metavar="DIR", help="folder for sensitivity.csv and sensitivity.png")
+    verb.add_argument("--lines", type=int, default=64, metavar="N", help="lines to read under each setting (default %(default)s)")
+    verb.add_argument("--calibration-lines", type=int, default=128, metavar="N", help="lines to calibrate on (default %(default)s)")
+    verb.add_argument("--bits", type=int, nargs="+", default=[8], choices=(8, 4), help="of the weights (default 8)")
+    verb.add_argument("--backend", default="x86", choices=("x86", "fbgemm", "onednn", "qnnpack"), help="whose ranges")
+    verb.add_argument("--config", metavar="VIETOCR_YAML", help=yaml_help)
+    verb.add_argument("--problems", default="stop", choices=("stop", "skip"), help="at an annotation line that cannot be used")
+
+    verb = verbs.add_parser("export", help="write a checkpoint as ONNX or TorchScript, or float weights for VietOCR itself")
     verb.set_defaults(verb=export)
-    verb.add_argument("checkpoint", metavar="FILE", help="any checkpoint for onnx, a float one for vietocr")
-    verb.add_argument("--format", choices=("onnx", "vietocr"), required=True)
-    verb.add_argument("--out", required=True, metavar="FILE", help="the .onnx or .pth file to write")
+    verb.add_argument("checkpoint", metavar="FILE", help="any checkpoint for onnx and torchscript, a float one for vietocr")
+    verb.add_argument("--format", choices=("onnx", "torchscript", "vietocr"), required=True, help="torchscript: CNN and encoder, for "
+                      "programs with torch but without this package; whoever loads such a file runs what is in it")  # fmt: skip
+    verb.add_argument("--out", required=True, metavar="FILE", help="the .onnx, .pt or .pth file to write")
     verb.add_argument("--config", metavar="VIETOCR_YAML", help=yaml_help)
     verb.add_argument("--verify", metavar="ANNOTATION", help="for onnx: read these lines with torch and with each installed runtime, "
                       "and fail where more than 0.2 %% of the texts differ")  # fmt: skip
@@ -250,10 +430,36 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--limit", type=int, default=0, metavar="N", help="draw N lines of each set, the same every time (default: all)")
     verb.add_argument("--workers", type=int, default=1, metavar="N", help="processes that generate a recipe's lines (default 1)")
     verb.add_argument("--repeats", type=int, default=3, metavar="N", help="timing rounds (default 3)")
+    verb.add_argument("--wide", choices=("cut", "squeeze"), default="cut", help="how our engines read lines far too wide for the "
+                      "network: in parts (default), or squeezed as VietOCR does")  # fmt: skip
     verb.add_argument("--into", nargs="+", default=(), metavar="FILE#NAME", help="also put the table into a Markdown file, between "
                       "<!-- table NAME --> and <!-- end NAME -->")  # fmt: skip
     verb.add_argument("--summary-into", nargs="+", default=(), metavar="FILE#NAME", help="the same with a row per reader over all "
                       "sets, without the tables of each")  # fmt: skip
+    verb.add_argument("--unknown", default="stop", choices=("stop", "skip"), help="at a text outside the vocabulary")
+    verb.add_argument("--problems", default="stop", choices=("stop", "skip"), help="at an annotation line that cannot be used")
+
+    verb = verbs.add_parser("methods", help="every quantization method from one float checkpoint, in one table")
+    verb.set_defaults(verb=methods)
+    verb.add_argument("--float", required=True, metavar="FILE", help="the float checkpoint")
+    verb.add_argument("--data", required=True, metavar="ANNOTATION", help="lines to calibrate and train on")
+    verb.add_argument("--test", required=True, metavar="ANNOTATION", help="lines to read with every file")
+    verb.add_argument("--out", required=True, metavar="DIR", help="folder for the files and methods.md, .json, .png; a file that is there "
+                      "from the same settings is not made again")  # fmt: skip
+    verb.add_argument("--only", nargs="+", default=(), metavar="NAME", help="some methods (default: all)")
+    verb.add_argument("--steps", type=int, default=200, metavar="N", help="training steps of each trained method (default %(default)s)")
+    verb.add_argument("--lines", type=int, default=256, metavar="N", help="lines to calibrate on (default %(default)s)")
+    verb.add_argument("--max-drop", type=float, default=0.1, metavar="PP", help="of CER against float, for mixed (default %(default)s)")
+    verb.add_argument("--searched-lines", type=int, default=200, metavar="N", help="lines of --data that mixed reads (default %(default)s)")
+    verb.add_argument("--train-config", metavar="YML", help="training settings, such as configs/qat.yml; data.train and data.valid are "
+                      "replaced")  # fmt: skip
+    verb.add_argument("--set", nargs="+", default=(), metavar="key=value", help="training settings one by one: train.max_lr=2e-5")
+    verb.add_argument("--limit", type=int, default=0, metavar="N", help="draw N lines of --test, the same every time (default: all)")
+    verb.add_argument("--repeats", type=int, default=3, metavar="N", help="timing rounds (default %(default)s)")
+    verb.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads of every reader (default %(default)s)")
+    verb.add_argument("--into", nargs="+", default=(), metavar="FILE#NAME", help="also put the table into a Markdown file, between "
+                      "<!-- table NAME --> and <!-- end NAME -->")  # fmt: skip
+    verb.add_argument("--config", metavar="VIETOCR_YAML", help=yaml_help)
     verb.add_argument("--unknown", default="stop", choices=("stop", "skip"), help="at a text outside the vocabulary")
     verb.add_argument("--problems", default="stop", choices=("stop", "skip"), help="at an annotation line that cannot be used")
 
@@ -267,18 +473,46 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--into", nargs="+", default=(), metavar="FILE#NAME", help="also put the tables into a Markdown file, between "
                       "<!-- table NAME --> and <!-- end NAME -->")  # fmt: skip
 
+    verb = verbs.add_parser("time", help="how long files of any kind take for a line's CNN and encoder on this machine")
+    verb.set_defaults(verb=time)
+    verb.add_argument("files", nargs="+", metavar="FILE", help=".safetensors, .pth, .onnx or .pt; loading a TorchScript file (.pt) "
+                      "runs what is in it, so name only those that you made or trust")  # fmt: skip
+    verb.add_argument("--width", type=int, default=320, metavar="PX", help="of the line, at the network's height (default 320)")
+    verb.add_argument("--runs", type=int, default=30, metavar="N", help="timed runs of each file (default 30)")
+    verb.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads (default 1)")
+    verb.add_argument("--config", metavar="VIETOCR_YAML", help=yaml_help)
+
     verb = verbs.add_parser("confidence", help="fit what a checkpoint says of its own certainty to your lines")
     verb.set_defaults(verb=confidence)
     verb.add_argument("files", nargs="+", metavar="FILE", help=".safetensors checkpoints; the fit is written into them")
     verb.add_argument("--data", required=True, metavar="ANNOTATION", help="lines with their texts, not those trained on")
     verb.add_argument("--problems", default="stop", choices=("stop", "skip"), help="at an annotation line that cannot be used")
 
-    verb = verbs.add_parser("synth", help="generate labelled lines as a VietOCR folder")
+    verb = verbs.add_parser("score", help="how well whole receipts are read: lines found, characters, fields, time")
+    verb.set_defaults(verb=score)
+    verb.add_argument("--data", required=True, metavar="DIR", help="receipts of `synth --receipts`, or a recipe of them (.yml)")
+    verb.add_argument("--weights", required=True, nargs="+", metavar="FILE", help="checkpoints, a row each, in this order")
+    verb.add_argument("--out", required=True, metavar="DIR", help="folder for the table, its picture and every error")
+    verb.add_argument("--peer", nargs="+", action="extend", default=[], choices=("tesseract", "rapidocr"),
+                      help="last rows: other readers on the same pictures, where they are installed")
+    verb.add_argument("--detector", default="auto", choices=("auto", "rapidocr", "profile"), help="what finds the lines (default auto)")
+    verb.add_argument("--threads", type=int, default=2, metavar="N", help="CPU threads, for every row (default 2)")
+    verb.add_argument("--limit", type=int, default=0, metavar="N", help="the first N pictures (default: all)")
+    verb.add_argument("--workers", type=int, default=1, metavar="N", help="processes that make a recipe's pictures (default 1)")
+    verb.add_argument("--resume", action="store_true", help="go on where a run into the same --out was interrupted")
+    verb.add_argument("--into", nargs="+", default=(), metavar="FILE#NAME", help="also put the table into a Markdown file, between "
+                      "<!-- table NAME --> and <!-- end NAME -->")  # fmt: skip
+
+    verb = verbs.add_parser("synth", help="generate labelled lines as a VietOCR folder, or whole receipts")
     verb.set_defaults(verb=synth)
     verb.add_argument("--out", required=True, metavar="DIR", help="folder for img/ and annotation.txt")
     verb.add_argument("--recipe", metavar="YML", help="make the lines of a recipe, or of a folder's recipes in a folder "
                       "each (data/README.md); it decides what --count to --seed would")  # fmt: skip
     verb.add_argument("--seal", action="store_true", help="write the hash of the lines made into the recipe")
+    verb.add_argument("--receipts", action="store_true", help="whole receipts and forms, as photos and scans, with the truth about "
+                      "each in a JSON file; --count is then of pictures")  # fmt: skip
+    verb.add_argument("--lines", action="store_true", help="with --receipts: their lines too, cut out, in DIR/lines")
+    verb.add_argument("--turned", type=float, metavar="SHARE", help="with --receipts: share that lies on a side or upside down")
     verb.add_argument("--count", type=int, metavar="N", help="how many lines")
     verb.add_argument("--text", nargs="+", metavar="FILE", help=".txt or .txt.gz, one sentence or paragraph a line")
     verb.add_argument("--fonts", nargs="+", metavar="PATH", help="font files or folders (default: the system's)")
@@ -286,6 +520,13 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--degrade", type=float, metavar="X", help="0 clean print, 1 as in real use (default)")
     verb.add_argument("--seed", type=int, metavar="N", help="another seed, other lines (default 0)")
     verb.add_argument("--workers", type=int, default=1, metavar="N", help="processes; the lines are the same (default 1)")
+
+    verb = verbs.add_parser("serve", help="a page on this computer to drop receipts on and see what is read")
+    verb.set_defaults(verb=serve)
+    verb.add_argument("--port", type=int, default=8000, metavar="N", help="on 127.0.0.1 (default %(default)s; 0: any that is free)")
+    verb.add_argument("--weights", nargs=2, metavar=("INT8", "FLOAT"), help="what reads, and what it is compared with on request "
+                      "(default: the shipped ones)")  # fmt: skip
+    verb.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads (default 0: one per core)")
 
     verb = verbs.add_parser("fetch", help="download VietOCR's published vgg_seq2seq weights (90 MB)")
     verb.set_defaults(verb=fetch)

@@ -93,13 +93,45 @@ class TrainConfig:
 
 
 @dataclass
+class LayerOverride:
+    """What one layer, or those of a pattern, get instead; null changes nothing."""
+
+    weight_bits: int | None = None
+    activation_bits: int | None = None
+    float: bool | None = None
+
+
+@dataclass
 class QuantConfig:
     backend: str = "x86"
+    path: str = "eager"
+    observer: str | None = None
+    percentile: float = 99.99
+    weight_bits: int = 8
+    activation_bits: int | None = None
+    weights: str = "per-channel"
+    activations: str = "affine"
     decoder: str = "int8"
     float_layers: list[str] = field(default_factory=list)
+    overrides: dict[str, LayerOverride] | None = None
+    compact: bool = False
+    pact_alpha: float | None = None
+    pact_decay: float = 2e-5
+    lsq_weights: bool = True
+    learned_lr: float = 10.0
     calibration_lines: int = 256
     freeze_observers: float = 0.6
     freeze_batch_norm: float = 0.4
+
+
+@dataclass
+class DistillConfig:
+    """What the student learns from the float teacher; both weights 0 switch it off."""
+
+    logits: float = 0.0
+    features: float = 0.0
+    temperature: float = 2.0
+    teacher: str | None = None
 
 
 @dataclass
@@ -110,13 +142,15 @@ class Config:
     data: DataConfig = field(default_factory=DataConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     quant: QuantConfig = field(default_factory=QuantConfig)
+    distill: DistillConfig = field(default_factory=DistillConfig)
 
     def validate(self) -> None:
         """Raise ConfigError for a value that no run could use."""
-        _one_of("train.method", self.train.method, ("float", "qat"))
+        _one_of("train.method", self.train.method, ("float", "qat", "pact", "lsq"))
         _one_of("train.optimizer", self.train.optimizer, ("adamw", "muon"))
         _one_of("train.schedule", self.train.schedule, ("one-cycle", "trapezoid"))
         _one_of("quant.backend", self.quant.backend, ("x86", "fbgemm", "onednn", "qnnpack"))
+        _one_of("quant.path", self.quant.path, ("eager", "fx"))
         _one_of("quant.decoder", self.quant.decoder, ("int8", "float"))
         _one_of("data.unknown", self.data.unknown, ("stop", "skip", "replace"))
         _one_of("data.problems", self.data.problems, ("stop", "skip"))
@@ -130,11 +164,16 @@ class Config:
             "train.validate_every": run.validate_every,
             "train.save_every": run.save_every,
             "quant.calibration_lines": self.quant.calibration_lines,
+            "quant.learned_lr": self.quant.learned_lr,
+            "distill.temperature": self.distill.temperature,
             "data.chunk": data.chunk,
             "data.synth.min_chars": synth.min_chars,
         }
         not_negative = {
             "train.weight_decay": run.weight_decay,
+            "quant.pact_decay": self.quant.pact_decay,
+            "distill.logits": self.distill.logits,
+            "distill.features": self.distill.features,
             "train.seed": run.seed,
             "train.threads": run.threads,
             "data.valid_lines": data.valid_lines,
@@ -153,6 +192,8 @@ class Config:
             "data.synth.embedded_share": synth.embedded_share,
             "data.synth.capitals": synth.capitals,
         }
+        if self.quant.pact_alpha is not None:
+            positive["quant.pact_alpha"] = self.quant.pact_alpha
         for index, folder in enumerate(data.train):
             if not folder.annotation.strip():
                 raise ConfigError(f"data.train[{index}].annotation is empty; name the annotation file of that folder.")
@@ -168,6 +209,9 @@ class Config:
         for key, value in shares.items():
             if not 0 <= value <= 1:
                 raise ConfigError(f"{key} is {value}; it must lie between 0 and 1.")
+        if run.method == "float" and (self.distill.logits or self.distill.features):
+            raise ConfigError("distill has weights and train.method is float: distillation teaches a quantized student; choose "
+                              "another train.method, or set distill.logits and distill.features to 0.")
         if synth.min_chars > synth.max_chars:
             raise ConfigError(f"data.synth.min_chars is {synth.min_chars} and data.synth.max_chars {synth.max_chars}; the "
                               "shortest label must not be longer than the longest.")
@@ -270,15 +314,21 @@ def _value(kind: Any, value: Any, where: str, key: str) -> Any:
     if dataclasses.is_dataclass(kind):
         return build(kind, {} if value is None else value, where, key + ".")
     origin = typing.get_origin(kind)
+    if origin is types.UnionType:
+        if value is None:
+            return None
+        (kind,) = [option for option in typing.get_args(kind) if option is not type(None)]
+        return _value(kind, value, where, key)
     if origin is list:
         if not isinstance(value, list):
             raise ConfigError(f"{where}: {key} must be a list, not {value!r}.")
         (inner,) = typing.get_args(kind)
         return [_value(inner, item, where, f"{key}[{index}]") for index, item in enumerate(value)]
-    if origin is types.UnionType:
-        if value is None:
-            return None
-        (kind,) = [option for option in typing.get_args(kind) if option is not type(None)]
+    if origin is dict:
+        if not isinstance(value, dict):
+            raise ConfigError(f"{where}: {key} must hold name: value pairs, not {value!r}.")
+        _, inner = typing.get_args(kind)
+        return {str(name): _value(inner, item, where, f"{key}[{name}]") for name, item in value.items()}
     if kind is float and isinstance(value, str):
         try:
             return float(value)  # YAML 1.1 reads 1e-4 as text

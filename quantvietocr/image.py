@@ -46,6 +46,14 @@ class ImageError(UserError):
     """A picture that cannot be read; the message says which, why, and what to do."""
 
 
+class TooLargeError(ImageError):
+    """It has more than MAX_PIXELS."""
+
+
+class NotAPictureError(ImageError):
+    """It is in no format that Pillow knows."""
+
+
 @dataclass(frozen=True)
 class ImageSpec:
     """Size of the network's input, in pixels: fixed height, width between two bounds."""
@@ -82,6 +90,31 @@ def open_line(source: Source) -> Image.Image:
     if isinstance(source, Image.Image):
         return _to_rgb(source, name)
     with _open(source, name) as img:
+        return _to_rgb(img, name)
+
+
+def frame_count(source: str | os.PathLike | bytes) -> int:
+    """Pages of a picture file: the frames of a TIFF, else 1 (the others of an animation are no pages).
+
+    Raises:
+        ImageError: missing picture, or a damaged header.
+    """
+    name = source_name(source)
+    with _open(source, name) as img:
+        try:
+            return getattr(img, "n_frames", 1) if img.format == "TIFF" else 1
+        except _DAMAGE as err:
+            raise _damaged(name, err) from err
+
+
+def open_frame(source: str | os.PathLike | bytes, frame: int = 0) -> Image.Image:
+    """As `open_line`, frame number `frame` (from 0) of a file with several. Raises ImageError as it does."""
+    name = source_name(source)
+    with _open(source, name) as img:
+        try:
+            img.seek(frame)
+        except _DAMAGE as err:
+            raise _damaged(name, err) from err
         return _to_rgb(img, name)
 
 
@@ -142,7 +175,7 @@ def _open(source: str | os.PathLike | bytes, name: str) -> Image.Image:
         kind = type(source).__name__
         raise ImageError(f"A picture cannot be made of {kind}; give a path, bytes, a Pillow image or a NumPy array.")
     try:
-        return Image.open(handle)
+        img = Image.open(handle)
     except (FileNotFoundError, NotADirectoryError) as err:
         raise ImageError(f"{name}: no such file; check the path.") from err
     except IsADirectoryError as err:
@@ -150,11 +183,15 @@ def _open(source: str | os.PathLike | bytes, name: str) -> Image.Image:
     except PermissionError as err:
         raise ImageError(f"{name}: may not be read; give this user permission to read it.") from err
     except Image.DecompressionBombError as err:
-        raise ImageError(f"{name}: more than {MAX_PIXELS:,} pixels; crop or shrink it first.") from err
+        raise TooLargeError(f"{name}: more than {MAX_PIXELS:,} pixels; crop or shrink it first.") from err
     except Image.UnidentifiedImageError as err:
-        raise ImageError(f"{name}: not a picture in a format Pillow knows; save it as PNG or JPEG.") from err
+        raise NotAPictureError(f"{name}: not a picture in a format Pillow knows; save it as PNG or JPEG.") from err
     except _DAMAGE as err:
         raise _damaged(name, err) from err
+    if img.format == "EPS":  # a program, which Pillow would have Ghostscript run
+        img.close()
+        raise NotAPictureError(f"{name}: PostScript, which is not run here; save it as PNG or JPEG.")
+    return img
 
 
 def _damaged(name: str, err: Exception) -> ImageError:
@@ -166,7 +203,7 @@ def _check_size(w: int, h: int, name: str) -> None:
     if not w or not h:
         raise ImageError(f"{name}: an empty picture ({w} x {h} pixels); give one with at least one pixel.")
     if w * h > MAX_PIXELS:
-        raise ImageError(f"{name}: {w} x {h} is more than {MAX_PIXELS:,} pixels; crop or shrink it first.")
+        raise TooLargeError(f"{name}: {w} x {h} is more than {MAX_PIXELS:,} pixels; crop or shrink it first.")
 
 
 def _orientation(img: Image.Image) -> int:

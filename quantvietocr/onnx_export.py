@@ -88,7 +88,7 @@ def _properties(checkpoint: Checkpoint, layers: tuple[Layer, ...], digest: str) 
     ranges = {name.removesuffix(".output.scale"): [float(t), int(tensors[name.removesuffix("scale") + "zero_point"])]
               for name, t in sorted(tensors.items()) if name.endswith(".output.scale")}  # fmt: skip
     return {
-        METADATA_KEY: meta.to_json(),
+        METADATA_KEY: dataclasses.replace(meta, packed={}).to_json(),  # ONNX holds plain int8
         DIGEST_KEY: digest,
         "opset": str(OPSET),
         "method": meta.method,

@@ -23,8 +23,8 @@ class Found:
     notes: list[str] = field(default_factory=list)
 
 
-def find_pictures(arguments: Iterable[str]) -> Found:
-    """The pictures `arguments` name, in their order.
+def find_pictures(arguments: Iterable[str], suffixes: frozenset[str] = SUFFIXES) -> Found:
+    """The pictures `arguments` name, in their order; suffixes: what is taken in a folder.
 
     A folder gives the pictures in it and below it, in natural order; hidden files and other suffixes are passed over,
     links to folders inside it are not followed. A shell pattern is expanded, unless a file bears it as its name. `-`
@@ -34,14 +34,14 @@ def find_pictures(arguments: Iterable[str]) -> Found:
     found = Found()
     for argument in arguments:
         if argument == "-":
-            _take(map(os.fsdecode, filter(None, sys.stdin.buffer.read().splitlines())), found)
+            _take(map(os.fsdecode, filter(None, sys.stdin.buffer.read().splitlines())), found, suffixes)
         elif glob.has_magic(argument) and not os.path.lexists(argument):
             matches = sorted(glob.glob(argument, recursive=True), key=natural)
             if not matches:
                 found.problems.append(f"{argument}: no file matches this pattern; check it.")
-            _take(matches, found)
+            _take(matches, found, suffixes)
         else:
-            _take([argument], found)
+            _take([argument], found, suffixes)
     return found
 
 
@@ -54,18 +54,18 @@ def natural(path: str) -> list[list[str | int]]:
     return [*parts, [path]]
 
 
-def _take(paths: Iterable[str], found: Found) -> None:
+def _take(paths: Iterable[str], found: Found, suffixes: frozenset[str]) -> None:
     for path in paths:
         if os.path.isdir(path):
-            _search(path, found)
+            _search(path, found, suffixes)
         else:
             found.paths.append(path)
 
 
-def _search(folder: str, found: Found) -> None:
+def _search(folder: str, found: Found, suffixes: frozenset[str]) -> None:
     closed: list[OSError] = []
     files = [os.path.join(top, name) for top, _, names in os.walk(folder, onerror=closed.append) for name in names]
-    pictures = [file for file in files if Path(file).suffix.lower() in SUFFIXES and not Path(file).name.startswith(".")]
+    pictures = [file for file in files if Path(file).suffix.lower() in suffixes and not Path(file).name.startswith(".")]
     found.paths += sorted(pictures, key=natural)
     found.problems += [f"{error.filename}: this folder cannot be read ({error.strerror})." for error in closed]
     others = len(files) - len(pictures)

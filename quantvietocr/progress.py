@@ -23,12 +23,12 @@ class NoBar:
         return nullcontext()
 
 
-def line_bar(total: int) -> Any:
-    """A tqdm bar on stderr that counts lines; silent for a single line."""
+def line_bar(total: int, unit: str = "line") -> Any:
+    """A tqdm bar on stderr that counts lines, or other units; silent for a single one."""
     if total > 1 and sys.stderr.isatty():
         try:
             from tqdm import tqdm
         except ModuleNotFoundError:
             return NoBar()
-        return tqdm(total=total, unit="line")
+        return tqdm(total=total, unit=unit)
     return NoBar()

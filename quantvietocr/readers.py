@@ -100,7 +100,9 @@ def stored_as(checkpoint: Checkpoint) -> str:
     cnn = "float32" if kept == len(convolutions) else "int8"
     if 0 < kept < len(convolutions):
         cnn += f" ({kept} of {len(convolutions)} layers float32)"
-    return f"CNN {cnn}, decoder {checkpoint.meta.decoder.replace('float', 'float32')}"
+    four = sum(how["bits"] == 4 for how in checkpoint.meta.packed.values())
+    compact = f", packed ({four} layers in 4 bits)" if checkpoint.meta.packed else ""
+    return f"CNN {cnn}, decoder {checkpoint.meta.decoder.replace('float', 'float32')}{compact}"
 
 
 def entries(

@@ -86,6 +86,8 @@ class _Check:
             raise self.failure(f"its pools must be {POOLS} pairs of whole numbers above 0, not {meta.pools}")
         if not isinstance(meta.accuracy, Mapping) or not isinstance(meta.float_reasons, Mapping):
             raise self.failure("its accuracy and its reasons for float layers must be key: value pairs")
+        if not isinstance(meta.scheme, Mapping):
+            raise self.failure(f"its quantization scheme must be key: value pairs, not {meta.scheme!r}")
         if not isinstance(meta.confidence, Mapping) or (meta.confidence and not _is_calibration(meta.confidence)):
             raise self.failure(f"its confidence must be a slope above 0 and an offset, not {meta.confidence!r}")
         if meta.decoder not in ("float", "int8"):

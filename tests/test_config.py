@@ -45,7 +45,7 @@ def test_base_yml_holds_every_setting_with_its_default():
 
 def test_every_setting_of_base_yml_has_a_comment_above_it():
     lines = (CONFIGS / "base.yml").read_text(encoding="utf-8").splitlines()
-    sections = {"model", "data", "synth", "train", "quant"}
+    sections = {"model", "data", "synth", "train", "quant", "distill"}
     bare = [
         line.strip()
         for before, line in zip(lines, lines[1:], strict=False)
@@ -56,11 +56,11 @@ def test_every_setting_of_base_yml_has_a_comment_above_it():
     assert bare == ["max_chars: 110", "save_every: 100"]
 
 
-@pytest.mark.parametrize("name", ["qat", "float", "demo"])
+@pytest.mark.parametrize("name", ["qat", "float", "demo", "pact", "lsq"])
 def test_shipped_configs_load_and_are_short(name):
     path = CONFIGS / f"{name}.yml"
     config = load_config(path)
-    assert config.train.method == ("float" if name == "float" else "qat")
+    assert config.train.method == ("qat" if name == "demo" else name)
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 12
     assert config.train.clip_norm == Config().train.clip_norm  # what it does not name comes from base.yml
 
@@ -98,7 +98,7 @@ def test_settings_survive_being_written_down():
         ("train.step=3", r"unknown setting train\.step; did you mean train\.steps\?"),
         ("trian.steps=3", r"unknown setting trian; did you mean train\?"),
         ("data.train=[{anotation: x}]", r"unknown setting data\.train\[0\]\.anotation; did you mean .*annotation\?"),
-        ("quant.zzz=3", r"unknown setting quant\.zzz; known: backend, decoder"),
+        ("quant.zzz=3", r"unknown setting quant\.zzz; known: backend, path"),
         ("train.steps=many", r"train\.steps must be int, not 'many'"),
         ("train.steps=1.5", r"train\.steps must be int, not 1\.5"),
         ("train.steps=true", r"train\.steps must be int, not True"),

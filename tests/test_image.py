@@ -12,6 +12,7 @@ from quantvietocr.image import (
     MAX_PIXELS,
     ImageError,
     ImageSpec,
+    NotAPictureError,
     line_pixels,
     line_size,
     line_tensor,
@@ -243,6 +244,13 @@ def test_a_picture_between_pillows_two_limits_is_refused_before_it_is_decoded(tm
 def test_bad_values_are_refused(source, why):
     with pytest.raises(ImageError, match=why):
         open_line(source)
+
+
+def test_postscript_is_not_run():
+    program = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(program, "EPS")
+    with pytest.raises(NotAPictureError, match="PostScript"):
+        open_line(program.getvalue())
 
 
 def test_bad_sizes_are_refused():

@@ -7,17 +7,20 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from tiny_network import round_biases
 
 from quantvietocr.checkpoint import Meta, read, write
 from quantvietocr.dataset.annotation import read_annotation
 from quantvietocr.engines.torch_engine import TorchEngine
 from quantvietocr.image import line_pixels, line_tensor, open_line
 from quantvietocr.predictor import Predictor
+from quantvietocr.machine import processor
 from quantvietocr.quantize import qat
 from quantvietocr.quantize.dynamic import quantize_rows
 from quantvietocr.quantize.export import quantized_checkpoint
 from quantvietocr.quantize.static import quantize_dynamic, quantize_static
-from quantvietocr.quantize.stubs import AveragePool, LayerNameError
+from quantvietocr.quantize.scheme import ACTIVATION_BITS, LayerNameError, QuantizeError, Scheme
+from quantvietocr.quantize.stubs import AveragePool
 from quantvietocr.vietocr_bridge import float_network
 from quantvietocr.vocab import Vocab
 
@@ -38,7 +41,7 @@ def float_checkpoint(float_weights):
 def prepared(checkpoint, pictures, backend="x86", float_layers=()):
     """A calibrated fake-quant network in evaluation mode, and its CNN."""
     network = float_network(checkpoint)
-    cnn = qat.prepare_cnn(network, backend, list(float_layers), qat=True)
+    cnn = qat.prepare_cnn(network, Scheme(backend, float_layers=float_layers), qat=True)
     qat.start_calibration(cnn)
     with torch.no_grad():
         for picture in pictures:
@@ -50,7 +53,7 @@ def prepared(checkpoint, pictures, backend="x86", float_layers=()):
 
 def checkpoint_of(network, cnn, backend="x86", decoder="int8"):
     state = {name: t.detach().numpy() for name, t in network.state_dict().items()}
-    meta = Meta(method="qat", decoder=decoder, backend=backend, activation_bits=qat.ACTIVATION_BITS[backend])
+    meta = Meta(method="qat", decoder=decoder, backend=backend, activation_bits=ACTIVATION_BITS[backend])
     return quantized_checkpoint(qat.convert_cnn(cnn), state, meta)
 
 
@@ -66,15 +69,17 @@ def test_fake_quantized_weights_differ_from_float_ones_and_lie_on_the_grid(float
 
 def test_a_qconfig_that_is_not_for_training_would_be_noticed(float_checkpoint, pictures):
     """`get_default_qconfig` under prepare_qat leaves weights as they are: the trap this package must not fall into."""
-    assert isinstance(qat.qat_qconfig("x86").weight(), torch.ao.quantization.FakeQuantize)
+    assert isinstance(Scheme().training_qconfig().weight(), torch.ao.quantization.FakeQuantize)
     assert not isinstance(torch.ao.quantization.get_default_qconfig("x86").weight(), torch.ao.quantization.FakeQuantize)
 
 
-@pytest.mark.parametrize("backend", ["x86", "onednn"])
-def test_each_layer_fake_quantizes_to_what_the_kernel_computes(float_checkpoint, pictures, backend):
+@pytest.mark.parametrize("backend", sorted(ACTIVATION_BITS))
+def test_each_layer_fake_quantizes_to_what_the_kernel_computes(float_checkpoint, pictures, backend, monkeypatch):
     """Fed the same integers, a fake-quant layer and its kernel differ by one step where sums lie on the edge, pools
-    (whose rounding torch's eager QAT leaves out) by nothing. A second step: torch scales a channel's largest weight to
-    127.5 levels, a tie that falls either way, and a level of the first layer's widest channel is 1.35 steps."""
+    (whose rounding torch's eager QAT leaves out) by nothing."""
+    # Without VNNI the kernels of 8-bit activations saturate, but for QNNPACK's, which sum in 32 bits on any CPU.
+    if ACTIVATION_BITS[backend] == 8 and not {"avx_vnni", "avx512_vnni", "amx_int8"} & set(processor()[1]):
+        monkeypatch.setattr(torch.backends.quantized, "engine", "qnnpack")
     _, cnn = prepared(float_checkpoint, pictures, backend)
     converted = qat.convert_cnn(cnn)
     x, worst = pictures[-1], {}
@@ -86,7 +91,7 @@ def test_each_layer_fake_quantizes_to_what_the_kernel_computes(float_checkpoint,
     pools = [value for name, value in worst.items() if isinstance(getattr(cnn.body, name), AveragePool)]
     assert len(pools) == 4 and len(worst) == 4 + 17 + 1
     assert max(pools) < 0.5
-    assert max(worst.values()) < 2.5 and sum(value > 1.5 for value in worst.values()) <= 1
+    assert max(worst.values()) < 1.5
     assert max(worst.values()) > 0  # they are different computations
 
 
@@ -100,17 +105,6 @@ def test_fake_quant_and_converted_outputs_agree_end_to_end(float_checkpoint, pic
         # Each layer may flip a rounding or two; over seventeen layers that stays about one step.
         assert apart.max() < 2.5
         assert apart.mean() < 0.3
-
-
-def round_biases(converted) -> None:
-    """Biases as int32, in units of a product: the engine rounds them so, as all int8 engines do; torch.ao leaves them float."""
-    scale = None
-    for module in converted.body.children():
-        if isinstance(module, torch.ao.nn.quantized.Conv2d):
-            unit = np.float32(scale) * module.weight().q_per_channel_scales().numpy().astype(np.float32)
-            bias = np.rint(module.bias().detach().numpy() / unit.astype(np.float64)) * unit.astype(np.float64)
-            module.set_weight_bias(module.weight(), torch.from_numpy(bias.astype(np.float32)))
-        scale = getattr(module, "scale", scale)
 
 
 @pytest.mark.parametrize("float_layers", [[], ["features.0"], ["last_conv_1x1"], ["features.3", "features.2*"]])
@@ -134,25 +128,25 @@ def test_the_engine_computes_what_the_converted_modules_do(float_checkpoint, pic
             assert (found - expected).abs().mean() < 0.02 * expected.std()
 
 
-@pytest.mark.parametrize("backend", sorted(qat.ACTIVATION_BITS))
+@pytest.mark.parametrize("backend", sorted(ACTIVATION_BITS))
 def test_every_backend_by_name(float_checkpoint, pictures, backend):
     network, cnn = prepared(float_checkpoint, pictures[:1], backend)
     checkpoint = checkpoint_of(network, cnn, backend)
     scale = float(checkpoint.tensors["cnn.input.output.scale"])
     brightest = float(pictures[0].max())
-    assert scale == pytest.approx(brightest / (127 if qat.ACTIVATION_BITS[backend] == 7 else 255), rel=0.02)
+    assert scale == pytest.approx(brightest / (127 if ACTIVATION_BITS[backend] == 7 else 255), rel=0.02)
 
 
 def test_an_unknown_backend_and_an_unknown_layer_are_named(float_checkpoint):
-    with pytest.raises(qat.QuantizeError, match="tpu.*x86, fbgemm"):
-        qat.prepare_cnn(float_network(float_checkpoint), "tpu", [], qat=True)
+    with pytest.raises(QuantizeError, match="tpu.*x86, fbgemm"):
+        Scheme("tpu")
     with pytest.raises(LayerNameError, match="features.1'.*features.0"):
-        qat.prepare_cnn(float_network(float_checkpoint), "x86", ["features.1"], qat=True)
+        qat.prepare_cnn(float_network(float_checkpoint), Scheme(float_layers=["features.1"]), qat=True)
 
 
 def test_observers_and_batch_norm_freeze(float_checkpoint, pictures):
     network = float_network(float_checkpoint)
-    cnn = qat.prepare_cnn(network, "x86", [], qat=True)
+    cnn = qat.prepare_cnn(network, Scheme(), qat=True)
     qat.start_calibration(cnn)
     cnn(pictures[0])
     qat.start_training(cnn)

@@ -145,7 +145,7 @@ def test_a_layer_that_no_engine_knows_is_named():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format_version": 2}, "format version 2; this quantvietocr reads 1: update quantvietocr"),
+        ({"format_version": 3}, "format version 3; this quantvietocr reads 1 and 2: update quantvietocr"),
         ({"format_version": None}, "its metadata is not quantvietocr's"),
         ({"layers": "conv"}, "its metadata is not quantvietocr's"),
         ({"colour": "blue"}, "its metadata is not quantvietocr's.*colour"),

@@ -74,6 +74,8 @@ class BatchStream:
             background. 0 keeps batches exact; more gives fewer small batches.
         start: (chunk, index in chunk) of the first batch to give.
         start_step: `step` of that batch.
+        rank, ranks: give only the chunks whose number is `rank` modulo `ranks`, and load no other; `step` then counts
+            what this stream gave.
 
     Iterating raises `ImageError` or `VocabError`, naming the line, where one cannot be read. Close the iterator, or
     drop it, to end its workers.
@@ -91,6 +93,8 @@ class BatchStream:
         merge_widths: int = 0,
         start: tuple[int, int] = (0, 0),
         start_step: int = 0,
+        rank: int = 0,
+        ranks: int = 1,
     ) -> None:
         if not sources or any(not share > 0 for _, share in sources):
             raise ValueError("A batch stream needs at least one source, each with a share above 0.")
@@ -102,6 +106,7 @@ class BatchStream:
         self.vocab, self.batch_size, self.pixels_per_batch = vocab, batch_size, pixels_per_batch
         self.chunk, self.seed, self.workers, self.merge_widths = chunk, seed, workers, merge_widths
         self.start, self.start_step = start, start_step
+        self.rank, self.ranks = rank, ranks
         # Of the draws the sources before it leave, each takes a fixed part: exact, so counts have a closed form.
         shares = [Fraction(share) for _, share in sources]
         self._parts = [share / sum(shares[s:]) for s, share in enumerate(shares)]
@@ -109,8 +114,9 @@ class BatchStream:
     def __iter__(self) -> Iterator[Batch]:
         first, skip = self.start
         step = self.start_step
-        with closing(in_order(self._load_chunk, count(first), self.workers)) as chunks:
-            for chunk, groups in enumerate(chunks, first):
+        own = first + (self.rank - first) % self.ranks
+        with closing(in_order(self._load_chunk, count(own, self.ranks), self.workers)) as chunks:
+            for chunk, groups in zip(count(own, self.ranks), chunks):
                 for index, group in enumerate(groups):
                     if chunk == first and index < skip:
                         continue

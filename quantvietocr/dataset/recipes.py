@@ -83,31 +83,31 @@ def read_recipe(path: str | Path) -> Recipe:
     Raises RecipeError for an unknown, missing or unusable setting.
     """
     path = Path(path)
-    tree = _read_yaml(path)
+    tree = read_yaml(path)
     if not isinstance(tree, dict):
         raise RecipeError(f"{path}: a recipe holds key: value settings, not {type(tree).__name__}.")
     if isinstance(tree.get("fonts"), str):
-        tree["fonts"] = _read_yaml(path.parent / tree["fonts"])
-    _refuse_missing(Recipe, tree, str(path))
+        tree["fonts"] = read_yaml(path.parent / tree["fonts"])
+    refuse_missing(Recipe, tree, str(path))
     for font in tree["fonts"] if isinstance(tree["fonts"], list) else ():
-        _refuse_missing(Font, font, f"{path}: a font")
+        refuse_missing(Font, font, f"{path}: a font")
     try:
         recipe = build(Recipe, tree, str(path))
         _synth_config(recipe, ())
     except (ConfigError, SynthError) as error:
         raise RecipeError(str(error) if isinstance(error, ConfigError) else f"{path}: {error}.") from error
-    _refuse_values(recipe, path)
+    refuse_values(recipe, path)
     return recipe
 
 
-def _refuse_missing(kind: type, tree: Any, where: str) -> None:
+def refuse_missing(kind: type, tree: Any, where: str) -> None:
     missing = [item.name for item in dataclasses.fields(kind)
                if item.default is dataclasses.MISSING and isinstance(tree, dict) and item.name not in tree]
     if missing:
         raise RecipeError(f"{where} does not say {', '.join(missing)}: add what is missing.")
 
 
-def _refuse_values(recipe: Recipe, path: Path) -> None:
+def refuse_values(recipe: Recipe, path: Path) -> None:
     if recipe.count < 1 or recipe.seed < 0 or not re.fullmatch(r"[\w-]+", recipe.name):     # names become folders
         raise RecipeError(f"{path}: a recipe needs a name of letters, digits, _ and -, a count from 1 and a seed from 0.")
     files = [font.file for font in recipe.fonts]
@@ -125,7 +125,7 @@ def _refuse_values(recipe: Recipe, path: Path) -> None:
                               "it.")
 
 
-def _read_yaml(path: Path) -> Any:
+def read_yaml(path: Path) -> Any:
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -246,7 +246,7 @@ def seal(recipe_path: str | Path, out_folder: str | Path, workers: int = 1, prog
     """
     recipe_path, folder = Path(recipe_path), Path(out_folder)
     recipe = read_recipe(recipe_path)
-    values = {"sha256": _make(recipe, folder, workers, progress), "first": first_sha256(recipe), "made_with": _libraries()}
+    values = {"sha256": _make(recipe, folder, workers, progress), "first": first_sha256(recipe), "made_with": libraries()}
     kept = [row for row in recipe_path.read_text(encoding="utf-8").splitlines() if row.partition(":")[0] not in SEAL]
     sealed = yaml.safe_dump(values, sort_keys=False, width=1000)    # quotes a hash without letters, which would be a number
     write_atomically(recipe_path, "".join(f"{row}\n" for row in kept) + sealed)
@@ -282,10 +282,10 @@ def _write_stamp(recipe: Recipe, folder: Path, made: str) -> None:
 
 
 def _stamp(recipe: Recipe, made: str) -> dict[str, str]:
-    return {"recipe": recipe.name, "settings": recipe.settings(), "made_with": _libraries(), "sha256": made}
+    return {"recipe": recipe.name, "settings": recipe.settings(), "made_with": libraries(), "sha256": made}
 
 
-def _libraries() -> str:
+def libraries() -> str:
     """What the pixels depend on beside the recipe and its fonts."""
     return (f"quantvietocr {__version__}, Pillow {PIL.__version__}, FreeType {features.version('freetype2')}, "
             f"libjpeg-turbo {features.version('libjpeg_turbo')}, NumPy {np.__version__}")
@@ -294,5 +294,5 @@ def _libraries() -> str:
 def _difference(recipe: Recipe) -> str:
     if not recipe.sha256:
         return f"Recipe {recipe.name} is not sealed: nothing says whether these lines are those of others (synth --seal)."
-    return (f"Recipe {recipe.name}: these lines differ from those its hash stands for (here {_libraries()}; there "
+    return (f"Recipe {recipe.name}: these lines differ from those its hash stands for (here {libraries()}; there "
             f"{recipe.made_with}), so numbers on them are not comparable to published ones.")

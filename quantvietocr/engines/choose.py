@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..checkpoint import Checkpoint, read
 from .base import Engine, EngineError
-from .cpu import int8_features, int8_instructions, int8_warning
+from .cpu import int8_features, int8_instructions, int8_warning, weight_bits
 from .onnx_file import read_onnx
 
 #: Engines that read `.onnx` files, the one measured fastest first.
@@ -80,5 +80,6 @@ def describe_engine(engine: Engine, checkpoint: Checkpoint, threads: int) -> lis
     on = f"; int8 on {int8_instructions(features)}" if integers else ""
     count = {0: "a thread per core", 1: "1 thread"}.get(threads, f"{threads} threads")
     said = [f"engine: {engine.name} {importlib.metadata.version(engine.name)}, {engine.precision}{on}; {count}."]
-    warning = int8_warning(checkpoint.meta.activation_bits, features) if integers else None
+    bits = checkpoint.meta.activation_bits
+    warning = int8_warning(bits, features, weight_bits=weight_bits(checkpoint)) if integers else None
     return said + [f"warning: {warning}"] if warning else said

@@ -26,21 +26,33 @@ def int8_instructions(features: tuple[str, ...]) -> str:
     return "instructions that this system does not name"
 
 
-def int8_warning(activation_bits: int | None, features: tuple[str, ...], machine: str | None = None) -> str | None:
+def int8_warning(
+    activation_bits: int | None, features: tuple[str, ...], machine: str | None = None, weight_bits: int = 8
+) -> str | None:
     """A sentence on what int8 costs on a CPU with `features` and without int8 dot products; None where all is well.
 
     Without VNNI, x86 adds pairs of byte products in 16 bits, which saturate: two products of weights and activations
-    up to 127 just fit, greater activations may not. Unknown features (not Linux) warn of nothing.
+    up to 127 just fit, greater activations may not, but with weights of at most 7 bits (63) any do. Unknown features (not
+    Linux) warn of nothing.
     """
     if (machine or platform.machine()).lower() not in _X86 or not features or set(features) & set(_DOT_PRODUCTS):
         return None
     if "avx2" not in features:
         return ("this CPU has neither VNNI nor AVX2: int8 is slow on it and may read differently; "
                 "a float checkpoint is the safer choice.")  # fmt: skip
+    if weight_bits <= 7:
+        return None
     risk = ("where an activation passes 127, the range it was trained on, a line may read differently than elsewhere"
             if activation_bits == 7 else
             "and this file uses all 8 bits of its activations, so lines may read wrong; use a 7-bit file (--backend x86)")  # fmt: skip
     return f"this CPU has no VNNI: its int8 products saturate in 16 bits: {risk}."
+
+
+def weight_bits(checkpoint: Checkpoint) -> int:
+    """The most bits that a weight of the CNN takes, as the file says it was made; 8 where it does not say."""
+    scheme = checkpoint.meta.scheme
+    changes = [change.get("weight_bits", 0) for change in scheme.get("overrides", {}).values()]
+    return max(scheme.get("weight_bits", 8), *changes, 0)
 
 
 def graph_precision(checkpoint: Checkpoint) -> str:

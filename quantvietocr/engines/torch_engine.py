@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import warnings
-from typing import Callable
+from typing import Any, Callable
 
 import numpy as np
 import torch
@@ -55,16 +55,16 @@ class TorchEngine:
         cnn = f"int8 CNN ({self.backend}, {meta.activation_bits}-bit activations)" if integers else "float32 CNN"
         encoder = "float32 encoder with float16 weights" if half else "float32 encoder"
         self.precision = f"{cnn}, {encoder}, float32 decoder steps"
-        self._input = _output_range(checkpoint, "cnn.input") if integers and layers[0].precision == "int8" else None
+        self._input = output_range(checkpoint, "cnn.input") if integers and layers[0].precision == "int8" else None
         self._layers = []
         source = "cnn.input"
         for layer in layers:
-            self._layers.append(_build(layer, checkpoint, source))
+            self._layers.append(operation(layer, checkpoint, source))
             source = layer.name if layer.op == "conv" else source
         prefix = "transformer.encoder.rnn."
         names = [name for name in checkpoint.tensors if name.startswith(prefix)]
         weights = {name.removeprefix(prefix): checkpoint.weight(name) for name in names if not name.endswith(".scale")}
-        self._encoder = _half_gru(weights) if half else _float_gru(weights)
+        self._encoder = _half_gru(weights) if half else float_gru(weights)
         self._to_hidden = [
             torch.from_numpy(np.array(checkpoint.weight("transformer.encoder.fc." + part))) for part in ("weight", "bias")
         ]
@@ -92,24 +92,29 @@ class TorchEngine:
             if self.threads:
                 torch.set_num_threads(self.threads)
             try:
-                x = self.features(images)
-                # VietOCR reads column by column: (W', H') flattened in that order, then sequence first.
-                sequence = x.transpose(-1, -2).flatten(2).permute(2, 0, 1).contiguous()
-                memory, hidden = self._encoder(sequence)
-                hidden = torch.tanh(F.linear(torch.cat([hidden[0], hidden[1]], dim=1), *self._to_hidden))
+                sequence, memory, hidden = self.encode_features(self.features(images))
             finally:
                 torch.set_num_threads(before)
-        return sequence.transpose(0, 1).numpy(), memory.transpose(0, 1).contiguous().numpy(), hidden.numpy()
+        return sequence.transpose(0, 1).numpy(), memory.numpy(), hidden.numpy()
+
+    def encode_features(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """CNN features (N,C,H',W') → as a sequence (S,N,C), memory (N,S,2E), hidden (N,D)."""
+        # VietOCR reads column by column: (W', H') flattened in that order, then sequence first.
+        sequence = features.transpose(-1, -2).flatten(2).permute(2, 0, 1).contiguous()
+        memory, hidden = self._encoder(sequence)
+        hidden = torch.tanh(F.linear(torch.cat([hidden[0], hidden[1]], dim=1), *self._to_hidden))
+        return sequence, memory.transpose(0, 1).contiguous(), hidden
 
 
-def _output_range(checkpoint: Checkpoint, name: str) -> tuple[float, int] | None:
+def output_range(checkpoint: Checkpoint, name: str) -> tuple[float, int] | None:
+    """Scale and zero point of a layer's output, or of `cnn.input`; None where it has none."""
     scale = checkpoint.tensors.get(name + ".output.scale")
     if scale is None:
         return None
     return float(scale), int(checkpoint.tensors[name + ".output.zero_point"])
 
 
-def _build(layer: Layer, checkpoint: Checkpoint, source: str):
+def operation(layer: Layer, checkpoint: Checkpoint, source: str) -> Callable[[Tensor], Tensor]:
     """One operation as a function. `source` is the layer on whose output range an int8 operation's input is."""
     if layer.op == "avgpool":
         if layer.kernel == (1, 1) and layer.stride == (1, 1):
@@ -118,17 +123,10 @@ def _build(layer: Layer, checkpoint: Checkpoint, source: str):
         return pool if layer.precision == "int8" else lambda x: pool(x.dequantize() if x.is_quantized else x)
     if layer.op != "conv":
         raise EngineError(f"{checkpoint.origin}: the torch engine does not know the operation {layer.op!r}; update quantvietocr.")
-    after = _output_range(checkpoint, layer.name)
+    after = output_range(checkpoint, layer.name)
     bias = torch.from_numpy(np.array(checkpoint.weight(layer.name + ".bias")))
     if layer.precision == "int8":
-        if after is None:
-            raise EngineError(f"{checkpoint.origin} lacks {layer.name}.output.scale: make the file again.")
-        scale = checkpoint.tensors[layer.name + ".weight.scale"]
-        weight = _per_channel(checkpoint.tensors[layer.name + ".weight"], scale)
-        # Other int8 kernels add biases as int32, in units of a product: rounded likewise, all engines give the same bytes.
-        unit = (checkpoint.tensors[source + ".output.scale"] * scale).astype(np.float64)
-        bias = torch.from_numpy((np.rint(bias.numpy() / unit) * unit).astype(np.float32))
-        packed = torch.ops.quantized.conv2d_prepack(weight, bias, layer.stride, layer.padding, (1, 1), 1)
+        packed, after = packed_convolution(layer, checkpoint, source)
         kernel = torch.ops.quantized.conv2d_relu if layer.relu else torch.ops.quantized.conv2d
         return lambda x: kernel(x, packed, *after)
     weight = torch.from_numpy(np.array(checkpoint.weight(layer.name + ".weight"))).contiguous(memory_format=LAYOUT)
@@ -142,7 +140,24 @@ def _build(layer: Layer, checkpoint: Checkpoint, source: str):
     return convolve
 
 
-def _float_gru(weights: dict[str, np.ndarray]) -> nn.GRU:
+def packed_convolution(layer: Layer, checkpoint: Checkpoint, source: str) -> tuple[Any, tuple[float, int]]:
+    """An int8 convolution as torch's kernels take it, weights and bias, and scale and zero point of its output.
+
+    source: as for `operation`. Raises EngineError for a file without the output's range.
+    """
+    after = output_range(checkpoint, layer.name)
+    if after is None:
+        raise EngineError(f"{checkpoint.origin} lacks {layer.name}.output.scale: make the file again.")
+    scale = checkpoint.tensors[layer.name + ".weight.scale"]
+    weight = _per_channel(checkpoint.tensors[layer.name + ".weight"], scale)
+    # Other int8 kernels add biases as int32, in units of a product: rounded likewise, all engines give the same bytes.
+    unit = (checkpoint.tensors[source + ".output.scale"] * scale).astype(np.float64)
+    bias = torch.from_numpy((np.rint(checkpoint.weight(layer.name + ".bias") / unit) * unit).astype(np.float32))
+    return torch.ops.quantized.conv2d_prepack(weight, bias, layer.stride, layer.padding, (1, 1), 1), after
+
+
+def float_gru(weights: dict[str, np.ndarray]) -> nn.GRU:
+    """The bidirectional GRU of the weights' names, in float32."""
     gru = nn.GRU(weights["weight_ih_l0"].shape[1], weights["weight_hh_l0"].shape[1], bidirectional=True)
     gru.load_state_dict({name: torch.from_numpy(np.array(tensor)) for name, tensor in weights.items()})
     return gru.eval()
@@ -154,16 +169,7 @@ def _half_gru(weights: dict[str, np.ndarray]) -> Callable[[Tensor], tuple[Tensor
     Faster than `nn.GRU`, and unlike torch's dynamic int8, which takes one 7-bit activation range for a whole product, it
     reads as the float encoders of the other engines do and keeps the lines of a batch apart.
     """
-
-    def pack(kind: str, side: str):
-        name = f"{kind}_l0{side}"
-        return torch.ops.quantized.linear_prepack_fp16(
-            torch.from_numpy(np.array(weights["weight_" + name])), torch.from_numpy(np.array(weights["bias_" + name]))
-        )
-
-    cells = [
-        torch.ops.quantized.make_quantized_cell_params_fp16(pack("ih", side), pack("hh", side)) for side in ("", "_reverse")
-    ]
+    cells = half_cells(weights)
     width = weights["weight_hh_l0"].shape[1]
 
     def run(sequence: Tensor) -> tuple[Tensor, Tensor]:
@@ -171,6 +177,18 @@ def _half_gru(weights: dict[str, np.ndarray]) -> Callable[[Tensor], tuple[Tensor
         return torch.quantized_gru(sequence, start, cells, True, 1, 0.0, False, True, False)
 
     return run
+
+
+def half_cells(weights: dict[str, np.ndarray]) -> list[Any]:
+    """The parameters of a bidirectional GRU, forth and back, packed for `torch.quantized_gru` in half precision."""
+
+    def pack(kind: str, side: str):
+        name = f"{kind}_l0{side}"
+        return torch.ops.quantized.linear_prepack_fp16(
+            torch.from_numpy(np.array(weights["weight_" + name])), torch.from_numpy(np.array(weights["bias_" + name]))
+        )
+
+    return [torch.ops.quantized.make_quantized_cell_params_fp16(pack("ih", side), pack("hh", side)) for side in ("", "_reverse")]
 
 
 def _per_channel(weight: np.ndarray, scale: np.ndarray) -> Tensor:

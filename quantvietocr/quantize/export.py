@@ -13,7 +13,9 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from ..checkpoint import Checkpoint, Layer, Meta
 from ..folding import float_layers
 from .dynamic import float_decoder, quantize_decoder
-from .stubs import PREFIX, AveragePool, QuantizedCNN
+from .grouped import on_grid_int8
+from .scheme import PREFIX, Scheme
+from .stubs import AveragePool, QuantizedCNN
 
 
 def numbers_of(converted: QuantizedCNN) -> tuple[tuple[Layer, ...], dict[str, np.ndarray]]:
@@ -22,8 +24,7 @@ def numbers_of(converted: QuantizedCNN) -> tuple[tuple[Layer, ...], dict[str, np
     tensors: dict[str, np.ndarray] = {}
     place = "cnn.input"  # whose output a QuantStub would quantize
     integer = False
-    for key, module in converted.body.named_children():
-        name = PREFIX + key.replace("features_", "features.")
+    for name, module in converted.operations():
         if isinstance(module, torch.ao.nn.quantized.Quantize):
             tensors[f"{place}.output.scale"] = module.scale.reshape(()).numpy().astype(np.float32)
             tensors[f"{place}.output.zero_point"] = module.zero_point.reshape(()).numpy().astype(np.int32)
@@ -37,7 +38,7 @@ def numbers_of(converted: QuantizedCNN) -> tuple[tuple[Layer, ...], dict[str, np
         elif isinstance(module, torch.ao.nn.quantized.Conv2d):
             weight = module.weight()
             tensors[f"{name}.weight"] = weight.int_repr().numpy()
-            tensors[f"{name}.weight.scale"] = weight.q_per_channel_scales().numpy().astype(np.float32)
+            tensors[f"{name}.weight.scale"] = scales_of(weight)
             tensors[f"{name}.bias"] = module.bias().detach().numpy()
             tensors[f"{name}.output.scale"] = np.float32(module.scale).reshape(())
             tensors[f"{name}.output.zero_point"] = np.int32(module.zero_point).reshape(())
@@ -67,8 +68,25 @@ def _convolution(name: str, module: Any, relu: bool, precision: str) -> Layer:
     return Layer(name, "conv", _pair(module.kernel_size), _pair(module.stride), _pair(module.padding), relu, precision)
 
 
+def scales_of(weight: torch.Tensor) -> np.ndarray:
+    """Per output channel, as files hold them; all the same where the weight has one for the tensor."""
+    if weight.qscheme() == torch.per_tensor_affine:
+        return np.full(len(weight), weight.q_scale(), dtype=np.float32)
+    return weight.q_per_channel_scales().numpy().astype(np.float32)
+
+
 def _pair(value: Any) -> tuple[int, int]:
     return (int(value), int(value)) if isinstance(value, int) else (int(value[0]), int(value[1]))
+
+
+def _grouped(tensors: Mapping[str, np.ndarray], meta: Meta) -> dict[str, np.ndarray]:
+    """The weights of the layers whose scheme is 4 bits in groups, on that grid."""
+    if meta.scheme.get("weights") != "grouped":
+        return {}
+    names = [name.removeprefix(PREFIX).removesuffix(".weight") for name, t in tensors.items() if t.ndim == 4]
+    chosen = Scheme(**meta.scheme).layers(names)
+    weights = {name: f"{PREFIX}{name}.weight" for name, bits in chosen.items() if bits.weight_bits == 4 and not bits.float}
+    return {weight: on_grid_int8(tensors[weight]) for weight in weights.values()}
 
 
 def quantized_checkpoint(
@@ -83,5 +101,6 @@ def quantized_checkpoint(
         layers, tensors = float_layers(Checkpoint(state, meta, origin))
     else:
         layers, tensors = numbers_of(converted)
+        tensors |= _grouped(tensors, meta)
     tensors |= quantize_decoder(state) if meta.decoder == "int8" else float_decoder(state)
     return Checkpoint(tensors, dataclasses.replace(meta, layers=layers, torch_version=torch.__version__), origin)

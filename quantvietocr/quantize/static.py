@@ -18,7 +18,8 @@ from ..dataset.batches import eval_batches
 from ..vietocr_bridge import float_network
 from . import qat
 from .export import quantized_checkpoint
-from .qat import QuantizeError
+from .ranges import ranges_of, recorded, write_ranges
+from .scheme import QuantizeError, Scheme
 
 
 def quantize_dynamic(checkpoint: Checkpoint) -> Checkpoint:
@@ -34,16 +35,18 @@ def quantize_dynamic(checkpoint: Checkpoint) -> Checkpoint:
 def quantize_static(
     checkpoint: Checkpoint,
     samples: Sequence[Sample],
-    backend: str = "x86",
+    scheme: Scheme = Scheme(),
     decoder: str = "int8",
-    float_layers: Sequence[str] = (),
     lines: int = 256,
+    seed: int = 0,
     vietocr_yaml: str | os.PathLike | None = None,
+    path: str = "eager",
+    ranges: str | os.PathLike | None = None,
 ) -> Checkpoint:
-    """An int8 CNN whose activation ranges are measured on `lines` of `samples`, drawn once with seed 0.
+    """An int8 CNN whose activation ranges are measured on `lines` of `samples`, drawn once with `seed`.
 
-    backend: the qconfig by name (`qat.ACTIVATION_BITS`). decoder: `int8` or `float`. float_layers: names or patterns of
-    convolutions that stay float. vietocr_yaml: the YAML the network was trained with, where it is not VietOCR's own.
+    scheme: observer, bits and what stays float. decoder: `int8` or `float`. vietocr_yaml: the YAML the network was trained
+    with, where it is not VietOCR's own. path: `eager` or `fx`. ranges: a folder for `ranges.json` and `ranges.png`.
     Raises QuantizeError (already quantized, nothing to calibrate on), LayerNameError, BridgeError, ImageError.
     """
     _must_be_float(checkpoint)
@@ -53,14 +56,16 @@ def quantize_static(
         raise QuantizeError(f"Static quantization measures activation ranges on real lines; {len(samples)} lines were given "
                             f"and {lines} asked for: give an annotation with at least one line (a few hundred are good).")
     network = float_network(checkpoint, vietocr_yaml)
-    cnn = qat.prepare_cnn(network, backend, list(float_layers), qat=False)
-    chosen = sorted(np.random.default_rng(0).permutation(len(samples))[:lines])
-    _calibrate(cnn, [samples[i] for i in chosen], checkpoint.meta)
-    meta = dataclasses.replace(
-        _fresh(checkpoint), method="static", decoder=decoder, backend=backend,
-        activation_bits=qat.ACTIVATION_BITS[backend],
-        float_reasons={f"cnn.model.{name}": "kept float on request" for name in cnn.float_names},
-    )  # fmt: skip
+    cnn = qat.prepare_cnn(network, scheme, qat=False, path=path)
+    chosen = sorted(np.random.default_rng(seed).permutation(len(samples))[:lines])
+    if ranges is None:
+        _calibrate(cnn, [samples[i] for i in chosen], checkpoint.meta)
+    else:
+        observers = cnn.observers()
+        with recorded(observers) as histograms:
+            _calibrate(cnn, [samples[i] for i in chosen], checkpoint.meta)
+        write_ranges(ranges_of(observers, histograms), histograms, scheme.observer or "histogram", ranges)
+    meta = qat.described(_fresh(checkpoint), cnn, scheme, "static", decoder, "kept float on request")
     return quantized_checkpoint(qat.convert_cnn(cnn), checkpoint.tensors, meta, checkpoint.origin)
 
 

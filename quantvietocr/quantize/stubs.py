@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import fnmatch
-from typing import Sequence
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
-from torch.ao.quantization import DeQuantStub, QuantStub
+from torch.ao.quantization import DeQuantStub, QConfig, QuantStub, convert
 
-from ..errors import UserError
-
-PREFIX = "cnn.model."
-
-
-class LayerNameError(UserError):
-    """A layer named in the settings does not exist; the message lists those that do."""
+from .scheme import PREFIX, LayerBits, Scheme
 
 
 class AveragePool(nn.Module):
@@ -42,45 +35,51 @@ class AveragePool(nn.Module):
         # The kernel averages integers. So does this: means of multiples of the scale would put the many exact halves
         # on a random side. The gradient passes straight through the rounding.
         pooled = self.pool(x)
-        scale = source.scale.float()
-        rounded = torch.round(self.pool(torch.round(x.detach().float() / scale))) * scale
+        scale, zero_point = source.scale.float(), source.zero_point
+        levels = torch.round(x.detach().float() / scale) + zero_point
+        rounded = (torch.round(self.pool(levels)) - zero_point) * scale
         return pooled + (rounded.to(pooled.dtype) - pooled).detach()
 
 
 class QuantizedCNN(nn.Module):
     """VietOCR's CNN with quantization stubs. forward: float images (N,3,H,W) → float features (S,N,C), as VietOCR's.
 
-    vgg: VietOCR's `Vgg`, already fused. float_layers: names or patterns of convolutions that stay float
-    (`features.0`, `features.4*`, `last_conv_1x1`). A DeQuantStub stands where an int8 layer meets a float one, a
-    QuantStub where it goes back; pools work in the precision of the convolution after them.
-    Raises LayerNameError for a pattern that matches nothing.
+    vgg: VietOCR's `Vgg`, already fused. scheme: which convolutions stay float, and the bits of the others. A DeQuantStub
+    stands where an int8 layer meets a float one, a QuantStub where it goes back; pools work in the precision of the
+    convolution after them. `layers` holds what each convolution gets, by its name in VietOCR (`features.0` …
+    `last_conv_1x1`). Raises LayerNameError for a pattern that matches nothing.
     """
 
-    def __init__(self, vgg: nn.Module, float_layers: Sequence[str] = ()) -> None:
+    def __init__(self, vgg: nn.Module, scheme: Scheme) -> None:
         super().__init__()
         units = [(f"features.{name}", module) for name, module in vgg.features.named_children()
                  if not isinstance(module, nn.Identity)]
         units.append(("last_conv_1x1", vgg.last_conv_1x1))
         convolutions = [name for name, module in units if not isinstance(module, nn.AvgPool2d)]
-        self.float_names = match_layers(float_layers, convolutions)
+        self.layers: dict[str, LayerBits] = scheme.layers(convolutions)
         self.body = nn.Sequential()
         integer = False
+        self._bits: dict[str, LayerBits] = {}  # by key in `body`
         for place, (name, module) in enumerate(units):
             following = next(other for other, unit in units[place:] if not isinstance(unit, nn.AvgPool2d))
-            wanted = following not in self.float_names
+            wanted = not self.layers[following].float
             key = name.replace(".", "_")
             if wanted and not integer:
-                self.body.add_module(f"quant_before_{key}", QuantStub())
+                self._add(f"quant_before_{key}", QuantStub(), self.layers[following])
             elif integer and not wanted:
-                self.body.add_module(f"dequant_before_{key}", DeQuantStub())
+                self._add(f"dequant_before_{key}", DeQuantStub(), scheme.everywhere)
             integer = wanted
             if isinstance(module, nn.AvgPool2d):
                 if tuple(module.kernel_size) == tuple(module.stride) == (1, 1):
                     continue  # does nothing, and qnnpack refuses it
                 module = AveragePool(module)
-            self.body.add_module(key, module)
+            self._add(key, module, self.layers[following])
         if integer:
-            self.body.add_module("dequant_after", DeQuantStub())
+            self._add("dequant_after", DeQuantStub(), scheme.everywhere)
+
+    def _add(self, key: str, module: nn.Module, bits: LayerBits) -> None:
+        self.body.add_module(key, module)
+        self._bits[key] = bits
 
     def features(self, images: Tensor) -> Tensor:
         """Images (N,3,H,W) → (N,C,H',W'), float."""
@@ -89,10 +88,39 @@ class QuantizedCNN(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         return self.features(images).transpose(-1, -2).flatten(2).permute(2, 0, 1)
 
-    def set_qconfig(self, qconfig: object) -> None:
-        """Give every convolution and stub that is to be int8 its qconfig, and float ones none."""
+    @property
+    def float_names(self) -> tuple[str, ...]:
+        return tuple(name for name, bits in self.layers.items() if bits.float)
+
+    def set_qconfigs(self, make: Callable[[LayerBits], QConfig]) -> None:
+        """Give every convolution and stub that is to be int8 its qconfig, a QuantStub that of the layer it feeds."""
         for key, module in self.body.named_children():
-            module.qconfig = None if key in {name.replace(".", "_") for name in self.float_names} else qconfig
+            bits = self._bits[key]
+            module.qconfig = None if bits.float else make(bits)
+
+    def observers(self) -> dict[str, nn.Module]:
+        """Activation observers before conversion, by whose output they see: `input`, then layers."""
+        found, place = {}, "input"
+        for key, module in self.body.named_children():
+            place = place if key.startswith("quant_") else key.replace("features_", "features.")
+            if hasattr(module, "activation_post_process"):
+                found[place] = module.activation_post_process
+        return found
+
+    def replace_input_observer(self, module: nn.Module) -> None:
+        """Quantize the picture by `module`; nothing to do where the first convolution stays float."""
+        first = self.body[0]
+        if isinstance(first, QuantStub):
+            first.activation_post_process = module
+
+    def convert(self) -> QuantizedCNN:
+        """Swap observed modules for int8 ones, in place."""
+        return convert(self, inplace=True)
+
+    def operations(self) -> Iterator[tuple[str, nn.Module]]:
+        """What a converted CNN does, in order: names as VietOCR's, modules of torch.ao and pools."""
+        for key, module in self.body.named_children():
+            yield PREFIX + key.replace("features_", "features."), module
 
     def link_pools(self) -> None:
         """After prepare_qat: let each pool round on the range of the fake-quant module before it."""
@@ -106,13 +134,3 @@ class QuantizedCNN(nn.Module):
             else:
                 source = getattr(module, "activation_post_process", None)
 
-
-def match_layers(patterns: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
-    """The names that any pattern (shell style) matches. Raises LayerNameError for a pattern that matches none."""
-    chosen: list[str] = []
-    for pattern in patterns:
-        found = [name for name in names if fnmatch.fnmatch(name, pattern.removeprefix(PREFIX))]
-        if not found:
-            raise LayerNameError(f"Float layers: no layer matches {pattern!r}; layers are {', '.join(names)}.")
-        chosen += found
-    return tuple(name for name in names if name in chosen)

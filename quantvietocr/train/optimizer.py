@@ -23,14 +23,14 @@ class MuonAdamW(torch.optim.Optimizer):
 
     Muon replaces a matrix's momentum by the nearest orthogonal matrix, so that weak directions move as far as strong
     ones. A convolution counts as the matrix (out, in x kernel). Biases, batch-norm, embeddings and the output layer
-    keep AdamW.
+    keep AdamW. more: further groups with settings of their own, `muon` among them.
     """
 
     def __init__(
         self, matrices: Iterable[nn.Parameter], others: Iterable[nn.Parameter], lr: float, weight_decay: float,
-        momentum: float = 0.95, betas: tuple[float, float] = BETAS, eps: float = EPS,
+        momentum: float = 0.95, betas: tuple[float, float] = BETAS, eps: float = EPS, more: Iterable[dict[str, object]] = (),
     ) -> None:  # fmt: skip
-        groups = [{"params": list(matrices), "muon": True}, {"params": list(others), "muon": False}]
+        groups = [{"params": list(matrices), "muon": True}, {"params": list(others), "muon": False}, *more]
         super().__init__(groups, dict(lr=lr, weight_decay=weight_decay, momentum=momentum, betas=betas, eps=eps))
 
     @torch.no_grad()
@@ -88,14 +88,24 @@ def orthogonal(matrix: Tensor) -> Tensor:
     return found if matrix.shape[0] <= matrix.shape[1] else found.T
 
 
-def make_optimizer(network: nn.Module, run: TrainConfig) -> torch.optim.Optimizer:
-    """The optimizer of `train.optimizer` over all of the network's parameters."""
+def make_optimizer(network: nn.Module, run: TrainConfig, learned_lr: float = 1.0) -> torch.optim.Optimizer:
+    """The optimizer of `train.optimizer` over all of the network's parameters.
+
+    learned_lr: by how much the ranges that PACT and LSQ learn move faster; they have no weight decay.
+    """
+    named, ranges = [], []
+    for name, parameter in network.named_parameters():
+        if name.rpartition(".")[2].startswith("learned_"):
+            ranges.append(parameter)
+        else:
+            named.append((name, parameter))
+    learned = [{"params": ranges, "lr": run.max_lr * learned_lr, "weight_decay": 0.0}] if ranges else []
     if run.optimizer == "adamw":
-        return torch.optim.AdamW(network.parameters(), lr=run.max_lr, betas=BETAS, eps=EPS, weight_decay=run.weight_decay)
-    named = list(network.named_parameters())
+        groups = [{"params": [parameter for _, parameter in named]}, *learned]
+        return torch.optim.AdamW(groups, lr=run.max_lr, betas=BETAS, eps=EPS, weight_decay=run.weight_decay)
     matrices = [parameter for name, parameter in named if _is_matrix(name, parameter)]
     others = [parameter for name, parameter in named if not _is_matrix(name, parameter)]
-    return MuonAdamW(matrices, others, run.max_lr, run.weight_decay)
+    return MuonAdamW(matrices, others, run.max_lr, run.weight_decay, more=[group | {"muon": False} for group in learned])
 
 
 def make_schedule(optimizer: torch.optim.Optimizer, run: TrainConfig) -> torch.optim.lr_scheduler.LRScheduler:
@@ -106,7 +116,8 @@ def make_schedule(optimizer: torch.optim.Optimizer, run: TrainConfig) -> torch.o
     """
     if run.schedule == "one-cycle":
         return torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, max_lr=run.max_lr, total_steps=run.steps + 1, pct_start=run.pct_start, cycle_momentum=False
+            optimizer, max_lr=[group["lr"] for group in optimizer.param_groups], total_steps=run.steps + 1,
+            pct_start=run.pct_start, cycle_momentum=False,
         )
     rise, fall = max(run.pct_start * run.steps, 1), max(run.cooldown * run.steps, 1)
     return torch.optim.lr_scheduler.LambdaLR(

@@ -25,12 +25,21 @@ class Progress:
     lines: int = 0
     position: tuple[int, int] = (0, 0)
     best: float | None = None
-    losses: list[tuple[int, float, float]] = field(default_factory=list)  # step, mean loss, learning rate
+    losses: list[tuple[float, ...]] = field(default_factory=list)  # step, mean loss, learning rate, and the loss's parts
+    parts: list[str] = field(default_factory=list)  # their names, where there is more than one
     scores: list[dict[str, float]] = field(default_factory=list)
 
 
-def save_state(folder: Path, progress: Progress, settings: str, **parts: Any) -> None:
-    """Write `state.pt`: model, optimizer, schedule, random state and progress (tensors and plain values only)."""
+def random_state() -> list[torch.Tensor]:
+    """Where this process's random generators stand: torch's, and CUDA's where there is one."""
+    return [torch.get_rng_state()] + ([torch.cuda.get_rng_state()] if torch.cuda.is_available() else [])
+
+
+def save_state(folder: Path, progress: Progress, settings: str, ranks: list[list[torch.Tensor]], **parts: Any) -> None:
+    """Write `state.pt`: model, optimizer, schedule, random state and progress (tensors and plain values only).
+
+    ranks: `random_state()` of each process; kept where there is more than one.
+    """
     state = {
         "settings": settings,
         "progress": dict(vars(progress)),
@@ -39,6 +48,8 @@ def save_state(folder: Path, progress: Progress, settings: str, **parts: Any) ->
     }
     if torch.cuda.is_available():
         state["random_cuda"] = torch.cuda.get_rng_state()
+    if len(ranks) > 1:
+        state["random_ranks"] = ranks
     temporary = folder / "state.pt.part"
     torch.save(state, temporary)
     os.replace(temporary, folder / "state.pt")
@@ -52,18 +63,24 @@ def load_state(folder: Path) -> dict[str, Any]:
     return torch.load(path, map_location="cpu", weights_only=True)
 
 
-def restore_progress(state: dict[str, Any]) -> Progress:
-    """The progress in a loaded state, with the random generators put back."""
-    torch.set_rng_state(state["random"])
-    if "random_cuda" in state and torch.cuda.is_available():
-        torch.cuda.set_rng_state(state["random_cuda"])
+def restore_progress(state: dict[str, Any], rank: int = 0) -> Progress:
+    """The progress in a loaded state, with the random generators put back, if the run had a process of this rank."""
+    ranks = state.get("random_ranks", [])
+    if rank < len(ranks):
+        found = ranks[rank]
+    else:
+        found = [state["random"], state.get("random_cuda")] if rank == 0 else [None, None]
+    if found[0] is not None:
+        torch.set_rng_state(found[0])
+    if len(found) > 1 and found[1] is not None and torch.cuda.is_available():
+        torch.cuda.set_rng_state(found[1])
     raw = state["progress"]
     return Progress(**(raw | {"position": tuple(raw["position"]), "losses": [tuple(row) for row in raw["losses"]]}))
 
 
 def write_curves(folder: Path, progress: Progress, title: str) -> None:
     """`loss.csv`, `scores.csv` and `curves.png` (loss and learning rate; CER and exact lines) of the run so far."""
-    _write_csv(folder / "loss.csv", ["step", "loss", "learning_rate"], progress.losses)
+    _write_csv(folder / "loss.csv", ["step", "loss", "learning_rate", *progress.parts], progress.losses)
     if progress.scores:
         keys = list(progress.scores[-1])
         _write_csv(folder / "scores.csv", keys, [[row.get(key, "") for key in keys] for row in progress.scores])
@@ -74,7 +91,13 @@ def write_curves(folder: Path, progress: Progress, title: str) -> None:
     figure = Figure(figsize=(10, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
     left.plot([row[0] for row in progress.losses], [row[1] for row in progress.losses], color="tab:blue", label="loss")
-    left.set(title="Training", xlabel="step (batches)", ylabel="label-smoothed cross-entropy (nats)")
+    for column, (name, color) in enumerate(zip(progress.parts, ("tab:cyan", "tab:purple", "tab:brown")), 3):
+        points = [(row[0], row[column]) for row in progress.losses]
+        left.plot(*zip(*points), color=color, lw=1, label=name)
+    if progress.parts:
+        left.legend()
+    left.set(title="Training", xlabel="step (batches)",
+             ylabel="loss (parts are weighted)" if progress.parts else "label-smoothed cross-entropy (nats)")  # fmt: skip
     rate = left.twinx()
     rate.plot([row[0] for row in progress.losses], [row[2] for row in progress.losses], color="tab:gray", lw=1)
     rate.set_ylabel("learning rate")

@@ -1,0 +1,210 @@
+"""`Scheme`: how the CNN is quantized — kernels, observers, bits — for every layer, and torch's QConfig from it."""
+
+from __future__ import annotations
+
+import dataclasses
+import fnmatch
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.ao.quantization import (
+    FakeQuantize,
+    MinMaxObserver,
+    MovingAverageMinMaxObserver,
+    MovingAveragePerChannelMinMaxObserver,
+    PerChannelMinMaxObserver,
+    QConfig,
+)
+
+from ..errors import UserError
+from .grouped import TOP, GroupedFakeQuantize
+from .observers import OBSERVERS, observer_factory
+
+#: Bits of an activation that each backend's kernels bear: x86 and FBGEMM 7, because without VNNI they add pairs of u8×s8
+#: products in 16 bits, which 8-bit activations times 8-bit weights can overflow.
+ACTIVATION_BITS = {"x86": 7, "fbgemm": 7, "onednn": 8, "qnnpack": 8}
+BITS = range(4, 9)
+WEIGHTS = ("per-channel", "per-tensor", "grouped")
+ACTIVATIONS = ("affine", "symmetric")
+OVERRIDES = ("weight_bits", "activation_bits", "float")
+PREFIX = "cnn.model."  # of a layer's name in files; settings may leave it away
+
+
+class QuantizeError(UserError):
+    """Quantization cannot go on; the message says why and what to do."""
+
+
+class LayerNameError(UserError):
+    """A layer named in the settings does not exist; the message lists those that do."""
+
+
+@dataclass(frozen=True)
+class LayerBits:
+    """One convolution's share of a scheme: bits of its weights, bits of what it puts out, or float altogether."""
+
+    weight_bits: int
+    activation_bits: int
+    float: bool = False
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """How the CNN is quantized. Raises QuantizeError at a name or a number that is none of those below.
+
+    backend: whose ranges, one of `ACTIVATION_BITS`. observer: one of `observers.OBSERVERS`, None for the method's own
+    (histogram after training, moving-average during it); percentile: what the `percentile` observer keeps, in %.
+    weight_bits, activation_bits: 4 to 8, activation_bits None for the backend's. weights: a scale per output channel or one
+    per tensor, always symmetric: abs-max over 2^(b-1)-1 levels; grouped: per channel, in layers of 4 bits one for each 32
+    weights (`grouped`). activations: affine (any range) or symmetric about 0.
+    float_layers: names or shell patterns of convolutions that stay float. overrides: pattern → {weight_bits,
+    activation_bits, float}; a later pattern wins over an earlier one, and over float_layers.
+
+    Fewer than 8 bits live in the same int8 and uint8 containers: 4-bit weights are -7 to 7, and an activation range is
+    divided into 2^b-1 steps. A later value past that range still fits the byte, and no int8 kernel clips it.
+    """
+
+    backend: str = "x86"
+    observer: str | None = None
+    percentile: float = 99.99
+    weight_bits: int = 8
+    activation_bits: int | None = None
+    weights: str = "per-channel"
+    activations: str = "affine"
+    float_layers: tuple[str, ...] = ()
+    overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _one_of("backend", self.backend, tuple(ACTIVATION_BITS))
+        if self.observer is not None:
+            _one_of("observer", self.observer, OBSERVERS)
+        _one_of("weights", self.weights, WEIGHTS)
+        _one_of("activations", self.activations, ACTIVATIONS)
+        if type(self.percentile) not in (int, float) or not 50 < self.percentile <= 100:
+            raise QuantizeError(f"quant.percentile is {self.percentile!r}; it must be above 50 and at most 100.")
+        _check_bits("weight_bits", self.weight_bits)
+        if self.activation_bits is not None:
+            _check_bits("activation_bits", self.activation_bits)
+        object.__setattr__(self, "float_layers", tuple(self.float_layers))
+        object.__setattr__(self, "overrides", MappingProxyType(_checked_overrides(self.overrides)))
+
+    @property
+    def bits(self) -> int:
+        """Bits of an activation where no override says otherwise."""
+        return ACTIVATION_BITS[self.backend] if self.activation_bits is None else self.activation_bits
+
+    def layers(self, names: Sequence[str]) -> dict[str, LayerBits]:
+        """What each of the convolutions `names` gets. Raises LayerNameError for a pattern that matches none of them."""
+        kept = match_layers(self.float_layers, names)
+        found = {name: LayerBits(self.weight_bits, self.bits, name in kept) for name in names}
+        for pattern, changes in self.overrides.items():
+            for name in match_layers([pattern], names, "Overrides"):
+                found[name] = dataclasses.replace(found[name], **changes)
+        return found
+
+    @property
+    def everywhere(self) -> LayerBits:
+        """What a layer gets that nothing overrides; the input's range too."""
+        return LayerBits(self.weight_bits, self.bits)
+
+    def calibration_qconfig(self, layer: LayerBits | None = None) -> QConfig:
+        """Observers for post-training quantization of one layer (None: `everywhere`)."""
+        layer = layer or self.everywhere
+        activation = self.activation_observer(layer, self.observer or "histogram")
+        return QConfig(activation=activation, weight=self.weight_observer(layer, training=False))
+
+    def training_qconfig(self, layer: LayerBits | None = None) -> QConfig:
+        """Fake quantization for one layer: weight ranges follow the weights, activation ranges an observer (Jacob 2018)."""
+        layer = layer or self.everywhere
+        observer = self.activation_observer(layer, self.observer or "moving-average")
+        kind = GroupedFakeQuantize if self._grouped(layer) else FakeQuantize
+        weight = kind.with_args(observer=self.weight_observer(layer, training=True))
+        return QConfig(activation=ActivationFakeQuantize.with_args(observer=observer), weight=weight)
+
+    def activation_observer(self, layer: LayerBits, name: str) -> Any:
+        """A factory of the named observer with the layer's bits."""
+        scheme = torch.per_tensor_symmetric if self.activations == "symmetric" else torch.per_tensor_affine
+        return observer_factory(name, layer.activation_bits, scheme, self.percentile)
+
+    def weight_observer(self, layer: LayerBits, training: bool) -> Any:
+        """abs-max over ±(2^(b-1)-1). torch's own range goes one further down, which puts the largest weight at 127.5 levels:
+        a tie that fake quantization and conversion round differently."""
+        top = TOP if self._grouped(layer) else weight_top(layer.weight_bits)
+        channels = self.weights != "per-tensor"
+        kind = {(True, True): MovingAveragePerChannelMinMaxObserver, (True, False): PerChannelMinMaxObserver,
+                (False, True): MovingAverageMinMaxObserver, (False, False): MinMaxObserver}[channels, training]  # fmt: skip
+        more = {"averaging_constant": 1.0} if training else {}  # the weights of this step, not an average of past ones
+        return kind.with_args(quant_min=-top, quant_max=top, dtype=torch.qint8, **more,
+                              qscheme=torch.per_channel_symmetric if channels else torch.per_tensor_symmetric)  # fmt: skip
+
+    def _grouped(self, layer: LayerBits) -> bool:
+        return self.weights == "grouped" and layer.weight_bits == 4
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for the file's metadata (`Meta.scheme`) and back through `Scheme(**values)`."""
+        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        overrides = {pattern: dict(changes) for pattern, changes in self.overrides.items()}
+        return values | {"float_layers": list(self.float_layers), "overrides": overrides}
+
+
+class ActivationFakeQuantize(FakeQuantize):
+    """Per-tensor fake quantization into an unsigned byte, whatever range set the scale.
+
+    A 7-bit range sets the scale; a later value past it still fits the byte, and no int8 kernel clips it at 127. torch's
+    FakeQuantize does clip there, which trains for a network that nobody runs.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.observer_enabled[0]:
+            self.activation_post_process(x.detach())
+            scale, zero_point = self.calculate_qparams()
+            self.scale.resize_(scale.shape).copy_(scale)
+            self.zero_point.resize_(zero_point.shape).copy_(zero_point)
+        if self.fake_quant_enabled[0]:
+            x = torch.fake_quantize_per_tensor_affine(x, self.scale, self.zero_point, 0, 255)
+        return x
+
+
+def weight_top(bits: int) -> int:
+    """The largest level of a symmetric weight of so many bits: 7 for 4, 127 for 8."""
+    return 2 ** (bits - 1) - 1
+
+
+def match_layers(patterns: Sequence[str], names: Sequence[str], what: str = "Float layers") -> tuple[str, ...]:
+    """The names that any pattern (shell style) matches. Raises LayerNameError for a pattern that matches none."""
+    chosen: list[str] = []
+    for pattern in patterns:
+        found = [name for name in names if fnmatch.fnmatch(name, pattern.removeprefix(PREFIX))]
+        if not found:
+            raise LayerNameError(f"{what}: no layer matches {pattern!r}; layers are {', '.join(names)}.")
+        chosen += found
+    return tuple(name for name in names if name in chosen)
+
+
+def _one_of(key: str, value: Any, allowed: Sequence[str]) -> None:
+    if value not in allowed:
+        raise QuantizeError(f"quant.{key} is {value!r}; it must be one of {', '.join(allowed)}.")
+
+
+def _check_bits(key: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value not in BITS:
+        raise QuantizeError(f"quant.{key} is {value!r}; it must be a whole number from {BITS[0]} to {BITS[-1]}.")
+
+
+def _checked_overrides(given: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    checked: dict[str, dict[str, Any]] = {}
+    for pattern, changes in given.items():
+        key = f"overrides[{pattern!r}]"
+        if not isinstance(changes, Mapping) or not set(changes) <= set(OVERRIDES):
+            raise QuantizeError(f"quant.{key} is {changes!r}; it must hold {', '.join(OVERRIDES)}, or some of them.")
+        checked[str(pattern)] = kept = {name: value for name, value in changes.items() if value is not None}
+        for name, value in kept.items():
+            if name == "float":
+                if not isinstance(value, bool):
+                    raise QuantizeError(f"quant.{key}.float is {value!r}; it must be true or false.")
+            else:
+                _check_bits(f"{key}.{name}", value)
+    return checked

@@ -1,0 +1,54 @@
+"""`infer.py --receipt PATH… --out DIR`."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import warnings
+from pathlib import Path
+from typing import Callable
+
+from PIL import Image
+
+from quantvietocr import Predictor
+from quantvietocr.errors import UserError
+from quantvietocr.picture_files import find_pictures
+
+from .detect import about, open_detector
+from .files import outside, read_files
+from .pages import PAGE_SUFFIXES
+
+
+def run(options: argparse.Namespace, say: Callable[[object], None]) -> int:
+    """Read the pages that infer.py's options name into `options.out`; the exit code: 0 all read, 1 some not.
+
+    Raises UserError where nothing can be done, OSError where `options.out` cannot be written.
+    """
+    warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # image.py refuses such a picture, in a sentence
+    found = find_pictures(options.paths, PAGE_SUFFIXES)
+    out = Path(options.out)
+    paths, inside = outside(found.paths, out)
+    for sentence in found.notes + found.problems:
+        say(sentence)
+    if inside:
+        say(f"{inside} files in {out} are results: not read.")
+    if not paths:
+        raise UserError("no pages to read; name pictures, PDF files, folders or patterns.")
+    out.mkdir(parents=True, exist_ok=True)  # if it cannot be, then before the long part
+    given = options.weights, options.threads, options.beam, options.config, options.batch_size
+    predictor = Predictor(*given, engine=options.engine)
+    detector = open_detector(options.detector, options.threads)
+    say("\ninfer.py: ".join([*predictor.about, about(detector)]))
+    tally = read_files(paths, options.paths, predictor, detector, out, reader_name(options.weights, options.beam), options.format, say)
+    if not tally.read + tally.kept:
+        say(f"{tally}.")
+        return 2
+    say(f"{tally}; the results are in {out}.")
+    return 1 if tally.failed or found.problems else 0
+
+
+def reader_name(weights: str | Path, beam: int = 0) -> str:
+    """Names what reads, so that results of other weights are told apart: file name, start of its SHA-256, beam width."""
+    with open(weights, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return f"{Path(weights).name} {digest[:12]}" + (f" beam {beam}" if beam else "")

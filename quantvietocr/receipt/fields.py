@@ -1,0 +1,166 @@
+"""Shop, address, date and total of a receipt, by rules over its rows."""
+
+from __future__ import annotations
+
+import re
+from typing import Sequence
+
+import numpy as np
+
+from .crop import size_of
+from .items import first_item_row
+from .labels import is_heading, is_telephone, is_title, kind_of
+from .layout import goes_on, widest_of
+from .page import Box, Field, Line, Row
+from .words import amounts, find_date, find_time, fold, starts_with
+
+TOP_ROWS = 8  # the shop and its address stand among these
+LARGER = 1.25  # times the other rows' height: letters of a shop's name, wherever among them it stands
+SAME_NAME = 0.85  # of the first row's height: where a shop's name goes on
+ADDRESS_ROWS = 4
+_SHOP_LABELS = ("cua hang", "don vi", "don vi ban hang", "ten don vi")
+_ADDRESS_LABELS = ("dia chi", "d c", "dc", "add", "address", "chi nhanh", "cn", "co so")
+_PLACES = re.compile(r"\b(?:duong|quoc lo|tinh lo|pho|phuong|quan|tp|tphcm|hcm|thanh pho|huyen|tinh|xa|thi xa|thi tran|ngo|hem|ngach|khu|ap|thon|kp|"
+                     r"kdc|kcn|so \d+|p ?\d{1,2}|q ?\d{1,2}|ha noi|da nang|ho chi minh|hai phong|can tho|hue)\b")  # fmt: skip
+_SHORT_PLACES = re.compile(r"(?:^|[\s,])(?:P|Q|H|TP|TX|X|T)\.")
+_HOUSE = re.compile(r"^(?:[Ss]ố\s)?\d+[A-Za-z]?(?:/\d+)*\s\D+,")
+_LABELLED = re.compile(r"^[^:]{1,24}:\s*(?=\S)")
+
+
+def fields_of(rows: Sequence[Row]) -> tuple[Field, ...]:
+    """The fields that are found, in the order of FIELD_NAMES; see `page` for their values."""
+    top = rows[: min(TOP_ROWS, first_item_row(rows))]
+    widest = widest_of(rows)
+    address = _address(top, widest)
+    taken = {id(line) for row in address for line in row.lines}
+    shop = _shop([row for row in top if id(row.lines[0]) not in taken], widest)
+    found = [
+        _named("shop", shop, _SHOP_LABELS),
+        _named("address", address, _ADDRESS_LABELS),
+        _date(rows),
+        _total(rows),
+    ]  # fmt: skip
+    return tuple(field for field in found if field is not None)
+
+
+def _named(name: str, rows: Sequence[Row], labels: Sequence[str]) -> Field | None:
+    lines = [line for row in rows for line in row.lines]
+    return _field(name, _unlabelled(" ".join(line.text for line in lines), labels), lines) if lines else None
+
+
+def _field(name: str, value: str | int, lines: Sequence[Line]) -> Field:
+    text = " ".join(line.text for line in lines)
+    return Field(name, value, text, Box.around(line.box for line in lines), min(line.confidence for line in lines))
+
+
+def _unlabelled(text: str, labels: Sequence[str]) -> str:
+    """A text without the label and colon that it begins with."""
+    match = _LABELLED.match(text)
+    return text[match.end():] if match and any(starts_with(fold(match[0]), label) for label in labels) else text
+
+
+def _shop(rows: Sequence[Row], widest: float) -> list[Row]:
+    """Of the rows that say nothing else, those in clearly the largest letters, else the first."""
+    names = [(place, row) for place, row in enumerate(rows) if _may_be_name(row.text)]
+    if not names:
+        return []
+    heights = [max(size_of(line.box)[1] for line in row.lines) for _, row in names]
+    start = int(np.argmax(heights))
+    if heights[start] < LARGER * heights[0]:
+        start = 0
+    shop = [names[start]]
+    for (place, row), height in zip(names[start + 1 :], heights[start + 1 :]):
+        if place != shop[-1][0] + 1 or height < SAME_NAME * heights[start] or not goes_on(shop[-1][1], row, widest):
+            break
+        shop.append((place, row))
+    return [row for _, row in shop]
+
+
+def _may_be_name(text: str) -> bool:
+    return (sum(letter.isalpha() for letter in text) >= 3 and not kind_of(text) and not is_title(text)
+            and not is_heading(text) and not find_date(text) and not is_telephone(text))  # fmt: skip
+
+
+def _address(rows: Sequence[Row], widest: float) -> list[Row]:
+    """The row that is labelled as an address or names two kinds of place, and the rows that go on with it."""
+    for start, row in enumerate(rows):
+        folded = fold(row.text)
+        labelled = any(starts_with(folded, label) for label in _ADDRESS_LABELS) and len(folded) > 12
+        if labelled or (_places(row.text) >= 2 and not kind_of(row.text)):
+            address = [row]
+            for after in rows[start + 1 : start + ADDRESS_ROWS]:
+                if not (_places(after.text) or address[-1].text.rstrip().endswith((",", "-")) or goes_on(address[-1], after, widest)):
+                    break
+                if not _may_be_name(after.text):
+                    break
+                address.append(after)
+            return address
+    return []
+
+
+def _places(text: str) -> int:
+    """How many kinds of place a text names; a house number before a street and a comma counts for two."""
+    return len(_PLACES.findall(fold(text))) + len(_SHORT_PLACES.findall(text)) + 2 * bool(_HOUSE.match(text))
+
+
+def _date(rows: Sequence[Row]) -> Field | None:
+    """The first date on a row with a label for dates, else the first at all; with the time on that row or one beside it."""
+    dated = [(place, row, found) for place, row in enumerate(rows) if (found := find_date(row.text))
+             and not any(starts_with(fold(row.text), label) for label in ("hsd", "han su dung", "nsx", "ngay sinh"))]
+    if not dated:
+        return None
+    labelled = [one for one in dated if kind_of(one[1].text) == "about"]
+    place, row, (date, start, end) = (labelled or dated)[0]
+    rest = row.text[:start] + " " * (end - start) + row.text[end:]
+    time, lines = find_time(rest), _lines_at(row, start, end)
+    if time:
+        lines = [line for line in row.lines if line in lines or find_time(line.text)]
+    else:
+        for other in rows[place + 1 : place + 3]:
+            if starts_with(fold(other.text), "gio") and (time := find_time(other.text)):
+                lines += other.lines
+                break
+    return _field("date", f"{date}T{time}" if time else date, lines)
+
+
+def _lines_at(row: Row, start: int, end: int) -> list[Line]:
+    """The lines of a row that hold its text from start to end."""
+    found, place = [], 0
+    for line in row.lines:
+        if place < end and place + len(line.text) > start:
+            found.append(line)
+        place += len(line.text) + 1
+    return found
+
+
+def _total(rows: Sequence[Row]) -> Field | None:
+    """The last amount behind a label of what is to be paid; failing that, of a sum; failing that, of a partial sum."""
+    found: dict[str, Field] = {}
+    for place, row in enumerate(rows):
+        for first, line in enumerate(row.lines):
+            kind = kind_of(line.text)
+            if kind not in ("payable", "total", "subtotal") or (first and kind_of(row.lines[0].text) == "about"):
+                continue
+            behind = Row(row.lines[first:])
+            below = rows[place + 1] if place + 1 < len(rows) and _only_money(rows[place + 1].text) else None
+            for source in (behind, below):
+                values = amounts(source.text) if source else []
+                values = [one for one in values if one.marked] or values
+                if values and values[-1].value > 0:
+                    lines = [line, *_lines_at(source, values[-1].start, values[-1].end)]
+                    lines = lines[1:] if lines[0] in lines[1:] else lines
+                    found[kind] = _money_field(values[-1].value, lines, line)
+                    break
+    return found.get("payable") or found.get("total") or found.get("subtotal")
+
+
+def _money_field(value: int, lines: list[Line], label: Line) -> Field:
+    """The box is the amount's; where the label was read with it, both stand in one line."""
+    amount = [line for line in lines if line is not label] or lines
+    return Field("total", value, " ".join(line.text for line in lines), Box.around(line.box for line in amount),
+                 min(line.confidence for line in lines))  # fmt: skip
+
+
+def _only_money(text: str) -> bool:
+    found = amounts(text)
+    return len(found) == 1 and not any(letter.isalpha() for letter in text[: found[0].start] + text[found[0].end :])

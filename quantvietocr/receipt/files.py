@@ -1,0 +1,139 @@
+"""Many files, page by page: `infer.py --receipt`. What is there already is kept, a bad page is told of and passed over."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from quantvietocr.errors import UserError
+from quantvietocr.image import ImageError
+from quantvietocr.progress import line_bar
+
+from .crop import TURNS
+from .detect import Detector
+from .output import write_page, written
+from .pages import PageFile
+from .read import read_page
+
+
+@dataclass
+class Tally:
+    """Pages read now, found finished, without text; files or pages that could not be read."""
+
+    read: int = 0
+    kept: int = 0
+    empty: int = 0
+    failed: int = 0
+    places: set[Path] = field(default_factory=set)
+
+    def __str__(self) -> str:
+        parts = [f"{self.read} pages read"]
+        parts += [f"{self.empty} of them without text"] if self.empty else []
+        parts += [f"{self.kept} finished before and kept"] if self.kept else []
+        parts += [f"{self.failed} could not be read"] if self.failed else []
+        return ", ".join(parts)
+
+
+def read_files(
+    paths: Sequence[str], arguments: Sequence[str], predictor: Any, detector: Detector, out: Path, reader: str, form: str,
+    say: Callable[[object], None],
+) -> Tally:
+    """Read every page of the files and write its five files into `out`; a row for each on stdout, in order.
+
+    arguments: what the paths were found by; below a folder among them, `out` mirrors its subfolders. reader: what reads,
+    for the JSON. form: `json` prints the page's JSON, else path, page, lines, shop, date and total, tabs between. A page
+    whose files are all there, made from the same bytes by the same reader and detector, is not read again.
+    Raises OSError where `out` cannot be written; KeyboardInterrupt says first what is done.
+    """  # fmt: skip
+    tally = Tally()
+    names = stems(paths, arguments, out)
+    try:
+        with line_bar(len(paths), "file") as bar:
+            for path, stem in zip(paths, names):
+                for row in _read_file(path, stem, predictor, detector, reader, tally, say):
+                    with bar.external_write_mode(file=sys.stdout):
+                        print(json.dumps(row, ensure_ascii=False) if form == "json" else summary(row), flush=True)
+                bar.update(1)
+    except KeyboardInterrupt:
+        say(f"{tally} so far, in {out}; the same command goes on from there.")
+        raise
+    return tally
+
+
+def _read_file(
+    path: str, stem: Path, predictor: Any, detector: Detector, reader: str, tally: Tally, say: Callable[[object], None]
+) -> Iterator[dict]:
+    file = PageFile(path)
+    try:
+        count, sha256 = file.count, file.sha256
+    except UserError as error:
+        tally.failed += 1
+        say(error)
+        return
+    for number in range(1, count + 1):
+        place = _free(stem if count == 1 else stem.with_name(f"{stem.name}-{number:0{len(str(count))}d}"), tally.places)
+        if row := written(place, number, sha256, reader, detector.name):
+            tally.kept += 1
+            yield row
+            continue
+        try:
+            picture, dpi = file.open(number)
+        except ImageError as error:
+            tally.failed += 1
+            say(f"{error}" if count == 1 else f"page {number} of {count}: {error}")
+            continue
+        page = read_page(picture, predictor, detector, source=path, number=number, count=count, dpi=dpi,
+                         source_sha256=sha256, reader=reader)  # fmt: skip
+        if not page.lines:
+            tally.empty += 1
+            say(f"{path}{f', page {number}' if count > 1 else ''}: no text found; its files are empty.")
+        write_page(page, picture.transpose(TURNS[page.turned]) if page.turned else picture, place)
+        tally.read += 1
+        yield page.to_json()
+
+
+def summary(row: dict) -> str:
+    """One page's JSON as a row: source, page, lines, shop, date, total; empty where a field was not found."""
+    fields = {field["name"]: str(field["value"]) for field in row["fields"]}
+    cells = [row["source"], str(row["page"]), str(len(row["lines"])), *(fields.get(name, "") for name in ("shop", "date", "total"))]
+    return "\t".join(cell.replace("\t", "\\t").replace("\n", "\\n") for cell in cells)
+
+
+def outside(paths: Sequence[str], out: Path) -> tuple[list[str], int]:
+    """The paths that do not lie in `out`, and how many do: what was written there is not read."""
+    folder = out.resolve()
+    kept = [path for path in paths if folder not in Path(path).resolve().parents]
+    return kept, len(paths) - len(kept)
+
+
+def stems(paths: Sequence[str], arguments: Sequence[str], out: Path) -> list[Path]:
+    """Where each file's results go, less the suffix: its name in `out`, below it the folders it was found in.
+
+    Files of one name keep their suffix in it (`a.jpg`, `a.png`).
+    """
+    folders = sorted((os.path.abspath(one) for one in arguments if os.path.isdir(one)), key=len, reverse=True)
+
+    def place(path: str) -> Path:
+        whole = os.path.abspath(path)
+        folder = next((one for one in folders if whole.startswith(os.path.join(one, ""))), None)
+        return Path(os.path.relpath(whole, folder)) if folder else Path(os.path.basename(whole))
+
+    places = [place(path) for path in paths]
+    bare = Counter(one.with_suffix("") for one in places)
+    return [out / (one.with_suffix("") if bare[one.with_suffix("")] == 1 else one) for one in places]
+
+
+def _free(stem: Path, taken: set[Path]) -> Path:
+    """The stem, with a number behind it where this run has it already (`a~2`); from now on it is taken."""
+    number, place = 1, stem
+    while place in taken:
+        number += 1
+        place = stem.with_name(f"{stem.name}~{number}")
+    taken.add(place)
+    return place

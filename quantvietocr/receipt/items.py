@@ -1,0 +1,180 @@
+"""What was bought: rows between the heading and the first sum, each a name, a quantity and what it costs."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Sequence
+
+from .labels import is_heading, is_telephone, is_title, kind_of
+from .layout import goes_on, widest_of
+from .page import Box, Item, Row
+from .words import amounts, find_date, fold
+
+CHEAPEST = 500  # đồng: an amount below is a quantity or a size
+MOST = 1000  # pieces
+_COUNT = re.compile(r"^(?:[xX×*]\s?)?(\d{1,3}(?:[.,]\d{1,3})?)(?:\s?[xX×*])?$")
+_SIGN = re.compile(r"^(?:[xX×*=@]|đ|Đ|VND|VNĐ|₫)$")
+_PLACE = re.compile(r"^(\d{1,2})\s?[.)/]\s?(?=\D)")
+_TIMES = re.compile(r"(?<=\d)\s?([xX×*])\s?(?=\d{1,3}[.,]\d{3}(?!\d))")
+_UNITS = frozenset("goi hop chai cai tui vi quyen cuon cay bo met m chiec doi ly phan dia to kg g lit l lon thung bich bao "
+                   "cap cuc goc qua hu lo mieng ong suat tam to vien xap".split())  # fmt: skip
+_FRONT_COUNT = re.compile(r"^(\d{1,3})\s?[xX×]\s+")
+
+
+@dataclass(frozen=True)
+class _Number:
+    """A word of a row that is a number: as money (đồng, 0 if it cannot be) and as a quantity (0 if it cannot be)."""
+
+    money: int
+    count: float
+    marked: bool
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A row among the items: the name in it, and quantity, unit price and price if it has them."""
+
+    row: Row
+    name: str
+    costs: tuple[int | float, int | None, int] | None
+
+
+def first_item_row(rows: Sequence[Row]) -> int:
+    """Place of the heading above the items, or of the first row with a price; the number of rows where there is none."""
+    heading = next((place for place, row in enumerate(rows) if is_heading(row.text) and not amounts(row.text)), None)
+    if heading is not None:
+        return heading
+    start = next((place for place, row in enumerate(rows) if _may_be_item(row) and _parse(_split(row)[1])), len(rows))
+    if start == len(rows) or _split(rows[start])[0]:
+        return start
+    first, widest = start, widest_of(rows)  # numbers alone: the name stands above them, on as many rows as it needs
+    while first and _may_be_item(rows[first - 1]) and any(letter.isalpha() for letter in rows[first - 1].text):
+        if first < start and not goes_on(rows[first - 1], rows[first], widest):
+            break
+        first -= 1
+    return first
+
+
+def items_of(rows: Sequence[Row]) -> tuple[Item, ...]:
+    """The items, top to bottom: `name … quantity … unit price … price` on a row, or the numbers on the row below the
+    name. A product that is right settles which number is which. A row without numbers goes on with the name above it;
+    where the numbers stand below the names, it begins one."""
+    start = first_item_row(rows)
+    heading = fold(rows[start].text).split() if start < len(rows) and is_heading(rows[start].text) else []
+    pieces: list[_Piece] = []
+    for row in rows[start + bool(heading) :]:
+        if kind_of(row.text) in ("payable", "total", "subtotal"):
+            break
+        if _may_be_item(row):
+            name, numbers = _split(row)
+            costs = _parse(numbers)
+            if costs or not _is_code(row.text):
+                pieces.append(_Piece(row, _without_unit(name, heading) if costs else row.text, costs))
+    below = sum(1 if not piece.name else -1 for piece in pieces if piece.costs) >= 0
+    groups: list[list[_Piece]] = []
+    for piece in pieces:
+        begins = (not groups or groups[-1][-1].costs) if below else piece.costs
+        if begins:
+            groups.append([piece])
+        elif groups:
+            groups[-1].append(piece)
+    found: list[Item] = []
+    for group in groups:
+        costs = next((piece.costs for piece in group if piece.costs), None)
+        name = " ".join(piece.name for piece in group if piece.name)
+        name, front = _bare_name(name, len(found) + 1, heading)
+        if costs and costs[2] > 0 and name:
+            quantity, unit_price, price = costs
+            found.append(Item(name, front if front and quantity == 1 else quantity, price,
+                              Box.around(piece.row.box for piece in group), min(piece.row.confidence for piece in group),
+                              unit_price))  # fmt: skip
+    return tuple(found)
+
+
+def _may_be_item(row: Row) -> bool:
+    return not (kind_of(row.text) or is_title(row.text) or is_telephone(row.text) or find_date(row.text))
+
+
+def _is_code(text: str) -> bool:
+    """A long number without a word: of a bar code, of goods."""
+    return sum(letter.isdigit() for letter in text) >= 6 and not any(letter.isalpha() for letter in text)
+
+
+def _split(row: Row) -> tuple[str, list[_Number]]:
+    """A row's name and the numbers behind it. A line of its own that is one amount is one number, spaces or not."""
+    words: list[tuple[str, int]] = []
+    for place, line in enumerate(row.lines):
+        found = amounts(line.text)
+        if len(found) == 1 and found[0].start == 0 and found[0].end == len(line.text.rstrip()):
+            words.append((line.text.strip(), place))
+        else:
+            words += [(word, place) for word in _TIMES.sub(r" \1 ", line.text).split()]
+    named = next((place for word, place in words if _number(word) is None and not _SIGN.match(word)), -1)
+    end = len(words)
+    numbers: list[_Number] = []
+    while end:
+        word, place = words[end - 1]
+        number = _number(word)
+        if number is None and not _SIGN.match(word):
+            break
+        # A number in the name's own line is part of it once the lines beside it have said the price.
+        if place == named and place < len(row.lines) - 1 and numbers:
+            break
+        if number is not None:
+            numbers.insert(0, number)
+        end -= 1
+    return " ".join(word for word, _ in words[:end]).strip(" .:-"), numbers
+
+
+def _number(word: str) -> _Number | None:
+    found = amounts(word)
+    money = found[0] if len(found) == 1 and found[0].start == 0 and found[0].end == len(word) else None
+    count = _COUNT.match(word)
+    if money is None and count is None:
+        return None
+    quantity = float(count[1].replace(",", ".")) if count else 0.0
+    return _Number(money.value if money else 0, quantity if quantity < MOST else 0.0, bool(money and money.marked))
+
+
+def _parse(numbers: list[_Number]) -> tuple[int | float, int | None, int] | None:
+    """Quantity, unit price, price; None where the last number is no price."""
+    if not numbers or abs(numbers[-1].money) < CHEAPEST:
+        return None
+    price = numbers[-1].money
+    if len(numbers) >= 3:
+        first, second = numbers[-3:-1]
+        for count, unit in ((first.count, second.money), (second.count, first.money)):
+            if count and unit and abs(count * unit - price) <= 1:  # a weight's price is rounded
+                return _whole(count), unit, price
+        if first.count and second.marked:
+            return _whole(first.count), second.money, price
+    if len(numbers) >= 2:
+        before = numbers[-2]
+        if before.money >= CHEAPEST and before.marked:
+            pieces = price / before.money
+            return (int(pieces) if pieces == int(pieces) and 1 <= pieces < MOST else 1), before.money, price
+        if before.count:
+            return _whole(before.count), None, price
+    return (1, None, price) if numbers[-1].marked else None
+
+
+def _whole(count: float) -> int | float:
+    return int(count) if count == int(count) else count
+
+
+def _without_unit(name: str, heading: Sequence[str]) -> str:
+    """A name without the word of a column of units behind it."""
+    words = name.split()
+    return " ".join(words[:-1]) if "dvt" in heading and len(words) > 1 and fold(words[-1]) in _UNITS else name
+
+
+def _bare_name(name: str, expected: int, heading: Sequence[str]) -> tuple[str, int]:
+    """A name without its number in the list (`3. `, or the 3 of a column), and the quantity before it (`2 x `; 0: none)."""
+    if match := _FRONT_COUNT.match(name):
+        return name[match.end():], int(match[1])
+    if match := _PLACE.match(name):
+        return name[match.end():], 0
+    first, _, rest = name.partition(" ")
+    counted = first.isdigit() and len(first) <= 2 and ("stt" in heading or int(first) == expected)
+    return (rest, 0) if counted and rest else (name, 0)

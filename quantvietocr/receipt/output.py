@@ -1,0 +1,76 @@
+"""What is written of a page: NAME.txt, .tsv, .json, .png, .pdf; each file whole or not at all."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from pathlib import Path
+from typing import Callable
+
+from PIL import Image
+
+from .page import SCHEMA_VERSION, Page
+from .pdf import searchable_pdf
+from .picture import annotated
+
+HEADER = "row\tline\tbox\tconfidence\ttext"
+CONTROLS = {ord("\t"): "\\t", ord("\n"): "\\n", ord("\r"): "\\r"}  # what would break a row of the table
+
+
+def tsv(page: Page) -> str:
+    """A row for each line, in reading order: number of its row and its own, from 1; x,y of the corners, from the upper
+    left clockwise, in pixels of the upright page; confidence; text."""
+    table, number = [HEADER], 0
+    for place, row in enumerate(page.rows, 1):
+        for line in row.lines:
+            number += 1
+            box = " ".join(f"{x:.1f},{y:.1f}" for x, y in line.box.points)
+            table.append(f"{place}\t{number}\t{box}\t{line.confidence:.4f}\t{line.text.translate(CONTROLS)}")
+    return "\n".join(table) + "\n"
+
+
+def _png(page: Page, picture: Image.Image) -> bytes:
+    file = io.BytesIO()
+    annotated(page, picture).save(file, "PNG")
+    return file.getvalue()
+
+
+# Suffix → contents. The JSON comes last: it says that the others are there.
+_WRITERS: dict[str, Callable[[Page, Image.Image], bytes]] = {
+    ".txt": lambda page, _: f"{page.text}\n".encode(),
+    ".tsv": lambda page, _: tsv(page).encode(),
+    ".png": _png,
+    ".pdf": searchable_pdf,
+    # A file name that is not UTF-8 comes out as the escape that gives it back.
+    ".json": lambda page, _: (json.dumps(page.to_json(), ensure_ascii=False, indent=1) + "\n").encode(errors="backslashreplace"),
+}
+OUTPUT_SUFFIXES = tuple(_WRITERS)
+
+
+def write_page(page: Page, picture: Image.Image, stem: Path) -> None:
+    """Write all five files; picture: upright, as the page has it. Raises OSError where they cannot be written."""
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    for suffix, contents in _WRITERS.items():
+        target = named(stem, suffix)
+        temporary = target.with_name(f"{target.name}.part")
+        temporary.write_bytes(contents(page, picture))
+        os.replace(temporary, target)
+
+
+def named(stem: Path, suffix: str) -> Path:
+    """STEM with a suffix behind it, whatever points STEM has."""
+    return stem.with_name(stem.name + suffix)
+
+
+def written(stem: Path, number: int, sha256: str, reader: str, detector: str) -> dict | None:
+    """The JSON of a page if all its files are there, made from those bytes by that reader and detector; else None."""
+    if not all(named(stem, suffix).is_file() for suffix in OUTPUT_SUFFIXES):
+        return None
+    try:
+        about = json.loads(named(stem, ".json").read_bytes())
+    except ValueError:
+        return None
+    expected = {"schema_version": SCHEMA_VERSION, "page": number, "source_sha256": sha256, "reader": reader, "detector": detector}
+    same = isinstance(about, dict) and all(about.get(key) == value for key, value in expected.items())
+    return about if same else None

@@ -1,0 +1,112 @@
+"""Files into pages: pictures, TIFF files of several pages, PDF files."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import closing
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from quantvietocr.errors import UserError
+from quantvietocr.image import ImageError, frame_count, open_frame
+from quantvietocr.picture_files import SUFFIXES
+
+from .detect import INSTALL
+
+PAGE_SUFFIXES = SUFFIXES | {".pdf"}
+PDF_DPI = 250.0  # at which a PDF's pages are drawn: 8-point letters are then 28 px high
+MOST_DRAWN = 40_000_000  # pixels; a larger PDF page is drawn at less
+USUAL_DPI = 200.0  # of a picture that does not say, or not believably
+BELIEVED_DPI = 100, 1200  # cameras write 72 for not knowing
+
+
+@dataclass(frozen=True)
+class PageFile:
+    """A file that may hold several pages. `count` opens it: both it and `open` raise ImageError for what is wrong with it.
+
+    content: its bytes, where it is not on the disk; path is then what to call it, and PDF is known by how it begins.
+    """
+
+    path: str
+    content: bytes | None = None
+
+    @property
+    def is_pdf(self) -> bool:
+        return Path(self.path).suffix.lower() == ".pdf" if self.content is None else b"%PDF-" in self.content[:1024]
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the file's bytes. Raises OSError."""
+        if self.content is not None:
+            return hashlib.sha256(self.content).hexdigest()
+        with open(self.path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    @cached_property
+    def count(self) -> int:
+        """How many pages it has."""
+        if not self.is_pdf:
+            return frame_count(self._source)
+        with closing(self._pdf()) as document:
+            return len(document)
+
+    def open(self, number: int) -> tuple[Image.Image, float]:
+        """Page `number`, from 1, upright as viewers show it, in RGB, and its pixels per inch."""
+        if not self.is_pdf:
+            picture = open_frame(self._source, number - 1)
+            return picture, _believed(picture.info.get("dpi"))
+        with closing(self._pdf()) as document:
+            try:
+                page = document[number - 1]
+                width, height = page.get_size()
+                dpi = min(PDF_DPI, (MOST_DRAWN / max(width * height, 1)) ** 0.5 * 72)
+                return page.render(scale=dpi / 72).to_pil().convert("RGB"), dpi
+            except (_pdfium().PdfiumError, ValueError) as error:
+                raise ImageError(f"{self.path}, page {number}: cannot be drawn ({_reason(error)}); save the PDF "
+                                 "again, or the page as a picture.") from error
+
+    @property
+    def _source(self) -> str | bytes:
+        return self.path if self.content is None else self.content
+
+    def _pdf(self) -> Any:
+        pdfium = _pdfium()
+        try:
+            content = self.content
+            if content is None:
+                content = Path(self.path).read_bytes()
+        except FileNotFoundError as error:
+            raise ImageError(f"{self.path}: no such file; check the path.") from error
+        except OSError as error:
+            raise ImageError(f"{self.path}: cannot be read ({error.strerror}); check the file and its permissions.") from error
+        try:
+            return pdfium.PdfDocument(content)
+        except pdfium.PdfiumError as error:
+            if "password" in str(error).lower():
+                raise ImageError(f"{self.path}: encrypted; save the PDF without a password first.") from error
+            raise ImageError(f"{self.path}: not a PDF, or a damaged one ({_reason(error)}); save it again.") from error
+
+
+def _pdfium() -> Any:
+    try:
+        import pypdfium2
+    except ModuleNotFoundError as error:
+        raise UserError(f"PDF files need pypdfium2: run `{INSTALL}`.") from error
+    return pypdfium2
+
+
+def _reason(error: Exception) -> str:
+    return str(error).strip().rstrip(".") or type(error).__name__
+
+
+def _believed(dpi: Any) -> float:
+    """Pixels per inch as a picture's file says, if it is a number that a scanner would write."""
+    try:
+        said = float(dpi[0])
+    except (TypeError, ValueError, IndexError, ZeroDivisionError):
+        return USUAL_DPI
+    return said if BELIEVED_DPI[0] <= said <= BELIEVED_DPI[1] else USUAL_DPI

@@ -1,0 +1,73 @@
+"""`read_page`: a picture of a page in, a `Page` out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from quantvietocr.image import Source, open_line, source_name
+
+from .crop import TURNS, crop, turn_of
+from .detect import Detector, open_detector
+from .fields import fields_of
+from .items import items_of
+from .layout import paragraphs_of
+from .page import Line, Page
+
+
+def read_page(
+    image: Source,
+    predictor: Any,
+    detector: Detector | str = "auto",
+    *,
+    source: str | None = None,
+    number: int = 1,
+    count: int = 1,
+    dpi: float = 200.0,
+    source_sha256: str = "",
+    reader: str = "",
+) -> Page:
+    """Read a page: find its lines, set it upright, read them, order them, take out a receipt's fields.
+
+    image: a path, encoded bytes, a Pillow image or a uint8 array, as `Predictor.predict` takes. predictor: anything with
+    `predict_batch(pictures, return_prob=True) → (texts, confidences)`. detector: one that `open_detector` gave (which
+    takes a moment: keep it for the next page), or its name. The rest is written into the page as it is given; source
+    is the image's path by default.
+
+    A page without text has no lines. A box in which the recogniser reads nothing makes no line.
+    Raises ImageError for a picture that cannot be read, DetectorError for a detector that is not there.
+    """
+    picture = open_line(image)
+    finder = open_detector(detector) if isinstance(detector, str) else detector
+    timings: dict[str, float] = {}
+    with _timed(timings, "detect"):
+        boxes = finder.find(picture)
+    with _timed(timings, "read"):
+        turned, readings = turn_of(picture, boxes, predictor)
+    if turned:  # lines that stand are found less surely
+        with _timed(timings, "detect"):
+            picture = picture.transpose(TURNS[turned])
+            boxes = finder.find(picture)
+    with _timed(timings, "layout"):
+        unread = [box for box in boxes if box not in readings]
+        crops = [crop(picture, box) for box in unread]
+    with _timed(timings, "read"):
+        readings |= zip(unread, zip(*predictor.predict_batch(crops, return_prob=True)))
+    with _timed(timings, "layout"):
+        lines = [Line(box, text, float(sure)) for box, (text, sure) in readings.items() if text.strip()]
+        paragraphs = paragraphs_of(lines)
+        rows = [row for paragraph in paragraphs for row in paragraph]
+        fields, items = fields_of(rows), items_of(rows)
+    return Page(
+        source_name(image) if source is None else source, number, *picture.size, turned, finder.name, paragraphs,
+        fields, items, timings, dpi, count, reader, source_sha256,
+    )  # fmt: skip
+
+
+@contextmanager
+def _timed(timings: dict[str, float], stage: str) -> Iterator[None]:
+    started = time.perf_counter()
+    yield
+    timings[stage] = timings.get(stage, 0.0) + (time.perf_counter() - started) * 1000

@@ -1,0 +1,93 @@
+"""What the server does with an upload: bytes in, what is read on one page out."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+from pathlib import Path
+from typing import Any, Protocol, Sequence
+
+from PIL import Image
+
+from quantvietocr.errors import UserError
+from quantvietocr.image import MAX_PIXELS, ImageError, source_name
+from quantvietocr.predictor import Predictor
+from quantvietocr.receipt.command import reader_name
+from quantvietocr.receipt.crop import TURNS
+from quantvietocr.receipt.detect import about, open_detector
+from quantvietocr.receipt.pages import PageFile
+from quantvietocr.receipt.pdf import searchable_pdf
+from quantvietocr.receipt.read import read_page
+
+MOST_BYTES = 20 * 2**20  # of an upload: a phone's largest photograph, or a scan of some pages
+SHOWN = 1800  # pixels: longer side of the picture that is sent back
+SHOWN_QUALITY = 82  # of its JPEG
+
+
+class Reading(Protocol):
+    """What the server needs to know of reading. about, for the page: "readers" ("name", "file", "about": sentences),
+    "detector" (a sentence), "limits" ("bytes", "pixels")."""
+
+    about: dict[str, Any]
+
+    def read(self, content: bytes, name: str, number: int, reader: int, plain: bool) -> dict[str, Any]:
+        """Page `number` (from 1) of the file `name` as reader `reader` (from 0) reads it: {"page": `Page.to_json`}; unless
+        plain, also "picture": a data: URL of the upright page, at most SHOWN pixels long, and "pdf": the searchable PDF in
+        base64, or "pdf_error": why there is none.
+
+        Raises UserError for a file that cannot be read.
+        """
+
+
+class PageReading:
+    """`Reading` with checkpoints: weights, one or two files, the first being the usual reader. threads as `Predictor` takes.
+
+    Nothing is written: what is sent back is made in memory, the PDF too. It goes out with the answer, since making it
+    costs little beside reading, and the upload is gone by the time somebody asks for it.
+    Raises CheckpointError, EngineError.
+    """
+
+    def __init__(self, weights: Sequence[str | os.PathLike], threads: int = 0, detector: str = "auto") -> None:
+        self.predictors = [Predictor(path, threads=threads) for path in weights]
+        self.detector = open_detector(detector, threads)
+        self.files = [reader_name(path) for path in weights]
+        kinds = ["float" if predictor.meta.method == "float" else "int8" for predictor in self.predictors]
+        names = kinds if len(set(kinds)) == len(kinds) else self.files
+        self.about = {
+            "readers": [{"name": name, "file": file, "about": predictor.about}
+                        for name, file, predictor in zip(names, self.files, self.predictors)],
+            "detector": about(self.detector),
+            "limits": {"bytes": MOST_BYTES, "pixels": MAX_PIXELS},
+        }  # fmt: skip
+
+    def read(self, content: bytes, name: str, number: int, reader: int, plain: bool) -> dict[str, Any]:
+        """See Reading."""
+        file = PageFile(name, content)
+        try:
+            count = file.count
+            if number > count:
+                raise UserError(f"{name}: has {count} page(s) and no page {number}; ask for another.")
+            picture, dpi = file.open(number)
+        except ImageError as error:  # its kind is the answer's status
+            raise type(error)(str(error).replace(source_name(content), name, 1)) from error
+        page = read_page(
+            picture, self.predictors[reader], self.detector, source=name, number=number, count=count, dpi=dpi,
+            source_sha256=file.sha256, reader=self.files[reader],
+        )  # fmt: skip
+        if plain:
+            return {"page": page.to_json()}
+        upright = picture.transpose(TURNS[page.turned]) if page.turned else picture
+        answer = {"page": page.to_json(), "picture": _data_url(upright)}
+        try:
+            return answer | {"pdf": base64.b64encode(searchable_pdf(page, upright)).decode("ascii")}
+        except UserError as error:
+            return answer | {"pdf_error": str(error)}
+
+
+def _data_url(picture: Image.Image) -> str:
+    shown = picture.copy()
+    shown.thumbnail((SHOWN, SHOWN), Image.Resampling.LANCZOS)
+    file = io.BytesIO()
+    shown.save(file, "JPEG", quality=SHOWN_QUALITY)
+    return f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode('ascii')}"

@@ -1,0 +1,289 @@
+"""Several processes that train as one: `torchrun --nproc-per-node N train_qat.py …`.
+
+Together they compute what one process would, up to the rounding of sums, so `train.batch_size`, steps and learning rate
+mean the same for any N:
+
+* each batch of the stream is split: process r takes its lines r, r + N, r + 2N …. Chunk c of the stream is loaded by process
+  c mod N alone, which hands the shares out; `data.workers` are per process;
+* gradients are averaged (torch's DistributedDataParallel), each share weighing as much as it has characters;
+* batch norm normalizes by the statistics of the whole batch and keeps them;
+* activation ranges see the least and the greatest value of the whole batch: a moving average of extremes then moves as in
+  one process, because all start from the same one. Before the first step every process measures the same calibration
+  lines and process 0's ranges are taken;
+* dropout differs from process to process;
+* process 0 alone validates, writes and draws, while the others wait.
+
+gloo on CPUs, NCCL on CUDA with one GPU for each process. Process 0's `train.out` must be readable by all to resume.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from ..dataset.batches import Batch, BatchStream
+from ..errors import UserError
+from .state import TrainError
+
+PATIENCE = datetime.timedelta(hours=2)  # for process 0's longest validation
+
+
+@dataclass(frozen=True)
+class Share:
+    """One process's part of a batch. characters, lines: which fraction of the batch's is here. names: of the whole batch.
+
+    A process without a line, in a batch of fewer lines than processes, gets the first one again, and fractions of 0.
+    """
+
+    batch: Batch
+    characters: float
+    lines: float
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class World:
+    """The processes of a run: this one is number `rank` of `size`, and number `local` on its machine.
+
+    With a size of 1 every method is what it says for one process, without any communication.
+    """
+
+    rank: int = 0
+    size: int = 1
+    local: int = 0
+    control: Any = None  # a gloo group, for what lies in main memory
+
+    def shares(self, stream: BatchStream) -> Iterator[Share]:
+        """This process's share of each batch, in the stream's order. The stream loads its own chunks alone (`ranks`).
+
+        Raises, in every process, the ImageError or VocabError of whichever process could not load a line.
+        """
+        if self.size == 1:
+            with closing(iter(stream)) as batches:
+                for batch in batches:
+                    yield Share(batch, 1.0, 1.0, batch.names)
+            return
+        chunk, step = stream.start[0], stream.start_step
+        held: Batch | None = None
+        with closing(iter(stream)) as own:
+            while True:
+                parts: list[Any] | None = None
+                if chunk % self.size == self.rank:
+                    try:
+                        held = held or next(own)
+                        parts = split(held, self.size) if held.chunk == chunk else [None] * self.size
+                        held = held if held.chunk != chunk else None
+                    except (UserError, ValueError) as error:  # a VocabError is a ValueError
+                        parts = [error] * self.size
+                received: list[Any] = [None]
+                dist.scatter_object_list(received, parts, src=chunk % self.size, group=self.control)
+                (share,) = received
+                if isinstance(share, Exception):
+                    raise share
+                if share is None:  # the chunk is at its end
+                    chunk += 1
+                    continue
+                yield replace(share, batch=replace(share.batch, step=step))
+                step += 1
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Around what may fail in one process: its sentence is then raised in all."""
+        failure: Exception | None = None
+        try:
+            yield
+        except (UserError, OSError) as error:
+            if self.size == 1:
+                raise
+            failure = error
+        if self.size > 1:
+            said = self.gather(None if failure is None else str(failure))
+            if failure is not None:
+                raise failure
+            if sentence := next(filter(None, said), None):
+                raise TrainError(sentence)
+
+    def gather(self, value: Any) -> list[Any]:
+        """Every process's `value`, by rank, in every process."""
+        found = [value] * self.size
+        if self.size > 1:
+            dist.all_gather_object(found, value, group=self.control)
+        return found
+
+    def sums(self, values: Sequence[float]) -> list[float]:
+        """Each value summed over the processes."""
+        if self.size == 1:
+            return list(values)
+        total = torch.tensor(values, dtype=torch.float64)
+        dist.all_reduce(total, group=self.control)
+        return total.tolist()
+
+    def any(self, flag: bool) -> bool:
+        """Whether `flag` is set in one of the processes."""
+        return self.sums([float(flag)])[0] > 0
+
+    def prepare(self, network: nn.Module) -> None:
+        """Make batch norm and activation ranges of a network see whole batches. Call after calibration."""
+        if self.size == 1:
+            return
+        for name, module in network.named_modules():
+            if type(module) is nn.BatchNorm2d:
+                module.__class__ = WholeBatchNorm  # and not another module: the names of its tensors stay
+            elif hasattr(module, "calculate_qparams") and not hasattr(module, "activation_post_process"):
+                if "weight_fake_quant" not in name:  # whose weights are the same in every process
+                    module.register_forward_hook(_reduce_range)
+
+    def parallel(self, objective: nn.Module) -> Callable[..., Any]:
+        """`objective` with its gradients averaged over the processes by its backward pass."""
+        if self.size == 1:
+            return objective
+        return DistributedDataParallel(objective, broadcast_buffers=False)
+
+    def begin(self, network: nn.Module, share: Share) -> None:
+        """Tell the batch norms whether this process's lines count."""
+        if self.size > 1:
+            for module in network.modules():
+                if isinstance(module, WholeBatchNorm):
+                    module.counts = share.lines > 0
+
+    @torch.no_grad()
+    def take_from_first(self, network: nn.Module) -> None:
+        """Give every process the parameters and buffers of process 0."""
+        if self.size > 1:
+            for tensor in (*network.parameters(), *network.buffers()):
+                copied = tensor.detach().contiguous()
+                dist.broadcast(copied, src=0)
+                tensor.copy_(copied)
+
+    @torch.no_grad()
+    def check(self, network: nn.Module) -> None:
+        """Raise TrainError, in every process, where parameters or buffers are not the same in all."""
+        if self.size == 1:
+            return
+        own = {name: float(tensor.double().sum()) for name, tensor in network.state_dict().items()}
+        every = self.gather(own)
+        for rank, other in enumerate(every):
+            # Through repr, in which nan equals nan.
+            apart = [name for name, total in every[0].items() if repr(total) != repr(other[name])]
+            if apart:
+                raise TrainError(f"Process {rank} has come to another {apart[0]} than process 0 ({len(apart)} tensors "
+                                 "differ): go on from the last state.pt with --resume, on machines that are alike.")
+
+
+@contextmanager
+def joined(device: str) -> Iterator[World]:
+    """The world that torchrun has set up, or this process alone. device: `train.device`, which decides gloo or NCCL.
+
+    Output of every process but the first is dropped. Raises TrainError where there is not a GPU for each process.
+    """
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    if size == 1:
+        yield World()
+        return
+    rank, local = int(os.environ["RANK"]), int(os.environ.get("LOCAL_RANK", "0"))
+    cuda = device != "cpu" and torch.cuda.is_available()
+    if cuda:
+        if device not in ("auto", "cuda"):
+            raise TrainError(f"train.device is {device!r} for {size} processes: use train.device=cuda, a GPU for each.")
+        here, gpus = int(os.environ.get("LOCAL_WORLD_SIZE", str(size))), torch.cuda.device_count()
+        if here > gpus:
+            raise TrainError(f"{here} processes and {gpus} GPU(s) on this machine: start one process for each GPU.")
+        torch.cuda.set_device(local)
+    dist.init_process_group("nccl" if cuda else "gloo", timeout=PATIENCE)
+    try:
+        with ExitStack() as stack:
+            if rank:
+                nowhere = stack.enter_context(open(os.devnull, "w", encoding="utf-8"))
+                stack.enter_context(redirect_stdout(nowhere))
+                stack.enter_context(redirect_stderr(nowhere))
+            yield World(rank, size, local, dist.new_group(backend="gloo", timeout=PATIENCE))
+    finally:
+        dist.destroy_process_group()
+
+
+def split(batch: Batch, size: int) -> list[Share]:
+    """A batch's shares for `size` processes: lines r, r + size, … for process r."""
+    shares = []
+    total = int(batch.lengths.sum())
+    for rank in range(size):
+        here = list(range(rank, len(batch.names), size))
+        rows = here or [0]
+        part = replace(
+            batch, images=batch.images[rows].contiguous(), tgt_input=batch.tgt_input[:, rows].contiguous(),
+            tgt_output=batch.tgt_output[rows].contiguous(), lengths=batch.lengths[rows],
+            names=tuple(batch.names[i] for i in rows), texts=tuple(batch.texts[i] for i in rows),
+        )  # fmt: skip
+        characters = int(batch.lengths[here].sum()) / total
+        shares.append(Share(part, characters, len(here) / len(batch.names), batch.names))
+    return shares
+
+
+class _Sum(torch.autograd.Function):
+    """The sum over the processes; so is its gradient."""
+
+    @staticmethod
+    def forward(context: Any, x: Tensor) -> Tensor:
+        total = x.clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> Tensor:
+        total = gradient.clone()
+        dist.all_reduce(total)
+        return total
+
+
+class WholeBatchNorm(nn.BatchNorm2d):
+    """Batch norm by the statistics of all processes' lines together. (torch's SyncBatchNorm runs on GPUs alone.)
+
+    counts: whether this process's lines are part of them.
+    """
+
+    counts = True
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return super().forward(x)
+        values = x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
+        own = values if self.counts else values * 0
+        number = torch.tensor([own.numel() // own.shape[1] if self.counts else 0], dtype=values.dtype, device=values.device)
+        sums = _Sum.apply(torch.cat([own.sum((0, 2, 3)), number]))
+        count = sums[-1].detach()
+        mean = sums[:-1] / count
+        centered = values - mean[:, None, None]
+        squares = centered.square() if self.counts else centered.square() * 0
+        variance = _Sum.apply(squares.sum((0, 2, 3))) / count
+        with torch.no_grad():
+            self.num_batches_tracked += 1
+            self.running_mean.lerp_(mean.to(self.running_mean.dtype), self.momentum)
+            unbiased = variance * (count / (count - 1).clamp(min=1))
+            self.running_var.lerp_(unbiased.to(self.running_var.dtype), self.momentum)
+        factor = self.weight * torch.rsqrt(variance + self.eps)
+        return (centered * factor[:, None, None] + self.bias[:, None, None]).to(x.dtype)
+
+
+@torch.no_grad()
+def _reduce_range(observer: nn.Module, inputs: Any, output: Any) -> None:
+    """After an observer has seen this process's share: the range it would have of the whole batch.
+
+    An average that starts at m in every process and moves to m + c (low - m) in each is least where low is.
+    """
+    if not observer.training:  # process 0 validates, alone
+        return
+    if hasattr(observer, "histogram") or not hasattr(observer, "min_val"):
+        raise TrainError(f"Several processes cannot train with the observer {type(observer).__name__}, whose ranges do not "
+                         "follow from each one's share: use quant.observer=moving-average or minmax.")  # fmt: skip
+    ends = torch.stack([-observer.min_val, observer.max_val])
+    dist.all_reduce(ends, dist.ReduceOp.MAX)
+    observer.min_val.copy_(-ends[0])
+    observer.max_val.copy_(ends[1])

@@ -1,0 +1,71 @@
+"""What a run would ship as it stands: scored on the validation lines, and kept if it is the best so far."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from .. import checkpoint as files
+from ..checkpoint import Checkpoint, Meta
+from ..confidence import ConfidenceError, fit
+from ..config import Config
+from ..dataset.annotation import Sample
+from ..metrics import Score
+from ..quantize import qat
+from ..quantize.compact import packed
+from ..quantize.export import quantized_checkpoint
+from ..quantize.methods import scheme_of
+from .state import Progress
+from .validate import score_checkpoint, score_module
+
+
+def keep_best(
+    network: nn.Module, cnn: nn.Module | None, config: Config, meta: Meta, samples: tuple[Sample, ...],
+    progress: Progress, folder: Path, bar: tqdm,
+) -> None:  # fmt: skip
+    """Score the network and what would ship of it; keep the latter if it is the best so far."""
+    shipped = shipped_checkpoint(network, cnn, config, meta)
+    if not samples:
+        files.write(shipped, folder / "best.safetensors")
+        return
+    read = score_checkpoint(shipped, samples)
+    scores: dict[str, Score] = {"float" if cnn is None else "converted": read.score}
+    if cnn is not None:
+        scores["fake_quant"] = score_module(network, shipped, samples).score
+    row: dict[str, float] = {"step": progress.step, "lines": progress.lines}
+    for kind, found in scores.items():
+        row |= {f"{kind}_exact": found.exact, f"{kind}_cer": found.cer, f"{kind}_cer_folded": found.cer_folded}
+        bar.write(f"step {progress.step}: {kind}: exact {found.exact:.2%}, CER {found.cer:.2%}, "
+                  f"without diacritics {found.cer_folded:.2%} ({found.lines} lines)")
+    progress.scores.append(row)
+    best = next(iter(scores.values()))
+    if progress.best is None or best.cer < progress.best:
+        progress.best = best.cer
+        try:
+            about = {"confidence": dataclasses.asdict(fit(read.readings, read.right))}
+        except ConfidenceError as error:
+            bar.write(f"{error} The file keeps the confidence it started with.")
+            about = {}
+        accuracy = {"lines": best.lines, "exact": round(best.exact, 6), "cer": round(best.cer, 6),
+                    "cer_folded": round(best.cer_folded, 6), "data": "/".join(Path(config.data.valid).parts[-2:])}  # fmt: skip
+        about = dataclasses.replace(shipped.meta, accuracy=accuracy, **about)
+        files.write(dataclasses.replace(shipped, meta=about), folder / "best.safetensors")
+
+
+def shipped_checkpoint(network: nn.Module, cnn: nn.Module | None, config: Config, meta: Meta) -> Checkpoint:
+    """The file content that the network in training would ship as: half-precision float, or converted to int8."""
+    state = {name: t.detach().float().cpu().numpy() for name, t in network.state_dict().items()
+             if not name.endswith("num_batches_tracked")}
+    if cnn is None:
+        # A batch-norm variance can lie past half precision's 65,504; such a tensor stays single.
+        halves = {name: t.astype(np.float16 if np.abs(t).max() < 6e4 else np.float32) for name, t in state.items()}
+        return Checkpoint(halves, dataclasses.replace(meta, method="float", torch_version=torch.__version__))
+    method, quant = config.train.method, config.quant
+    about = qat.described(meta, cnn, scheme_of(quant, method), method, quant.decoder, "quant.float_layers")
+    shipped = quantized_checkpoint(qat.convert_cnn(cnn), state, about)
+    return packed(shipped) if quant.compact else shipped

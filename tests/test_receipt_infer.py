@@ -1,0 +1,181 @@
+"""infer.py --receipt: folders, several pages, bad files between good ones, going on where it stopped."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import os
+from pathlib import Path
+
+import pytest
+from drawn_receipts import ADDRESS, ITEMS, SHOP, TOTAL, draw
+from PIL import Image
+from tiny import int8_checkpoint, transformer
+
+import infer
+from quantvietocr import Predictor, picture_files
+from quantvietocr.checkpoint import write
+from quantvietocr.quantize.dynamic import quantize_decoder
+from quantvietocr.receipt import files, open_detector, read_page
+from quantvietocr.receipt.command import reader_name
+from quantvietocr.receipt.files import stems, summary
+from quantvietocr.receipt.output import OUTPUT_SUFFIXES
+
+pytest.importorskip("pypdfium2", reason="PDF input needs the receipt extra")
+canvas = pytest.importorskip("reportlab.pdfgen.canvas", reason="writing PDF files needs the receipt extra")
+
+FEW = (("Quán Hoa Mai",), ("Trà đá", "2", "6.000"), ("Tổng cộng", "6.000"))
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory) -> Path:
+    """A tiny random network that ends its lines."""
+    checkpoint = int8_checkpoint()
+    ending = dict(checkpoint.tensors) | quantize_decoder(transformer(seed=26))
+    return write(dataclasses.replace(checkpoint, tensors=ending), tmp_path_factory.mktemp("tiny") / "tiny.safetensors")
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """scans/: two pictures, one blank, one cut short, a TIFF of two pages in a subfolder, a text."""
+    scans = tmp_path / "scans"
+    (scans / "sub").mkdir(parents=True)
+    draw(FEW).save(scans / "a1.png")
+    draw(FEW).save(scans / "a2.png")
+    Image.new("RGB", (200, 300), "white").save(scans / "a3 blank.png")
+    file = io.BytesIO()
+    draw(FEW).save(file, "JPEG")
+    (scans / "a1 cut.jpg").write_bytes(file.getvalue()[: len(file.getvalue()) // 2])
+    draw(FEW).save(scans / "sub" / "b.tif", save_all=True, append_images=[draw(FEW[1:])])
+    (scans / "notes.txt").write_text("no picture")
+    return scans
+
+
+def run(weights: Path, out: Path, *arguments: object) -> int:
+    return infer.main(["--weights", str(weights), "--threads", "1", "--detector", "profile", "--receipt", "--out", str(out),
+                       *map(str, arguments)])  # fmt: skip
+
+
+STEMS = ["a1", "a2", "a3 blank", "sub/b-1", "sub/b-2"]
+
+
+def test_a_folder_is_read_whatever_lies_in_it(weights, folder, tmp_path, capsys):
+    assert run(weights, tmp_path / "out", folder) == 1
+    out, err = capsys.readouterr()
+    rows = [row.split("\t") for row in out.splitlines()]
+    names = [("a1.png", "1"), ("a2.png", "1"), ("a3 blank.png", "1"), ("sub/b.tif", "1"), ("sub/b.tif", "2")]
+    assert sorted(row[0] for row in rows) == sorted(str(folder / name) for name, _ in names)
+    assert [int(row[2]) for row in rows if "blank" not in row[0]] == [6, 6, 6, 5] and ["0"] == [row[2] for row in rows if "blank" in row[0]]
+    written = sorted(str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*") if path.is_file())
+    assert written == sorted(f"{stem}{suffix}" for stem in STEMS for suffix in OUTPUT_SUFFIXES)
+    assert "a1 cut.jpg: damaged or cut short" in err and "a3 blank.png: no text found" in err and "Traceback" not in err
+    assert "5 pages read, 1 of them without text, 1 could not be read" in err and "projection profiles" in err
+    about = json.loads((tmp_path / "out" / "sub" / "b-2.json").read_text("utf-8"))
+    assert (about["page"], about["pages"], about["source"]) == (2, 2, str(folder / "sub" / "b.tif"))
+    assert about["reader"] == reader_name(weights)
+
+
+def test_it_goes_on_where_it_stopped(weights, folder, tmp_path, capsys, monkeypatch):
+    out, read, pages = tmp_path / "out", files.read_page, []
+
+    def stopped(*given, **named):
+        if len(pages) == 2:
+            raise KeyboardInterrupt
+        pages.append(named["source"])
+        return read(*given, **named)
+
+    monkeypatch.setattr(files, "read_page", stopped)
+    assert run(weights, out, folder) == 130
+    assert "2 pages read" in (said := capsys.readouterr().err) and "goes on from there" in said
+    monkeypatch.setattr(files, "read_page", lambda *given, **named: pages.append(named["source"]) or read(*given, **named))
+    assert run(weights, out, folder) == 1
+    rows, err = capsys.readouterr()
+    assert len(pages) == 5 and len(rows.splitlines()) == 5 and "3 pages read" in err and "2 finished before and kept" in err
+    assert run(weights, out, folder) == 1 and len(pages) == 5
+    assert "0 pages read, 5 finished before and kept, 1 could not be read" in capsys.readouterr().err
+    draw(FEW[:2]).save(folder / "a2.png")  # another scan of that name
+    assert run(weights, out, folder) == 1 and pages[5:] == [str(folder / "a2.png")]
+
+
+def test_results_among_the_scans_are_not_read(weights, folder, capsys):
+    assert run(weights, folder / "out", folder / "a1.png", folder / "a2.png") == 0
+    assert run(weights, folder / "out", folder) == 1
+    err = capsys.readouterr().err
+    assert "4 files in" in err and "are results: not read" in err  # .png and .pdf of two pages
+    assert not (folder / "out" / "out").exists()
+
+
+def test_a_pdf_is_read_page_by_page(weights, tmp_path, capsys):
+    paper = canvas.Canvas(str(tmp_path / "p.pdf"), pagesize=(300, 200))
+    for _ in range(2):
+        paper.drawString(30, 150, "Tong cong: 250.000")
+        paper.showPage()
+    paper.save()
+    assert run(weights, tmp_path / "out", "--format", "json", tmp_path / "p.pdf") == 0
+    pages = [json.loads(row) for row in capsys.readouterr().out.splitlines()]
+    assert [(page["page"], page["pages"], len(page["lines"]), page["dpi"]) for page in pages] == [(1, 2, 1, 250), (2, 2, 1, 250)]
+    assert (tmp_path / "out" / "p-1.pdf").is_file() and (tmp_path / "out" / "p-2.txt").is_file()
+
+
+def test_where_nothing_can_be_read_the_exit_code_is_2(weights, tmp_path, capsys):
+    (tmp_path / "a.jpg").write_bytes(b"no picture")
+    assert run(weights, tmp_path / "out", tmp_path / "a.jpg") == 2
+    assert "not a picture" in capsys.readouterr().err
+    assert run(weights, tmp_path / "out", tmp_path / "out") == 2
+    assert "no pages to read" in capsys.readouterr().err
+
+
+def test_a_closed_folder_is_named_and_the_rest_is_read(weights, folder, tmp_path, capsys, monkeypatch):
+    walk = os.walk
+
+    def closed(top, onerror):
+        onerror(PermissionError(13, "Permission denied", str(folder / "sub")))
+        return ((at, [], names) for at, _, names in walk(top) if "sub" not in at)
+
+    monkeypatch.setattr(picture_files.os, "walk", closed)
+    (folder / "a1 cut.jpg").unlink()
+    assert run(weights, tmp_path / "out", folder) == 1
+    err = capsys.readouterr().err
+    assert f"{folder / 'sub'}: this folder cannot be read (Permission denied)." in err and "3 pages read" in err
+
+
+def test_an_output_folder_that_cannot_be_made_is_said_first(weights, folder, tmp_path, capsys):
+    (tmp_path / "out").write_text("a file")
+    assert run(weights, tmp_path / "out", folder) == 2
+    assert "out" in (err := capsys.readouterr().err) and "engine" not in err
+
+
+@pytest.mark.parametrize("arguments", [["--receipt"], ["--out", "x"], ["--receipt", "--out", "x", "--plot", "a.png"]])
+def test_options_that_do_not_go_together(arguments, capsys):
+    with pytest.raises(SystemExit) as stop:
+        infer.main([*arguments, "a.png"])
+    assert stop.value.code == 2 and "--receipt needs --out" in capsys.readouterr().err
+
+
+def test_files_of_one_name_do_not_overwrite_each_other(weights, folder, tmp_path):
+    for place in ("x", "y"):
+        (tmp_path / place).mkdir()
+        draw(FEW).save(tmp_path / place / "r.png")
+    draw(FEW).save(tmp_path / "x" / "r.webp")
+    given = [str(tmp_path / name) for name in ("x/r.png", "y/r.png", "x/r.webp")]
+    assert [stem.name for stem in stems(given, given, tmp_path)] == ["r.png", "r.png", "r.webp"]
+    assert run(weights, tmp_path / "out", *given) == 0
+    names = sorted(path.name for path in (tmp_path / "out").glob("*.txt"))
+    assert names == ["r.png.txt", "r.png~2.txt", "r.webp.txt"]
+
+
+def test_a_row_on_stdout_has_no_tabs_of_its_own():
+    row = {"source": "a\tb", "page": 1, "lines": [], "fields": [{"name": "shop", "value": "A\tB"}, {"name": "total", "value": 5}]}
+    assert summary(row) == "a\\tb\t1\t0\tA\\tB\t\t5"
+
+
+def test_the_shipped_weights_read_a_clean_receipt():
+    shipped = Path(infer.DEFAULT_WEIGHTS)
+    if not shipped.is_file():
+        pytest.skip(f"no weights at {shipped}")
+    page = read_page(draw(), Predictor(shipped, threads=1), open_detector("profile"))
+    values = {field.name: field.value for field in page.fields}
+    assert values["total"] == TOTAL and values["date"] == "2024-03-12T18:05"
+    assert values["shop"].split()[0] == SHOP.split()[0] and values["address"].split()[:2] == ADDRESS.split()[:2]
+    assert [(item.quantity, item.unit_price, item.price) for item in page.items] == [item[1:] for item in ITEMS]

@@ -1,0 +1,79 @@
+"""train_qat.py with a network of a few hundred weights in place of VietOCR's: `python tests/tiny_train.py key=value …`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT)]
+
+from tiny import CHARS, float_checkpoint
+
+from quantvietocr.checkpoint import Meta, write
+from quantvietocr.config import Config
+from quantvietocr.image import ImageSpec
+from quantvietocr.train import loop
+from quantvietocr.vietocr_bridge import VGG_SEQ2SEQ, VietOCRConfig, build_float
+
+HIDDEN = 8
+SPEC = ImageSpec(8, 16, 64)
+
+
+def network(seed: int = 0, dropout: float = 0.0) -> nn.Module:
+    """VietOCR's seq2seq on two small convolutions; dropout: of its decoder."""
+    torch.manual_seed(seed)
+    sizes = {key: HIDDEN for key in ("encoder_hidden", "decoder_hidden", "img_channel", "decoder_embedded")}
+    architecture = VGG_SEQ2SEQ | {"backbone": "vgg11_bn", "transformer": sizes | {"dropout": dropout}}
+    architecture["cnn"] = architecture["cnn"] | {"hidden": HIDDEN}
+    built = build_float(VietOCRConfig(CHARS, architecture, SPEC), 0.0)
+    torch.manual_seed(seed)
+    built.cnn.model.features = nn.Sequential(
+        nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.AvgPool2d((2, 2), (2, 2)),
+        nn.Conv2d(4, 6, 3, padding=1), nn.BatchNorm2d(6), nn.ReLU(), nn.AvgPool2d((1, 1), (1, 1)),
+    )  # fmt: skip
+    built.cnn.model.last_conv_1x1 = nn.Conv2d(6, HIDDEN, 1)
+    return built
+
+
+def starting_point(config: Config) -> tuple[nn.Module, Meta]:
+    """In place of the one that reads a file."""
+    return network(dropout=config.model.cnn_dropout), Meta(chars=CHARS, image=SPEC)
+
+
+def write_lines(folder: Path, count: int = 11) -> Path:
+    """An annotation of `count` small pictures of a few widths and lengths."""
+    rng = np.random.default_rng(0)
+    folder.mkdir(parents=True)
+    rows = []
+    for number in range(count):
+        width = 20 + 10 * (number % 3)
+        Image.fromarray(rng.integers(0, 256, (8, width, 3), dtype=np.uint8)).save(folder / f"{number}.png")
+        rows.append(f"{number}.png\t{''.join(rng.choice(list('abcđ'), 1 + number % 4))}\n")
+    (folder / "annotation.txt").write_text("".join(rows), encoding="utf-8")
+    return folder / "annotation.txt"
+
+
+def patch(set_attribute: Callable[[Any, str, Any], None], method: str) -> None:
+    """Put the tiny network into the loop. A float one is not what is written: a file needs all of VGG's layers."""
+
+    def write_another(*given: Any) -> None:
+        write(float_checkpoint(), given[6] / "best.safetensors")
+
+    set_attribute(loop, "starting_point", starting_point)
+    if method == "float":
+        set_attribute(loop, "keep_best", write_another)
+
+
+if __name__ == "__main__":
+    import train_qat
+
+    patch(setattr, "float" if "train.method=float" in sys.argv else "qat")
+    sys.exit(train_qat.main())
