@@ -13,14 +13,15 @@ from quantvietocr.checkpoint import Meta, read, write
 from quantvietocr.dataset.annotation import read_annotation
 from quantvietocr.engines.torch_engine import TorchEngine
 from quantvietocr.image import line_pixels, line_tensor, open_line
-from quantvietocr.predictor import Predictor
 from quantvietocr.machine import processor
+from quantvietocr.predictor import Predictor
 from quantvietocr.quantize import qat
 from quantvietocr.quantize.dynamic import quantize_rows
 from quantvietocr.quantize.export import quantized_checkpoint
 from quantvietocr.quantize.static import quantize_dynamic, quantize_static
 from quantvietocr.quantize.scheme import ACTIVATION_BITS, LayerNameError, QuantizeError, Scheme
 from quantvietocr.quantize.stubs import AveragePool
+from quantvietocr.train.validate import score_module
 from quantvietocr.vietocr_bridge import float_network
 from quantvietocr.vocab import Vocab
 
@@ -163,6 +164,19 @@ def test_observers_and_batch_norm_freeze(float_checkpoint, pictures):
     assert moved() == (False, True)
     qat.freeze_batch_norm(cnn)
     assert moved() == (False, False)
+
+
+def test_validation_lines_do_not_move_the_ranges_being_trained(float_checkpoint, pictures, lines):
+    network, cnn = prepared(float_checkpoint, pictures[:1])
+    qat.start_training(cnn)
+    network.train()
+    before = {name: buffer.clone() for name, buffer in network.named_buffers()}
+    samples = read_annotation(lines / "annotation.txt", Vocab()).samples[:2]
+    found = score_module(network, checkpoint_of(network, cnn), samples)
+    assert found.score.lines == 2 and network.training
+    assert all(torch.equal(buffer, before[name]) for name, buffer in network.named_buffers())
+    cnn(pictures[-1])
+    assert any(not torch.equal(buffer, before[name]) for name, buffer in network.named_buffers())
 
 
 def test_conversion_leaves_the_training_network_alone(float_checkpoint, pictures):

@@ -66,7 +66,8 @@ def test_a_folder_is_read_whatever_lies_in_it(weights, folder, tmp_path, capsys)
     rows = [row.split("\t") for row in out.splitlines()]
     names = [("a1.png", "1"), ("a2.png", "1"), ("a3 blank.png", "1"), ("sub/b.tif", "1"), ("sub/b.tif", "2")]
     assert sorted(row[0] for row in rows) == sorted(str(folder / name) for name, _ in names)
-    assert [int(row[2]) for row in rows if "blank" not in row[0]] == [6, 6, 6, 5] and ["0"] == [row[2] for row in rows if "blank" in row[0]]
+    assert [int(row[2]) for row in rows if "blank" not in row[0]] == [6, 6, 6,
+        5] and ["0"] == [row[2] for row in rows if "blank" in row[0]]
     written = sorted(str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*") if path.is_file())
     assert written == sorted(f"{stem}{suffix}" for stem in STEMS for suffix in OUTPUT_SUFFIXES)
     assert "a1 cut.jpg: damaged or cut short" in err and "a3 blank.png: no text found" in err and "Traceback" not in err
@@ -114,7 +115,8 @@ def test_a_pdf_is_read_page_by_page(weights, tmp_path, capsys):
     paper.save()
     assert run(weights, tmp_path / "out", "--format", "json", tmp_path / "p.pdf") == 0
     pages = [json.loads(row) for row in capsys.readouterr().out.splitlines()]
-    assert [(page["page"], page["pages"], len(page["lines"]), page["dpi"]) for page in pages] == [(1, 2, 1, 250), (2, 2, 1, 250)]
+    assert [(page["page"], page["pages"], len(page["lines"]), page["dpi"]) for page in pages] == [(1, 2, 1, 250), (2,
+        2, 1, 250)]
     assert (tmp_path / "out" / "p-1.pdf").is_file() and (tmp_path / "out" / "p-2.txt").is_file()
 
 
@@ -166,7 +168,8 @@ def test_files_of_one_name_do_not_overwrite_each_other(weights, folder, tmp_path
 
 
 def test_a_row_on_stdout_has_no_tabs_of_its_own():
-    row = {"source": "a\tb", "page": 1, "lines": [], "fields": [{"name": "shop", "value": "A\tB"}, {"name": "total", "value": 5}]}
+    row = {"source": "a\tb", "page": 1, "lines": [], "fields": [{"name": "shop", "value": "A\tB"}, {"name": "total",
+        "value": 5}]}
     assert summary(row) == "a\\tb\t1\t0\tA\\tB\t\t5"
 
 

@@ -81,7 +81,8 @@ def test_json_has_the_documented_keys_and_tells_what_stands_where(tmp_path):
     write_page(about, Image.new("RGB", SIZE, "white"), tmp_path / "a")
     said = json.loads((tmp_path / "a.json").read_text("utf-8"))
     assert said == about.to_json() and said["schema_version"] == SCHEMA_VERSION == 1
-    assert set(said) == {"schema_version", "source", "source_sha256", "page", "pages", "width", "height", "dpi", "turned", "detector",
+    assert set(said) == {"schema_version", "source", "source_sha256", "page", "pages", "width", "height", "dpi",
+        "turned", "detector",
                          "reader", "lines", "rows", "paragraphs", "fields", "items", "timings_ms"}  # fmt: skip
     assert [[said["lines"][place]["text"] for place in row["lines"]] for row in said["rows"]] == [list(row) for row in ROWS]
     assert sorted(sum(said["paragraphs"], [])) == list(range(len(ROWS)))

@@ -14,7 +14,7 @@ from test_recipes import font
 
 from quantvietocr import cli
 from quantvietocr.dataset import recipes
-from quantvietocr.dataset.receipts import ReceiptConfig, ReceiptGenerator, files, recipe as receipt_recipe
+from quantvietocr.dataset.receipts import ReceiptConfig, ReceiptGenerator, files, photo, recipe as receipt_recipe
 from quantvietocr.dataset.receipts.content import in_words, make_content, make_style
 from quantvietocr.dataset.receipts.files import ReceiptFilesError, read_truths, write_lines, write_receipts
 from quantvietocr.dataset.receipts.form import set_form
@@ -219,6 +219,14 @@ def test_a_turned_receipt_is_the_same_picture_turned():
         x, y = line["box"][0]
         stood = {90: (height - y, x), 180: (width - x, height - y), 270: (y, width - x)}[turned]
         assert stood == pytest.approx(same["box"][0], abs=0.02)
+
+
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+def test_points_turn_with_their_picture(degrees):
+    picture = np.zeros((4, 7))
+    picture[1, 5] = 1  # its middle: (5.5, 1.5)
+    (row,), (column,) = np.nonzero(np.rot90(picture, degrees // 90))
+    assert photo._turn((5.5, 1.5), degrees, (7, 4)) == (column + 0.5, row + 0.5)
 
 
 @pytest.mark.parametrize("knobs", [{"degrade": 1.5}, {"degrade": -0.1}, {"turned": 2.0}])

@@ -39,7 +39,8 @@ def run(options: argparse.Namespace, say: Callable[[object], None]) -> int:
     predictor = Predictor(*given, engine=options.engine)
     detector = open_detector(options.detector, options.threads)
     say("\ninfer.py: ".join([*predictor.about, about(detector)]))
-    tally = read_files(paths, options.paths, predictor, detector, out, reader_name(options.weights, options.beam), options.format, say)
+    tally = read_files(paths, options.paths, predictor, detector, out, reader_name(options.weights, options.beam),
+        options.format, say)
     if not tally.read + tally.kept:
         say(f"{tally}.")
         return 2

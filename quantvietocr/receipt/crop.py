@@ -35,7 +35,8 @@ def crop(page: Image.Image, box: Box) -> Image.Image:
     if not inside:
         part = _with_edge(page, math.floor(left) - 2, math.floor(top) - 2, math.ceil(right) + 2, math.ceil(bottom) + 2)
     local = [(x - math.floor(left) + 2, y - math.floor(top) + 2) for x, y in box.points]
-    return part.transform((width, height), Image.Transform.PERSPECTIVE, _projection(corners, local), Image.Resampling.BICUBIC)
+    return part.transform((width, height), Image.Transform.PERSPECTIVE, _projection(corners, local),
+        Image.Resampling.BICUBIC)
 
 
 def _with_edge(page: Image.Image, left: int, top: int, right: int, bottom: int) -> Image.Image:

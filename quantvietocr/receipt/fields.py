@@ -20,8 +20,9 @@ SAME_NAME = 0.85  # of the first row's height: where a shop's name goes on
 ADDRESS_ROWS = 4
 _SHOP_LABELS = ("cua hang", "don vi", "don vi ban hang", "ten don vi")
 _ADDRESS_LABELS = ("dia chi", "d c", "dc", "add", "address", "chi nhanh", "cn", "co so")
-_PLACES = re.compile(r"\b(?:duong|quoc lo|tinh lo|pho|phuong|quan|tp|tphcm|hcm|thanh pho|huyen|tinh|xa|thi xa|thi tran|ngo|hem|ngach|khu|ap|thon|kp|"
-                     r"kdc|kcn|so \d+|p ?\d{1,2}|q ?\d{1,2}|ha noi|da nang|ho chi minh|hai phong|can tho|hue)\b")  # fmt: skip
+_PLACES = re.compile(r"\b(?:duong|quoc lo|tinh lo|pho|phuong|quan|tp|tphcm|hcm|thanh pho|huyen|tinh|xa|thi xa|"
+                     r"thi tran|ngo|hem|ngach|khu|ap|thon|kp|kdc|kcn|so \d+|p ?\d{1,2}|q ?\d{1,2}|ha noi|da nang|ho chi minh|hai phong|"
+                     r"can tho|hue)\b")  # fmt: skip
 _SHORT_PLACES = re.compile(r"(?:^|[\s,])(?:P|Q|H|TP|TX|X|T)\.")
 _HOUSE = re.compile(r"^(?:[Ss]ố\s)?\d+[A-Za-z]?(?:/\d+)*\s\D+,")
 _LABELLED = re.compile(r"^[^:]{1,24}:\s*(?=\S)")
@@ -89,9 +90,8 @@ def _address(rows: Sequence[Row], widest: float) -> list[Row]:
         if labelled or (_places(row.text) >= 2 and not kind_of(row.text)):
             address = [row]
             for after in rows[start + 1 : start + ADDRESS_ROWS]:
-                if not (_places(after.text) or address[-1].text.rstrip().endswith((",", "-")) or goes_on(address[-1], after, widest)):
-                    break
-                if not _may_be_name(after.text):
+                open_end = address[-1].text.rstrip().endswith((",", "-")) or goes_on(address[-1], after, widest)
+                if not (open_end or _places(after.text)) or not _may_be_name(after.text):
                     break
                 address.append(after)
             return address

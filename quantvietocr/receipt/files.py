@@ -101,7 +101,8 @@ def _read_file(
 def summary(row: dict) -> str:
     """One page's JSON as a row: source, page, lines, shop, date, total; empty where a field was not found."""
     fields = {field["name"]: str(field["value"]) for field in row["fields"]}
-    cells = [row["source"], str(row["page"]), str(len(row["lines"])), *(fields.get(name, "") for name in ("shop", "date", "total"))]
+    cells = [row["source"], str(row["page"]), str(len(row["lines"]))]
+    cells += [fields.get(name, "") for name in ("shop", "date", "total")]
     return "\t".join(cell.replace("\t", "\\t").replace("\n", "\\n") for cell in cells)
 
 

@@ -43,7 +43,8 @@ _WRITERS: dict[str, Callable[[Page, Image.Image], bytes]] = {
     ".png": _png,
     ".pdf": searchable_pdf,
     # A file name that is not UTF-8 comes out as the escape that gives it back.
-    ".json": lambda page, _: (json.dumps(page.to_json(), ensure_ascii=False, indent=1) + "\n").encode(errors="backslashreplace"),
+    ".json": lambda page, _: (json.dumps(page.to_json(), ensure_ascii=False,
+        indent=1) + "\n").encode(errors="backslashreplace"),
 }
 OUTPUT_SUFFIXES = tuple(_WRITERS)
 
@@ -71,6 +72,7 @@ def written(stem: Path, number: int, sha256: str, reader: str, detector: str) ->
         about = json.loads(named(stem, ".json").read_bytes())
     except ValueError:
         return None
-    expected = {"schema_version": SCHEMA_VERSION, "page": number, "source_sha256": sha256, "reader": reader, "detector": detector}
+    expected = {"schema_version": SCHEMA_VERSION, "page": number, "source_sha256": sha256, "reader": reader,
+        "detector": detector}
     same = isinstance(about, dict) and all(about.get(key) == value for key, value in expected.items())
     return about if same else None

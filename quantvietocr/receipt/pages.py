@@ -82,7 +82,8 @@ class PageFile:
         except FileNotFoundError as error:
             raise ImageError(f"{self.path}: no such file; check the path.") from error
         except OSError as error:
-            raise ImageError(f"{self.path}: cannot be read ({error.strerror}); check the file and its permissions.") from error
+            raise ImageError(f"{self.path}: cannot be read ({error.strerror}); check the file and its "
+                             "permissions.") from error
         try:
             return pdfium.PdfDocument(content)
         except pdfium.PdfiumError as error:

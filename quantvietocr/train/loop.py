@@ -132,7 +132,6 @@ def _train(config: Config, resume: bool, command: str, world: World) -> Path:
                         shipped = cnn if run.method != "float" else None
                         keep_best(network, shipped, config, meta, valid, progress, folder, bar)
                         write_curves(folder, progress, f"{run.method} in {folder}")
-                world.take_from_first(network)  # reading validation lines moves ranges that are not frozen
             stopping = world.any(interrupted.is_set())
             if progress.step % run.save_every == 0 or last or stopping:
                 world.check(network)

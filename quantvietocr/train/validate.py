@@ -67,11 +67,20 @@ def score_checkpoint(checkpoint: Checkpoint, samples: Sequence[Sample]) -> Valid
 
 
 def score_module(network: nn.Module, checkpoint: Checkpoint, samples: Sequence[Sample]) -> Validation:
-    """Score `network` as it trains (evaluation mode for the while); `checkpoint` lends decoder weights and vocabulary."""
+    """Score `network` as it trains (evaluation mode for the while); `checkpoint` lends decoder weights and vocabulary.
+
+    Ranges stay as they are: evaluation mode does not stop observers, which would learn them from the validation lines.
+    """
     modes = {module: module.training for module in network.modules()}
+    observers = [module.observer_enabled for module in network.modules() if hasattr(module, "observer_enabled")]
+    watching = [switch.clone() for switch in observers]
     network.eval()
+    for switch in observers:
+        switch.fill_(0)
     try:
         return score_engine(ModuleEngine(network), decoder_of(checkpoint), checkpoint.meta.chars, samples, checkpoint.meta.image)
     finally:
         for module, mode in modes.items():
             module.training = mode
+        for switch, before in zip(observers, watching):
+            switch.copy_(before)
