@@ -21,7 +21,8 @@ ADDRESS_ROWS = 4
 _SHOP_LABELS = ("cua hang", "don vi", "don vi ban hang", "ten don vi")
 _ADDRESS_LABELS = ("dia chi", "d c", "dc", "add", "address", "chi nhanh", "cn", "co so")
 _PLACES = re.compile(r"\b(?:duong|quoc lo|tinh lo|pho|phuong|quan|tp|tphcm|hcm|thanh pho|huyen|tinh|xa|thi xa|"
-                     r"thi tran|ngo|hem|ngach|khu|ap|thon|kp|kdc|kcn|so \d+|p ?\d{1,2}|q ?\d{1,2}|ha noi|da nang|ho chi minh|hai phong|"
+                     r"thi tran|ngo|hem|ngach|khu|ap|thon|kp|"
+                     r"kdc|kcn|so \d+|p ?\d{1,2}|q ?\d{1,2}|ha noi|da nang|ho chi minh|hai phong|"
                      r"can tho|hue)\b")  # fmt: skip
 _SHORT_PLACES = re.compile(r"(?:^|[\s,])(?:P|Q|H|TP|TX|X|T)\.")
 _HOUSE = re.compile(r"^(?:[Ss]ố\s)?\d+[A-Za-z]?(?:/\d+)*\s\D+,")

@@ -53,7 +53,8 @@ _LABELS: dict[Kind, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 _TITLES = ("hoa don", "phieu tinh tien", "phieu thanh toan", "phieu ban le", "phieu thu", "phieu xuat kho",
-           "phieu giao hang", "phieu", "bien lai", "bien nhan", "don hang", "bill", "receipt", "invoice", "tax invoice")  # fmt: skip
+           "phieu giao hang", "phieu", "bien lai", "bien nhan", "don hang",
+           "bill", "receipt", "invoice", "tax invoice")  # fmt: skip
 _THANKS = ("cam on", "xin cam on", "chan thanh cam on", "hen gap lai", "thank you", "thanks", "tran trong", "kinh chao",
            "kinh chuc", "quy khach")  # fmt: skip
 _COLUMNS = (
