@@ -85,7 +85,7 @@ def _grouped(tensors: Mapping[str, np.ndarray], meta: Meta) -> dict[str, np.ndar
         return {}
     names = [name.removeprefix(PREFIX).removesuffix(".weight") for name, t in tensors.items() if t.ndim == 4]
     chosen = Scheme(**meta.scheme).layers(names)
-    weights = {name: f"{PREFIX}{name}.weight" for name, bits in chosen.items() if bits.weight_bits == 4 and not bits.float}
+    weights = {name: f"{PREFIX}{name}.weight" for name, bits in chosen.items() if bits.grouped and not bits.float}
     return {weight: on_grid_int8(tensors[weight]) for weight in weights.values()}
 
 

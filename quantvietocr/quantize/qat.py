@@ -27,7 +27,7 @@ from ..checkpoint import Meta
 from .fuse import fuse_vgg
 from .fx import TracedCNN
 from .learned import LearnedFakeQuantize
-from .scheme import PREFIX, ActivationFakeQuantize, LayerBits, QuantizeError, Scheme, weight_top
+from .scheme import PREFIX, ActivationFakeQuantize, LayerBits, QuantizeError, Scheme
 from .stubs import QuantizedCNN
 
 
@@ -94,7 +94,7 @@ def convert_cnn(cnn: QuantizedCNN | TracedCNN) -> QuantizedCNN | TracedCNN:
     converted = copy.deepcopy(cnn).cpu().float().eval().convert()
     for name, module in converted.operations():
         if isinstance(module, torch.ao.nn.quantized.Conv2d):
-            _clamp(module, weight_top(converted.layers[name.removeprefix(PREFIX)].weight_bits))
+            _clamp(module, converted.layers[name.removeprefix(PREFIX)].top)
     return converted
 
 

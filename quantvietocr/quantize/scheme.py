@@ -44,11 +44,20 @@ class LayerNameError(UserError):
 
 @dataclass(frozen=True)
 class LayerBits:
-    """One convolution's share of a scheme: bits of its weights, bits of what it puts out, or float altogether."""
+    """One convolution's share of a scheme: bits of its weights, bits of what it puts out, or float altogether.
+
+    grouped: its 4-bit weights have a scale for each group (`grouped`).
+    """
 
     weight_bits: int
     activation_bits: int
     float: bool = False
+    grouped: bool = False
+
+    @property
+    def top(self) -> int:
+        """The largest level of a weight in its int8 container."""
+        return TOP if self.grouped else weight_top(self.weight_bits)
 
 
 @dataclass(frozen=True)
@@ -103,12 +112,12 @@ class Scheme:
         for pattern, changes in self.overrides.items():
             for name in match_layers([pattern], names, "Overrides"):
                 found[name] = dataclasses.replace(found[name], **changes)
-        return found
+        return {name: dataclasses.replace(bits, grouped=self._grouped(bits.weight_bits)) for name, bits in found.items()}
 
     @property
     def everywhere(self) -> LayerBits:
         """What a layer gets that nothing overrides; the input's range too."""
-        return LayerBits(self.weight_bits, self.bits)
+        return LayerBits(self.weight_bits, self.bits, grouped=self._grouped(self.weight_bits))
 
     def calibration_qconfig(self, layer: LayerBits | None = None) -> QConfig:
         """Observers for post-training quantization of one layer (None: `everywhere`)."""
@@ -120,7 +129,7 @@ class Scheme:
         """Fake quantization for one layer: weight ranges follow the weights, activation ranges an observer (Jacob 2018)."""
         layer = layer or self.everywhere
         observer = self.activation_observer(layer, self.observer or "moving-average")
-        kind = GroupedFakeQuantize if self._grouped(layer) else FakeQuantize
+        kind = GroupedFakeQuantize if layer.grouped else FakeQuantize
         weight = kind.with_args(observer=self.weight_observer(layer, training=True))
         return QConfig(activation=ActivationFakeQuantize.with_args(observer=observer), weight=weight)
 
@@ -132,7 +141,7 @@ class Scheme:
     def weight_observer(self, layer: LayerBits, training: bool) -> Any:
         """abs-max over ±(2^(b-1)-1). torch's own range goes one further down, which puts the largest weight at 127.5 levels:
         a tie that fake quantization and conversion round differently."""
-        top = TOP if self._grouped(layer) else weight_top(layer.weight_bits)
+        top = layer.top
         channels = self.weights != "per-tensor"
         kind = {(True, True): MovingAveragePerChannelMinMaxObserver, (True, False): PerChannelMinMaxObserver,
                 (False, True): MovingAverageMinMaxObserver, (False, False): MinMaxObserver}[channels, training]  # fmt: skip
@@ -140,8 +149,8 @@ class Scheme:
         return kind.with_args(quant_min=-top, quant_max=top, dtype=torch.qint8, **more,
                               qscheme=torch.per_channel_symmetric if channels else torch.per_tensor_symmetric)  # fmt: skip
 
-    def _grouped(self, layer: LayerBits) -> bool:
-        return self.weights == "grouped" and layer.weight_bits == 4
+    def _grouped(self, weight_bits: int) -> bool:
+        return self.weights == "grouped" and weight_bits == 4
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for the file's metadata (`Meta.scheme`) and back through `Scheme(**values)`."""
