@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import os
 import shlex
 import sys
-from pathlib import Path
+
+from . import verbs as do
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -32,321 +32,6 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def describe(options: argparse.Namespace) -> None:
-    from .checkpoint import describe as describe_file
-
-    print("\n\n".join(describe_file(file, options.config) for file in options.files))
-
-
-def quantize(options: argparse.Namespace) -> None:
-    from .checkpoint import CheckpointError, describe as describe_file, read, sha256, write
-    from .dataset.annotation import read_annotation
-    from .errors import UserError
-    from .quantize.compact import packed, quantize_compact
-    from .quantize.scheme import Scheme
-    from .quantize.static import quantize_dynamic, quantize_static
-    from .vocab import Vocab
-
-    if Path(options.out).suffix != ".safetensors":
-        raise CheckpointError(f"{options.out}: quantized files are written as .safetensors; give a name that ends so.")
-    checkpoint = read(options.float, options.config)
-    if options.method == "dynamic":
-        if options.max_drop is not None:
-            raise UserError("--max-drop chooses the bits of convolutions, which dynamic quantization leaves float: use "
-                            "--method static.")  # fmt: skip
-        quantized = quantize_dynamic(checkpoint)
-        quantized = packed(quantized) if options.compact else quantized
-    else:
-        if options.data is None:
-            raise UserError("Static quantization measures activation ranges on real lines: name an annotation with --data.")
-        annotation = read_annotation(options.data, Vocab(checkpoint.meta.chars), unknown="skip", problems=options.problems)
-        print(annotation.report.summary(), file=sys.stderr)
-        scheme = Scheme(options.backend, options.observer, options.percentile, options.weight_bits, options.activation_bits,
-                        options.weights, options.activations, options.float_layers)  # fmt: skip
-        if (options.ranges or options.path == "fx") and (options.compact or options.max_drop is not None):
-            raise UserError("--ranges and --path fx are for one plain static file: leave --compact and --max-drop away.")
-        if options.max_drop is not None:
-            quantized = _quantize_within(options, checkpoint, annotation.samples, scheme)
-        else:
-            plain = {} if options.compact else {"path": options.path, "ranges": options.ranges}
-            quantized = (quantize_compact if options.compact else quantize_static)(
-                checkpoint, annotation.samples, scheme, options.decoder, options.calibration_lines, options.seed,
-                vietocr_yaml=options.config, **plain,
-            )  # fmt: skip
-    about = dataclasses.replace(quantized.meta, source_sha256=sha256(options.float), made_with=options.command)
-    print(describe_file(write(dataclasses.replace(quantized, meta=about), options.out)))
-
-
-def _quantize_within(options: argparse.Namespace, checkpoint, samples, scheme):
-    from .quantize.budget import quantize_within
-    from .quantize.mixed import summary
-    from .train.validate import score_checkpoint
-
-    found = quantize_within(
-        checkpoint, samples, options.max_drop / 100, lambda made, lines: score_checkpoint(made, lines).score, scheme,
-        options.decoder, options.calibration_lines, options.lines, options.compact, options.seed, vietocr_yaml=options.config,
-        partial=Path(options.out).with_suffix(".sensitivity.jsonl"),
-    )  # fmt: skip
-    print(f"{summary(found.bits)}: CER {100 * found.drop:+.3f} pp against float on {found.checkpoint.meta.accuracy['lines']} "
-          f"lines, of {found.tries} mixture(s) tried", file=sys.stderr)
-    return found.checkpoint
-
-
-def sensitivity(options: argparse.Namespace) -> None:
-    from .checkpoint import read
-    from .dataset.annotation import read_annotation
-    from .quantize.budget import drawn
-    from .quantize.mixed import alternatives
-    from .quantize.scheme import Scheme
-    from .quantize.sensitivity import measure
-    from .report import write_text
-    from .sensitivity_report import csv, draw_sensitivity, sentences
-    from .vocab import Vocab
-
-    checkpoint = read(options.float, options.config)
-    annotation = read_annotation(options.data, Vocab(checkpoint.meta.chars), unknown="skip", problems=options.problems)
-    print(annotation.report.summary(), file=sys.stderr)
-    lines, others = drawn(annotation.samples, options.lines)
-    numbers = alternatives(checkpoint, others, Scheme(options.backend), "float", options.calibration_lines, 4 in options.bits,
-                           vietocr_yaml=options.config)  # fmt: skip
-    out = Path(options.out)
-    results = measure(numbers, lines, tuple(dict.fromkeys(options.bits)), out / "partial.jsonl")
-    write_text(out / "sensitivity.csv", csv(results))
-    draw_sensitivity(results, len(lines), options.data, out / "sensitivity.png")
-    print(sentences(results))
-    print(f"In {out}: sensitivity.csv, sensitivity.png, partial.jsonl (what an interrupted measurement goes on from)")
-
-
-def export(options: argparse.Namespace) -> None:
-    if options.format == "onnx":
-        return _export_onnx(options)
-    if options.format == "torchscript":
-        return _export_torchscript(options)
-    import numpy as np
-    import torch
-
-    from .checkpoint import read
-    from .errors import UserError
-    from .vietocr_bridge import save_vietocr
-
-    if options.verify:
-        raise UserError("--verify compares engines, for --format onnx: leave it away.")
-    if Path(options.out).suffix != ".pth":
-        raise UserError(f"{options.out}: VietOCR loads .pth files; give a name that ends so.")
-    checkpoint = read(options.checkpoint, options.config)
-    if not checkpoint.is_float:
-        raise UserError(f"{options.checkpoint} is quantized ({checkpoint.meta.method}), and VietOCR runs float weights alone: "
-                        "export the float checkpoint it was made from.")
-    state = {name: torch.from_numpy(np.array(tensor)) for name, tensor in checkpoint.tensors.items()}
-    path = save_vietocr(state, options.out)
-    print(f"{path}: {path.stat().st_size / 2**20:.1f} MiB, for VietOCR's Predictor (config['weights'] = {str(path)!r})")
-
-
-def _export_torchscript(options: argparse.Namespace) -> None:
-    from .checkpoint import read
-    from .errors import UserError
-    from .torchscript_export import export_torchscript
-
-    if options.verify:
-        raise UserError("--verify compares engines, for --format onnx: leave it away.")
-    checkpoint = read(options.checkpoint, options.config)
-    path = export_torchscript(checkpoint, options.out)
-    print(f"{path}: {path.stat().st_size / 2**20:.1f} MiB, TorchScript, CNN and encoder, method {checkpoint.meta.method}")
-
-
-def _export_onnx(options: argparse.Namespace) -> None:
-    from .checkpoint import read
-    from .dataset.annotation import read_annotation
-    from .onnx_export import OPSET, export_onnx
-    from .onnx_verify import VerifyError, failure, report, verify
-    from .vocab import Vocab
-
-    checkpoint = read(options.checkpoint, options.config)
-    annotation = None
-    if options.verify:
-        annotation = read_annotation(options.verify, Vocab(checkpoint.meta.chars), unknown="skip", problems=options.problems)
-        print(annotation.report.summary(), file=sys.stderr)
-    path = export_onnx(checkpoint, options.out)
-    print(f"{path}: {path.stat().st_size / 2**20:.1f} MiB, ONNX opset {OPSET}, method {checkpoint.meta.method}")
-    if annotation is None:
-        return
-    differences = verify(checkpoint, path, [sample.path for sample in annotation.samples])
-    print(report(path, differences))
-    if sentence := failure(differences):
-        raise VerifyError(f"{path}: {sentence}")
-
-
-def compare(options: argparse.Namespace) -> None:
-    from .compare import compare as compare_files
-    from .report import insert_section, page, summary
-
-    tables = compare_files(
-        options.data, options.weights, options.out, options.vietocr, options.config, options.threads, options.limit,
-        options.repeats, options.unknown, options.problems, options.command, options.peer, options.workers, options.wide,
-    )  # fmt: skip
-    print(Path(options.out, "table.md").read_text(encoding="utf-8"))
-    for places, written in ((options.into, page), (options.summary_into, summary)):
-        for place in places:
-            file, _, section = place.rpartition("#")
-            insert_section(Path(file), section, written(tables))
-    print(f"In {options.out}: table.md, table.json, table.png, texts.tsv (every line as each row read it), reliability.png, "
-          "errors.md, errors.json, errors.png")
-
-
-def methods(options: argparse.Namespace) -> None:
-    import json
-
-    from .config import load_config
-    from .errors import UserError
-    from .methods import run
-    from .methods_report import Budget
-    from .report import insert_section
-
-    annotation = f"data.train=[{{annotation: {json.dumps(options.data)}}}]"
-    config = load_config(options.train_config, [annotation, "data.valid=null", f"train.steps={options.steps}", *options.set])
-    budget = Budget(options.steps, options.lines, options.max_drop / 100, options.searched_lines)
-    table = run(
-        options.float, options.data, options.test, options.out, config, budget, options.only, options.limit, options.repeats,
-        options.threads, options.unknown, options.problems, options.config, options.command,
-    )  # fmt: skip
-    written = Path(options.out, "methods.md").read_text(encoding="utf-8")
-    print(written)
-    for place in options.into:
-        file, _, section = place.rpartition("#")
-        insert_section(Path(file), section, written)
-    print(f"In {options.out}: methods.md, methods.json, methods.png, and each method's file")
-    if table.failed:
-        raise UserError(f"{len(table.failed)} of {len(table.rows) - 1} methods failed: {', '.join(row.name for row in table.failed)}; "
-                        "the table says why.")  # fmt: skip
-
-
-def confidence(options: argparse.Namespace) -> None:
-    import dataclasses
-
-    from .checkpoint import read, write
-    from .confidence import Calibration, fit
-    from .dataset.annotation import read_annotation
-    from .metrics import accept_at_precision, auroc
-    from .train.validate import score_checkpoint
-    from .vocab import Vocab
-
-    for path in options.files:
-        checkpoint = read(path)
-        annotation = read_annotation(options.data, Vocab(checkpoint.meta.chars), unknown="skip", problems=options.problems)
-        print(annotation.report.summary(), file=sys.stderr)
-        found = score_checkpoint(checkpoint, annotation.samples)
-        fitted = fit(found.readings, found.right)
-        write(dataclasses.replace(checkpoint, meta=dataclasses.replace(checkpoint.meta, confidence=dataclasses.asdict(fitted))), path)
-        before = Calibration.of(checkpoint.meta.confidence)
-        measures = {"mean probability": [reading.mean_probability for reading in found.readings],
-                    "before": list(map(before.confidence, found.readings)),
-                    "now": list(map(fitted.confidence, found.readings))}  # fmt: skip
-        print(f"{path}: slope {fitted.slope}, offset {fitted.offset}, from {len(found.right)} lines, {found.score.exact:.1%} exact")
-        for name, values in measures.items():
-            accepted = accept_at_precision(values, found.right, 0.99)
-            print(f"  {name:<17}AUROC {auroc(values, found.right):.3f}, accepted at 99 % {accepted:.1%}")
-
-
-def time(options: argparse.Namespace) -> None:
-    from .time_files import report, time_files
-
-    for file in (file for file in options.files if file.endswith(".pt")):
-        print(f"{file}: loading a TorchScript file runs what is in it; do so with those alone that you made or trust.",
-              file=sys.stderr)
-    times = time_files(options.files, options.width, options.runs, options.threads, options.config)
-    print(report(times, options.width, options.threads))
-
-
-def bench(options: argparse.Namespace) -> None:
-    from .bench import run
-
-    run(options)
-
-
-def synth(options: argparse.Namespace) -> None:
-    from .dataset.synth import LineGenerator, SynthConfig
-    from .errors import UserError
-
-    if options.workers < 1 or (options.count is not None and options.count < 1):
-        raise UserError("--count and --workers must be at least 1.")
-    if options.receipts or options.lines or options.turned is not None:
-        return _synth_receipts(options)
-    decided = [name for name in ("count", "text", "fonts", "style", "degrade", "seed") if getattr(options, name) is not None]
-    if options.recipe is not None:
-        if decided:
-            raise UserError(f"The recipe decides what --{decided[0]} would: leave it away, or write a recipe of your own.")
-        return _synth_recipe(options)
-    if options.seal or options.count is None:
-        raise UserError("--seal writes into a recipe: name it with --recipe." if options.seal else
-                        "Say how many lines with --count, or name a --recipe.")  # fmt: skip
-    texts, fonts = tuple(options.text or ()), tuple(options.fonts or ())
-    degrade = 1.0 if options.degrade is None else options.degrade
-    try:
-        generator = LineGenerator(SynthConfig(texts, fonts, degrade=degrade, style=options.style or "mixture"), options.seed or 0)
-    except (ValueError, RuntimeError) as error:  # how the generator names a bad knob, text file or font
-        raise UserError(str(error)) from error
-    print(generator.describe(), file=sys.stderr)
-    print(generator.write(options.out, options.count, options.workers))
-
-
-def score(options: argparse.Namespace) -> None:
-    from .receipt_report import markdown
-    from .receipt_score import score_pages
-    from .report import insert_section
-
-    table = score_pages(
-        options.data, options.weights, options.out, options.peer, options.detector, options.threads, options.limit,
-        options.workers, options.resume, options.command,
-    )  # fmt: skip
-    print(markdown(table))
-    for place in options.into:
-        file, _, section = place.rpartition("#")
-        insert_section(Path(file), section, markdown(table))
-    print(f"In {options.out}: table.md, table.json, table.png, errors.tsv, fields.tsv (what was not read right), readings.jsonl")
-
-
-def _synth_receipts(options: argparse.Namespace) -> None:
-    from .dataset.receipts import ReceiptConfig, ReceiptGenerator
-    from .dataset.receipts.files import write_lines, write_receipts
-    from .dataset.receipts.recipe import receipts_of, seal_receipts
-    from .errors import UserError
-
-    named = [name for name in ("count", "fonts", "degrade", "seed", "turned") if getattr(options, name) is not None]
-    if not options.receipts or options.text or options.style:
-        raise UserError("--lines and --turned are for --receipts." if not options.receipts else
-                        "Receipts have texts and looks of their own: leave --text and --style away.")  # fmt: skip
-    if options.recipe and named or options.seal and not options.recipe or not (options.recipe or options.count):
-        raise UserError("Receipts are made by --count, or by a --recipe alone, which --seal writes into.")
-    if options.recipe:
-        print((seal_receipts if options.seal else receipts_of)(options.recipe, options.out, options.workers))
-    else:
-        config = ReceiptConfig(options.fonts or (), 1.0 if options.degrade is None else options.degrade, options.turned or 0.0)
-        print(write_receipts(ReceiptGenerator(config, options.seed or 0), options.out, options.count, options.workers))
-    if options.lines:
-        print(write_lines(options.out))
-
-
-def _synth_recipe(options: argparse.Namespace) -> None:
-    from .dataset.recipes import lines_of, recipes_in, seal
-
-    for path in recipes_in(options.recipe):
-        out = Path(options.out, path.stem) if Path(options.recipe).is_dir() else Path(options.out)
-        print((seal if options.seal else lines_of)(path, out, options.workers))
-
-
-def fetch(options: argparse.Namespace) -> None:
-    from .fetch import fetch as fetch_file
-
-    path = fetch_file(options.out, options.url, options.blob_id)
-    print(f"{path}: {path.stat().st_size / 2**20:.1f} MiB")
-
-
-def serve(options: argparse.Namespace) -> None:
-    from .serve.server import WEIGHTS, serve as serve_page
-
-    serve_page(options.weights or WEIGHTS, options.port, options.threads)
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="quantvietocr", description="8-bit VietOCR for CPUs. Training is train_qat.py, "
                                      "reading is infer.py; here is the rest.")  # fmt: skip
@@ -354,12 +39,12 @@ def _parser() -> argparse.ArgumentParser:
     yaml_help = "the YAML a VietOCR .pth was trained with, if its vocabulary or sizes are not VietOCR's own"
 
     verb = verbs.add_parser("describe", help="say what checkpoint files are")
-    verb.set_defaults(verb=describe)
+    verb.set_defaults(verb=do.describe)
     verb.add_argument("files", nargs="+", metavar="FILE")
     verb.add_argument("--config", metavar="VIETOCR_YAML", help=yaml_help)
 
     verb = verbs.add_parser("quantize", help="make an 8-bit file without training")
-    verb.set_defaults(verb=quantize)
+    verb.set_defaults(verb=do.quantize)
     verb.add_argument("float", metavar="FLOAT", help="float checkpoint: VietOCR's .pth, or .safetensors")
     verb.add_argument("--method", choices=("dynamic", "static"), required=True, help="dynamic: encoder and decoder, needs no "
                       "data; static: the CNN too, its ranges measured on --data")  # fmt: skip
@@ -393,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
                         "on the others (default %(default)s)")  # fmt: skip
 
     verb = verbs.add_parser("sensitivity", help="which convolutions suffer from quantization")
-    verb.set_defaults(verb=sensitivity)
+    verb.set_defaults(verb=do.sensitivity)
     verb.add_argument("float", metavar="FLOAT", help="float checkpoint")
     verb.add_argument("--data", required=True, metavar="ANNOTATION", help="lines to read, and others to calibrate on")
     verb.add_argument("--out", required=True, metavar="DIR", help="folder for sensitivity.csv and sensitivity.png")
@@ -405,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--problems", default="stop", choices=("stop", "skip"), help="at an annotation line that cannot be used")
 
     verb = verbs.add_parser("export", help="write a checkpoint as ONNX or TorchScript, or float weights for VietOCR itself")
-    verb.set_defaults(verb=export)
+    verb.set_defaults(verb=do.export)
     verb.add_argument("checkpoint", metavar="FILE", help="any checkpoint for onnx and torchscript, a float one for vietocr")
     verb.add_argument("--format", choices=("onnx", "torchscript", "vietocr"), required=True, help="torchscript: CNN and encoder, for "
                       "programs with torch but without this package; whoever loads such a file runs what is in it")  # fmt: skip
@@ -416,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--problems", default="stop", choices=("stop", "skip"), help="at an annotation line that cannot be used")
 
     verb = verbs.add_parser("compare", help="one table: accuracy, size and time of checkpoints on the same lines")
-    verb.set_defaults(verb=compare)
+    verb.set_defaults(verb=do.compare)
     verb.add_argument("--data", required=True, nargs="+", metavar="LINES", help="lines to read: annotations (path<TAB>text), recipes "
                       "(.yml, their lines are generated under --out) or folders of recipes; a table for each")  # fmt: skip
     verb.add_argument("--weights", required=True, nargs="+", metavar="FILE", help="checkpoints, a row each, in this order")
@@ -440,7 +125,7 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--problems", default="stop", choices=("stop", "skip"), help="at an annotation line that cannot be used")
 
     verb = verbs.add_parser("methods", help="every quantization method from one float checkpoint, in one table")
-    verb.set_defaults(verb=methods)
+    verb.set_defaults(verb=do.methods)
     verb.add_argument("--float", required=True, metavar="FILE", help="the float checkpoint")
     verb.add_argument("--data", required=True, metavar="ANNOTATION", help="lines to calibrate and train on")
     verb.add_argument("--test", required=True, metavar="ANNOTATION", help="lines to read with every file")
@@ -464,7 +149,7 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--problems", default="stop", choices=("stop", "skip"), help="at an annotation line that cannot be used")
 
     verb = verbs.add_parser("bench", help="how fast each engine reads on this machine, beside VietOCR's own code")
-    verb.set_defaults(verb=bench)
+    verb.set_defaults(verb=do.bench)
     verb.add_argument("--out", required=True, metavar="DIR", help="folder for the tables, every time, a picture and ONNX files")
     verb.add_argument("--weights", nargs=2, metavar=("FLOAT", "INT8"), help="default: the shipped ones")
     verb.add_argument("--threads", nargs="+", type=int, default=(1, 2), metavar="N", help="thread counts (default 1 2)")
@@ -474,7 +159,7 @@ def _parser() -> argparse.ArgumentParser:
                       "<!-- table NAME --> and <!-- end NAME -->")  # fmt: skip
 
     verb = verbs.add_parser("time", help="how long files of any kind take for a line's CNN and encoder on this machine")
-    verb.set_defaults(verb=time)
+    verb.set_defaults(verb=do.time)
     verb.add_argument("files", nargs="+", metavar="FILE", help=".safetensors, .pth, .onnx or .pt; loading a TorchScript file (.pt) "
                       "runs what is in it, so name only those that you made or trust")  # fmt: skip
     verb.add_argument("--width", type=int, default=320, metavar="PX", help="of the line, at the network's height (default 320)")
@@ -483,13 +168,13 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--config", metavar="VIETOCR_YAML", help=yaml_help)
 
     verb = verbs.add_parser("confidence", help="fit what a checkpoint says of its own certainty to your lines")
-    verb.set_defaults(verb=confidence)
+    verb.set_defaults(verb=do.confidence)
     verb.add_argument("files", nargs="+", metavar="FILE", help=".safetensors checkpoints; the fit is written into them")
     verb.add_argument("--data", required=True, metavar="ANNOTATION", help="lines with their texts, not those trained on")
     verb.add_argument("--problems", default="stop", choices=("stop", "skip"), help="at an annotation line that cannot be used")
 
     verb = verbs.add_parser("score", help="how well whole receipts are read: lines found, characters, fields, time")
-    verb.set_defaults(verb=score)
+    verb.set_defaults(verb=do.score)
     verb.add_argument("--data", required=True, metavar="DIR", help="receipts of `synth --receipts`, or a recipe of them (.yml)")
     verb.add_argument("--weights", required=True, nargs="+", metavar="FILE", help="checkpoints, a row each, in this order")
     verb.add_argument("--out", required=True, metavar="DIR", help="folder for the table, its picture and every error")
@@ -504,7 +189,7 @@ def _parser() -> argparse.ArgumentParser:
                       "<!-- table NAME --> and <!-- end NAME -->")  # fmt: skip
 
     verb = verbs.add_parser("synth", help="generate labelled lines as a VietOCR folder, or whole receipts")
-    verb.set_defaults(verb=synth)
+    verb.set_defaults(verb=do.synth)
     verb.add_argument("--out", required=True, metavar="DIR", help="folder for img/ and annotation.txt")
     verb.add_argument("--recipe", metavar="YML", help="make the lines of a recipe, or of a folder's recipes in a folder "
                       "each (data/README.md); it decides what --count to --seed would")  # fmt: skip
@@ -522,14 +207,14 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--workers", type=int, default=1, metavar="N", help="processes; the lines are the same (default 1)")
 
     verb = verbs.add_parser("serve", help="a page on this computer to drop receipts on and see what is read")
-    verb.set_defaults(verb=serve)
+    verb.set_defaults(verb=do.serve)
     verb.add_argument("--port", type=int, default=8000, metavar="N", help="on 127.0.0.1 (default %(default)s; 0: any that is free)")
     verb.add_argument("--weights", nargs=2, metavar=("INT8", "FLOAT"), help="what reads, and what it is compared with on request "
                       "(default: the shipped ones)")  # fmt: skip
     verb.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads (default 0: one per core)")
 
     verb = verbs.add_parser("fetch", help="download VietOCR's published vgg_seq2seq weights (90 MB)")
-    verb.set_defaults(verb=fetch)
+    verb.set_defaults(verb=do.fetch)
     verb.add_argument("--out", default="weights/vgg_seq2seq.pth", metavar="FILE", help="default: %(default)s")
     verb.add_argument("--url", help="take this address (https, or a Google Drive id) instead of the one in VietOCR's config")
     verb.add_argument("--blob-id", metavar="SHA1", help="git blob id that the file must have")

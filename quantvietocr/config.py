@@ -86,7 +86,7 @@ class TrainConfig:
     clip_norm: float = 1.0
     seed: int = 0
     device: str = "auto"
-    bf16: bool = True
+    bf16: bool | None = None
     threads: int = 0
     validate_every: int = 250
     save_every: int = 100

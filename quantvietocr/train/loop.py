@@ -22,6 +22,7 @@ from ..checkpoint import Meta
 from ..config import Config, to_yaml
 from ..dataset.batches import BatchStream
 from ..dataset.sources import Source
+from ..machine import has_bf16
 from ..quantize import qat
 from ..quantize.methods import prepare_training
 from ..vocab import Vocab
@@ -94,7 +95,8 @@ def _train(config: Config, resume: bool, command: str, world: World) -> Path:
             (folder / "config.yml").write_text(settings, encoding="utf-8")
 
     network.train()
-    autocast = torch.autocast(device.type, torch.bfloat16, enabled=run.bf16)
+    bf16 = run.bf16 if run.bf16 is not None else device.type != "cpu" or has_bf16()
+    autocast = torch.autocast(device.type, torch.bfloat16, enabled=bf16)
     world.take_from_first(network)
     world.prepare(network)
     objective = world.parallel(Objective(network, run.label_smoothing, autocast, device, distillation))
