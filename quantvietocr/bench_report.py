@@ -46,8 +46,24 @@ class Setup:
     command: str | None
 
 
+class Milliseconds:
+    """Has `ms`, the milliseconds of each timed call."""
+
+    ms: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        return float(np.median(self.ms))
+
+    @property
+    def quartiles(self) -> tuple[float, float]:
+        """Between which the middle half of the calls lies."""
+        low, high = np.percentile(self.ms, [25, 75])
+        return float(low), float(high)
+
+
 @dataclass(frozen=True)
-class Timing:
+class Timing(Milliseconds):
     """One reader on one case. kind, precision: see `bench_readers.Timed`. characters: read, in all lines together, and so
     with `lines` (an end each) the decoder's steps. ms: per line, of each timed call."""
 
@@ -59,15 +75,6 @@ class Timing:
     lines: int
     characters: int
     ms: tuple[float, ...]
-
-    @property
-    def median(self) -> float:
-        return float(np.median(self.ms))
-
-    @property
-    def quartiles(self) -> tuple[float, float]:
-        low, high = np.percentile(self.ms, [25, 75])
-        return float(low), float(high)
 
 
 @dataclass(frozen=True)

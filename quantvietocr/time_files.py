@@ -18,6 +18,7 @@ import torch
 from tqdm import tqdm
 
 from .bench import take_turns
+from .bench_report import Milliseconds
 from .checkpoint import meta_of_json
 from .engines.choose import ONNX_ENGINES, installed, open_file
 from .engines.torch_engine import select_backend
@@ -33,23 +34,13 @@ class TimeError(UserError):
 
 
 @dataclass(frozen=True)
-class FileTime:
+class FileTime(Milliseconds):
     """A file on an engine, and the ms of each timed run. precision: what computes, in words."""
 
     file: str
     engine: str
     precision: str
     ms: tuple[float, ...]
-
-    @property
-    def median(self) -> float:
-        return float(np.median(self.ms))
-
-    @property
-    def quartiles(self) -> tuple[float, float]:
-        """Between which the middle half of the runs lies."""
-        low, high = np.percentile(self.ms, [25, 75])
-        return float(low), float(high)
 
 
 @dataclass(frozen=True)

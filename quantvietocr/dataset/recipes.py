@@ -77,20 +77,26 @@ class Recipe:
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
+def recipe_tree(path: Path, kind: type) -> dict[str, Any]:
+    """Plain values of a recipe of dataclass ``kind``, its list of fonts among them. Raises RecipeError for a missing one."""
+    tree = read_yaml(path)
+    if not isinstance(tree, dict):
+        raise RecipeError(f"{path}: a recipe holds key: value settings, not {type(tree).__name__}.")
+    if isinstance(tree.get("fonts"), str):
+        tree["fonts"] = read_yaml(path.parent / tree["fonts"])
+    refuse_missing(kind, tree, str(path))
+    for font in tree["fonts"] if isinstance(tree["fonts"], list) else ():
+        refuse_missing(Font, font, f"{path}: a font")
+    return tree
+
+
 def read_recipe(path: str | Path) -> Recipe:
     """The recipe at ``path``. ``fonts:`` is a list, or the name of a YAML file with one, relative to the recipe.
 
     Raises RecipeError for an unknown, missing or unusable setting.
     """
     path = Path(path)
-    tree = read_yaml(path)
-    if not isinstance(tree, dict):
-        raise RecipeError(f"{path}: a recipe holds key: value settings, not {type(tree).__name__}.")
-    if isinstance(tree.get("fonts"), str):
-        tree["fonts"] = read_yaml(path.parent / tree["fonts"])
-    refuse_missing(Recipe, tree, str(path))
-    for font in tree["fonts"] if isinstance(tree["fonts"], list) else ():
-        refuse_missing(Font, font, f"{path}: a font")
+    tree = recipe_tree(path, Recipe)
     try:
         recipe = build(Recipe, tree, str(path))
         _synth_config(recipe, ())

@@ -17,8 +17,7 @@ from tqdm import tqdm
 from quantvietocr.config import ConfigError, build
 from quantvietocr.dataset.receipts.files import read_truths, write_receipts
 from quantvietocr.dataset.receipts.generator import ReceiptConfig, ReceiptGenerator
-from quantvietocr.dataset.recipes import (SEAL, Font, RecipeError, find_fonts, libraries, read_yaml, refuse_missing,
-                                          refuse_values)
+from quantvietocr.dataset.recipes import SEAL, Font, RecipeError, find_fonts, libraries, recipe_tree, refuse_values
 from quantvietocr.dataset.synth.config import SynthError
 from quantvietocr.dataset.synth.fonts import write_atomically
 
@@ -47,14 +46,7 @@ class ReceiptRecipe:
 def read_receipt_recipe(path: str | Path) -> ReceiptRecipe:
     """The recipe at ``path``; ``fonts:`` as in a recipe of lines. Raises RecipeError for a setting that cannot be used."""
     path = Path(path)
-    tree = read_yaml(path)
-    if not isinstance(tree, dict):
-        raise RecipeError(f"{path}: a recipe holds key: value settings, not {type(tree).__name__}.")
-    if isinstance(tree.get("fonts"), str):
-        tree["fonts"] = read_yaml(path.parent / tree["fonts"])
-    refuse_missing(ReceiptRecipe, tree, str(path))
-    for font in tree["fonts"] if isinstance(tree["fonts"], list) else ():
-        refuse_missing(Font, font, f"{path}: a font")
+    tree = recipe_tree(path, ReceiptRecipe)
     try:
         recipe = build(ReceiptRecipe, tree, str(path))
         ReceiptConfig(degrade=recipe.degrade, turned=recipe.turned)
