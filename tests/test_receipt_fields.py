@@ -217,3 +217,9 @@ def test_discounts_codes_and_telephones_are_no_items():
     rows = [("Mặt hàng", "SL", "Tiền"), ("Trà đá", "2", "6.000"), ("Giảm giá 10%", "-600"), ("0804 999 872",),
         ("8931234567890",)]
     assert bought(rows) == [("Trà đá", 2, None, 6_000)]
+
+
+@pytest.mark.parametrize("rule", ["++++++++++++", "- - - - - -", "=-=-=-=-=-=", "########", "8888888888"])
+def test_a_rule_of_marks_is_no_part_of_a_name(rule):
+    rows = [("Cà phê đá", "2", "25.000", "50.000"), (rule,), ("Trà sữa", "1", "30.000", "30.000"), (rule,), ("Tổng cộng", "80.000")]
+    assert bought(rows) == [("Cà phê đá", 2, 25000, 50000), ("Trà sữa", 1, 30000, 30000)]

@@ -93,7 +93,14 @@ def items_of(rows: Sequence[Row]) -> tuple[Item, ...]:
 
 
 def _may_be_item(row: Row) -> bool:
-    return not (kind_of(row.text) or is_title(row.text) or is_telephone(row.text) or find_date(row.text))
+    text = row.text
+    return not (_is_rule(text) or kind_of(text) or is_title(text) or is_telephone(text) or find_date(text))
+
+
+def _is_rule(text: str) -> bool:
+    """A row of one mark, or of two in turn, that parts the items from the rest."""
+    marks = text.replace(" ", "")
+    return len(marks) >= 4 and (len(set(marks)) == 1 or len(set(marks)) == 2 and not any(map(str.isalnum, marks)))
 
 
 def _is_code(text: str) -> bool:
