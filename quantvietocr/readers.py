@@ -106,7 +106,8 @@ def stored_as(checkpoint: Checkpoint) -> str:
 
 
 def entries(
-    paths: Sequence[Path], vietocr: bool, peers: Sequence[str], config: str | os.PathLike | None, threads: int, wide: str
+    paths: Sequence[Path], vietocr: bool, peers: Sequence[str], config: str | os.PathLike | None, threads: int,
+    wide: str = "cut",
 ) -> tuple[list[Entry], str, ImageSpec]:
     """The rows in order (VietOCR, checkpoints, peers), every character a checkpoint knows, and its image sizes.
 
