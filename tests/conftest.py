@@ -24,6 +24,10 @@ SHIPPED = ROOT / "weights" / "vgg_seq2seq-float16.safetensors"
 if str(ROOT) not in sys.path:  # for `import infer`
     sys.path.insert(0, str(ROOT))
 
+# A shell starts what it runs in the background with Ctrl-C ignored, and so would be the programs that tests interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 @pytest.fixture(scope="session")
 def float_weights() -> Path:
