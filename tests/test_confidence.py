@@ -11,6 +11,7 @@ from quantvietocr.checkpoint import CheckpointError, read, validate, write
 from quantvietocr.cli import main
 from quantvietocr.confidence import FEWEST, Calibration, ConfidenceError, fit
 from quantvietocr.decode import Reading
+from quantvietocr.image import open_line
 from quantvietocr.metrics import auroc
 
 
@@ -61,12 +62,15 @@ def test_too_few_lines_are_refused():
 
 def test_the_file_carries_it(int8_weights, lines, tmp_path):
     checkpoint = read(int8_weights)
-    changed = dataclasses.replace(checkpoint.meta, confidence={"slope": 1.0, "offset": -15.0})
+    changed = dataclasses.replace(checkpoint.meta, confidence={"slope": 1.0, "offset": -3.0})
     path = write(dataclasses.replace(checkpoint, meta=changed), tmp_path / "w.safetensors")
     predictor = Predictor(path, threads=1)
     picture = sorted((lines / "img").glob("*.png"))[0]
     text, confidence = predictor.predict(picture, return_prob=True)
-    assert predictor.calibration == Calibration(1.0, -15.0) and text and confidence < 1e-6
+    ((_, reading),) = predictor.read_details(predictor.parts(open_line(picture)))
+    assert predictor.calibration == Calibration(1.0, -3.0) and text
+    assert confidence == pytest.approx(Calibration(1.0, -3.0).confidence(reading), rel=1e-9)
+    assert confidence < 0.5 * Calibration().confidence(reading)
 
 
 @pytest.mark.parametrize("stored", [{"slope": 1.0}, {"slope": 0, "offset": 1}, {"slope": 1, "offset": math.nan}, "high",

@@ -162,6 +162,7 @@ def test_a_closed_pipe_is_quiet_and_output_is_utf8(weights, folder):
     assert process.returncode == 141
     # On a CPU without VNNI a warning stands beside what computes.
     assert [said.split()[1] for said in err.splitlines()] in (["engine:"], ["engine:", "warning:"]), err
+    assert "infer.py: engine: torch" in err
 
 
 def test_what_would_break_a_row_is_escaped():

@@ -42,7 +42,7 @@ def alive(pid: int) -> bool:
         return False
 
 
-def until(condition, seconds: float = 30.0) -> bool:
+def until(condition, seconds: float = 4.0) -> bool:
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:
         time.sleep(0.02)
