@@ -22,8 +22,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="e.g. train.steps=500 data.valid=dev/annotation.txt")
     options = parser.parse_args(arguments)
 
-    from quantvietocr.checkpoint import describe
     from quantvietocr.config import load_config
+    from quantvietocr.describe import describe
     from quantvietocr.train.loop import train
 
     first = os.environ.get("RANK", "0") == "0"  # of torchrun's processes: the one that speaks

@@ -9,14 +9,15 @@ from pathlib import Path
 
 
 def describe(options: argparse.Namespace) -> None:
-    from .checkpoint import describe as describe_file
+    from .describe import describe as describe_file
 
     print("\n\n".join(describe_file(file, options.config) for file in options.files))
 
 
 def quantize(options: argparse.Namespace) -> None:
-    from .checkpoint import CheckpointError, describe as describe_file, read, sha256, write
+    from .checkpoint import CheckpointError, read, sha256, write
     from .dataset.annotation import read_annotation
+    from .describe import describe as describe_file
     from .errors import UserError
     from .quantize.compact import packed, quantize_compact
     from .quantize.scheme import Scheme

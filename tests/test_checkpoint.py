@@ -15,7 +15,8 @@ from safetensors.numpy import load_file, save_file
 from tiny import CHARS, float_checkpoint, float_state, int8_checkpoint, without
 
 from quantvietocr import cli
-from quantvietocr.checkpoint import CheckpointError, Meta, describe, read, sha256, write
+from quantvietocr.checkpoint import CheckpointError, Meta, read, sha256, write
+from quantvietocr.describe import describe
 from quantvietocr.image import ImageSpec
 from quantvietocr.vocab import DEFAULT_CHARS
 

@@ -81,7 +81,7 @@ def test_an_interruption_is_no_traceback(tiny, monkeypatch, capsys):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("quantvietocr.checkpoint.describe", interrupt)
+    monkeypatch.setattr("quantvietocr.describe.describe", interrupt)
     assert cli.main(["describe", str(tiny)]) == 130
     assert "interrupted" in capsys.readouterr().err
 

@@ -11,7 +11,8 @@ import torch
 from tiny import int8_checkpoint
 
 from quantvietocr import packing
-from quantvietocr.checkpoint import CheckpointError, describe, read, write
+from quantvietocr.checkpoint import CheckpointError, read, write
+from quantvietocr.describe import describe
 from quantvietocr.engines.onnx_file import read_onnx
 from quantvietocr.folding import float_layers
 from quantvietocr.onnx_export import export_onnx
