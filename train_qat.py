@@ -13,9 +13,10 @@ from quantvietocr.errors import UserError
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description="Fine-tune a VietOCR vgg_seq2seq network (train.method=float) or train it quantization-aware "
-        "(train.method=qat), validating what ships: an int8 copy converted on the CPU. Writes best.safetensors, "
-        "curves.png, loss.csv, scores.csv, config.yml and state.pt into train.out. With several GPUs or processes: "
-        "torchrun --nproc-per-node N train_qat.py ..., which computes the same with the same settings, sooner."
+        "(train.method=qat), validating what ships: an int8 copy converted on the CPU. Writes best.safetensors (with "
+        "best-float.safetensors, the float weights under it), curves.png, loss.csv, scores.csv, config.yml and state.pt "
+        "into train.out. With several GPUs or processes: torchrun --nproc-per-node N train_qat.py ..., which computes the "
+        "same with the same settings, sooner."
     )
     parser.add_argument("--config", help="YAML with settings; configs/base.yml explains all of them")
     parser.add_argument("--resume", action="store_true", help="go on from train.out/state.pt")

@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -73,8 +74,23 @@ def test_qat_scores_both_and_keeps_the_best_of_the_converted(lines, float_weight
     assert best.meta.accuracy["cer"] == pytest.approx(min(float(row["converted_cer"]) for row in rows), abs=1e-6)
     assert best.meta.accuracy["lines"] == 8
     assert best.meta.made_with.startswith("python train_qat.py")
+    beside = read(out / "best-float.safetensors")
+    assert (beside.meta.method, beside.meta.accuracy["lines"]) == ("float", 8)
     assert Image.open(out / "curves.png").size[0] > 500
     assert not list(out.glob("*.part*"))
+
+
+@pytest.mark.parametrize("method", ["qat", "pact"])
+@pytest.mark.parametrize("changes", [{}, {"quant.path": "fx"}, {"quant.float_layers": "[features.0, last*]"}])
+def test_the_float_weights_beside_the_int8_file_are_those_that_were_trained(lines, float_weights, tmp_path, method, changes):
+    """At a learning rate of nothing, and batch norm frozen at once, they are the weights that training began with."""
+    still = {"train.steps": 1, "train.max_lr": 1e-30, "train.weight_decay": 0.0, "quant.freeze_batch_norm": 0.0} | changes
+    train(load_config(None, settings(lines, float_weights, tmp_path, method, **still)))
+    before, after = read(float_weights), read(tmp_path / "best-float.safetensors")
+    assert after.meta.method == "float"
+    assert before.tensors.keys() == after.tensors.keys()
+    for name, tensor in before.tensors.items():
+        np.testing.assert_array_equal(after.tensors[name], tensor.astype(after.tensors[name].dtype), err_msg=name)
 
 
 def test_float_layers_stay_float_in_the_file(lines, float_weights, tmp_path):

@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Callable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.ao.nn.intrinsic import qat as fused_qat
 from torch.ao.quantization import (
     QConfig,
@@ -87,6 +87,9 @@ def freeze_observers(cnn: QuantizedCNN) -> None:
 def freeze_batch_norm(cnn: QuantizedCNN) -> None:
     """Use the stored batch statistics from here on, so that training sees the weights conversion will fold."""
     cnn.apply(fused_qat.freeze_bn_stats)
+    for module in cnn.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eval()  # of layers that stay float, which torch's function passes over
 
 
 def convert_cnn(cnn: QuantizedCNN | TracedCNN) -> QuantizedCNN | TracedCNN:
@@ -111,6 +114,21 @@ def _clamp(module: torch.ao.nn.quantized.Conv2d, top: int) -> None:
         scales, zeros = weight.q_per_channel_scales(), weight.q_per_channel_zero_points()
         clamped = torch._make_per_channel_quantized_tensor(kept, scales, zeros, 0)
     module.set_weight_bias(clamped, bias)
+
+
+def float_state(cnn: QuantizedCNN | TracedCNN) -> dict[str, Tensor]:
+    """The float weights under the fake quantization of a network in training, by their names in VietOCR's `Vgg`.
+
+    Batch norms come apart from their convolutions again: what `prepare_cnn` was given, as training has changed it.
+    """
+    state: dict[str, Tensor] = {}
+    for path, module in cnn.named_modules():
+        if isinstance(module, (nn.Conv2d, nn.BatchNorm2d)):
+            _, *place = path.replace("features_", "features.").split(".")  # features, 7, and bn, or 0 and 1 in a float layer
+            if len(place) == 3:
+                place = [place[0], str(int(place[1]) + (place[2] != "0"))]
+            state |= {".".join([*place, key]): value for key, value in module.state_dict().items() if "." not in key}
+    return state
 
 
 def described(meta: Meta, cnn: QuantizedCNN, scheme: Scheme, method: str, decoder: str, why_float: str) -> Meta:
