@@ -208,6 +208,11 @@ def test_a_form_with_numbers_and_units():
     assert bought(rows) == [("Gạo ST25 5kg", 2, 185_000, 370_000), ("Thịt ba chỉ", 0.345, 150_000, 51_750)]
 
 
+def test_two_amounts_read_without_a_space():
+    rows = [("Tên hàng SL Đơn giá T.Tiền",), ("Áo thun nam", "2 165,000330,000"), ("Giày", "1 1.250.0001.250.000")]
+    assert bought(rows) == [("Áo thun nam", 2, 165_000, 330_000), ("Giày", 1, 1_250_000, 1_250_000)]
+
+
 def test_a_row_read_as_one_line():
     assert bought([("Tên hàng SL Đơn giá T.Tiền",), ("Sữa tươi 1L 2 32.500 65.000",)]) == [("Sữa tươi 1L", 2, 32_500,
         65_000)]

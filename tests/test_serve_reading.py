@@ -67,6 +67,15 @@ def test_a_page_comes_back_with_picture_and_pdf(client):
     assert list(plain) == ["page"] and plain["page"]["lines"] == page["lines"]
 
 
+def test_the_second_network_is_loaded_when_it_is_first_asked_for(tiny_weights):
+    reading = PageReading([tiny_weights, tiny_weights], threads=1, detector="profile")
+    assert [predictor is None for predictor in reading.predictors] == [False, True]
+    assert all(reader["about"] for reader in reading.about["readers"])
+    content = encoded(draw())
+    pages = [reading.read(content, "a.png", 1, reader, plain=True)["page"] for reader in (0, 1)]
+    assert pages[0]["lines"] == pages[1]["lines"] != [] and None not in reading.predictors
+
+
 def test_a_large_picture_is_shown_smaller(client):
     answer = client.post("/read", content=encoded(draw(size=64, width=2200))).json()
     shown = Image.open(io.BytesIO(base64.b64decode(answer["picture"].split(",")[1])))

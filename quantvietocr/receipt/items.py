@@ -17,6 +17,7 @@ _COUNT = re.compile(r"^(?:[xX×*]\s?)?(\d{1,3}(?:[.,]\d{1,3})?)(?:\s?[xX×*])?$"
 _SIGN = re.compile(r"^(?:[xX×*=@]|đ|Đ|VND|VNĐ|₫)$")
 _PLACE = re.compile(r"^(\d{1,2})\s?[.)/]\s?(?=\D)")
 _TIMES = re.compile(r"(?<=\d)\s?([xX×*])\s?(?=\d{1,3}[.,]\d{3}(?!\d))")
+_GLUED = re.compile(r"(?<=[.,]\d{3})(?=\d{1,3}(?:[.,]\d{3})+(?!\d))")  # two amounts whose columns stand close
 _UNITS = frozenset("goi hop chai cai tui vi quyen cuon cay bo met m chiec doi ly phan dia to kg g lit l lon thung bich bao "
                    "cap cuc goc qua hu lo mieng ong suat tam to vien xap".split())  # fmt: skip
 _FRONT_COUNT = re.compile(r"^(\d{1,3})\s?[xX×]\s+")
@@ -112,11 +113,12 @@ def _split(row: Row) -> tuple[str, list[_Number]]:
     """A row's name and the numbers behind it. A line of its own that is one amount is one number, spaces or not."""
     words: list[tuple[str, int]] = []
     for place, line in enumerate(row.lines):
-        found = amounts(line.text)
-        if len(found) == 1 and found[0].start == 0 and found[0].end == len(line.text.rstrip()):
-            words.append((line.text.strip(), place))
+        text = _GLUED.sub(" ", line.text.strip())
+        found = amounts(text)
+        if len(found) == 1 and found[0].start == 0 and found[0].end == len(text):
+            words.append((text, place))
         else:
-            words += [(word, place) for word in _TIMES.sub(r" \1 ", line.text).split()]
+            words += [(word, place) for word in _TIMES.sub(r" \1 ", text).split()]
     named = next((place for word, place in words if _number(word) is None and not _SIGN.match(word)), -1)
     end = len(words)
     numbers: list[_Number] = []

@@ -42,20 +42,23 @@ class Reading(Protocol):
 class PageReading:
     """`Reading` with checkpoints: weights, one or two files, the first being the usual reader. threads as `Predictor` takes.
 
+    All are opened at once, so that a bad one is told of; the second is let go again until somebody compares.
     Nothing is written: what is sent back is made in memory, the PDF too. It goes out with the answer, since making it
     costs little beside reading, and the upload is gone by the time somebody asks for it.
     Raises CheckpointError, EngineError.
     """
 
     def __init__(self, weights: Sequence[str | os.PathLike], threads: int = 0, detector: str = "auto") -> None:
-        self.predictors = [Predictor(path, threads=threads) for path in weights]
+        self.weights, self.threads = tuple(weights), threads
+        opened = [Predictor(path, threads=threads) for path in weights]
+        self.predictors: list[Predictor | None] = [opened[0], *[None] * (len(opened) - 1)]
         self.detector = open_detector(detector, threads)
         self.files = [reader_name(path) for path in weights]
-        kinds = ["float" if predictor.meta.method == "float" else "int8" for predictor in self.predictors]
+        kinds = ["float" if predictor.meta.method == "float" else "int8" for predictor in opened]
         names = kinds if len(set(kinds)) == len(kinds) else self.files
         self.about = {
             "readers": [{"name": name, "file": file, "about": predictor.about}
-                        for name, file, predictor in zip(names, self.files, self.predictors)],
+                        for name, file, predictor in zip(names, self.files, opened)],
             "detector": about(self.detector),
             "limits": {"bytes": MOST_BYTES, "pixels": MAX_PIXELS},
         }  # fmt: skip
@@ -71,7 +74,7 @@ class PageReading:
         except ImageError as error:  # its kind is the answer's status
             raise type(error)(str(error).replace(source_name(content), name, 1)) from error
         page = read_page(
-            picture, self.predictors[reader], self.detector, source=name, number=number, count=count, dpi=dpi,
+            picture, self._predictor(reader), self.detector, source=name, number=number, count=count, dpi=dpi,
             source_sha256=file.sha256, reader=self.files[reader],
         )  # fmt: skip
         if plain:
@@ -82,6 +85,12 @@ class PageReading:
             return answer | {"pdf": base64.b64encode(searchable_pdf(page, upright)).decode("ascii")}
         except UserError as error:
             return answer | {"pdf_error": str(error)}
+
+    def _predictor(self, reader: int) -> Predictor:
+        """Uploads take turns, so that no two of them load it."""
+        if self.predictors[reader] is None:
+            self.predictors[reader] = Predictor(self.weights[reader], threads=self.threads)
+        return self.predictors[reader]
 
 
 def _data_url(picture: Image.Image) -> str:
