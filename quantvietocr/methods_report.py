@@ -92,7 +92,7 @@ def markdown(table: MethodTable, compared: Sequence[Row]) -> str:
         f"Made from {table.rows[0].name} and the lines of {table.data}: ranges on {budget.calibration_lines} of them; each "
         f"trained method {budget.steps} steps of at most {budget.batch_size} lines, the same lines in the same order; mixed may "
         f"cost {100 * budget.max_drop:g} percentage points of CER on {budget.searched_lines} of them. Minutes to make: of wall "
-        "time, calibration and training included."
+        "time, calibration and training included. Δ CER: above the float network's."
     )
     return "\n".join([*aligned(body, left=2), "", said, "", conditions(compared, table.setup), ""])
 

@@ -96,18 +96,30 @@ def page(tables: Sequence[Table]) -> str:
 
 
 def summary(tables: Sequence[Table]) -> str:
-    """A row per reader over all sets: size, exact lines and CER of each, time, and what it computes in."""
-    names = [table.setup.data for table in tables]
-    head = ["Weights", "Method", "Computed in", "MB", *(f"{name}: {what}" for name in names for what in ("exact", "CER"))]
-    body = []
-    for same in zip(*(table.rows for table in tables)):
-        rates = [rate for row in same for rate in (f"{row.exact:.1%}", f"{row.cer:.2%}")]
-        row = same[0]
-        body.append([row.name, row.method, f"{row.engine}: {row.precision}", f"{row.bytes / 1e6:.1f}", *rates,
-                     f"{time_of(same):.1f}"])  # fmt: skip
-    lines = ", ".join(f"{table.setup.lines:,} lines of {table.setup.data}" for table in tables)
-    note = f"{lines}. ms/line: mean over all these lines. How they were measured is said below the table of each set."
-    return "\n".join([*aligned([[*head, "ms/line"], *body], left=3), "", note, ""])
+    """A row per reader, short enough for a first page: size, exact lines and CER on each set, time; below, what computes."""
+    several = len(tables) > 1
+    setup, rows = tables[0].setup, tables[0].rows
+    rates = [f"{table.setup.data}: {what}" for table in tables for what in ("exact", "CER")] if several else ["Exact lines", "CER"]
+    each = list(zip(*(table.rows for table in tables)))
+    base = next(time_of(same) for same in each if same[0].name == setup.reference)
+    body = [
+        [same[0].name, f"{same[0].bytes / 1e6:.1f}", f"{same[0].size_ratio:.2f}",
+         *(rate for row in same for rate in (f"{row.exact:.1%}", f"{row.cer:.2%}")),
+         f"{time_of(same):.1f}", f"{base / time_of(same):.2f}"]
+        for same in each
+    ]  # fmt: skip
+    if several:
+        lines = ", ".join(f"{table.setup.lines:,} lines of {table.setup.data}" for table in tables)
+        how = (f"{lines}. ms/line: mean over all these lines, {setup.threads} thread(s). {machine(setup)} ×: against "
+               f"“{setup.reference}”. How they were measured is said below the table of each set.")  # fmt: skip
+    else:
+        how = conditions(rows, setup)
+    computed: dict[str, list[str]] = {}
+    for row in rows:
+        computed.setdefault(f"{row.engine}: {row.precision}", []).append(row.name)
+    what = "; ".join(f"{', '.join(names)} by {engine}" for engine, names in computed.items())
+    table = aligned([["Weights", "MB", "× smaller", *rates, "ms/line", "× faster"], *body], left=1)
+    return "\n".join([*table, "", f"{how} Computed: {what}.", ""])
 
 
 def time_of(same: Sequence[Row]) -> float:
@@ -137,13 +149,14 @@ def markdown(rows: Sequence[Row], setup: Setup) -> str:
         f"{row.ms_per_line:.1f}", f"{row.speed_ratio:.2f}", "-" if row.auroc is None else f"{row.auroc:.3f}",
         f"{row.accepted:.1%}", f"{row.ece:.3f}",
     ] for row in rows]  # fmt: skip
-    return "\n".join([*aligned(table, left=4), "", conditions(rows, setup), ""])
+    terms = ("Δ: CER above the reference's. AUROC: how well confidence tells right lines from wrong ones. Accepted at 99 %: share "
+             "of lines above the lowest confidence threshold that keeps 99 % of them right. ECE: mean distance of confidence "
+             "from the share of lines right at it.")  # fmt: skip
+    return "\n".join([*aligned(table, left=4), "", f"{conditions(rows, setup)} {terms}", ""])
 
 
 def conditions(rows: Sequence[Row], setup: Setup) -> str:
     """How the numbers of a table came about, in a paragraph."""
-    features = ", ".join(setup.cpu_features) or "no AVX2"
-    versions = ", ".join(f"{name} {version}" for name, version in setup.versions.items())
     batched = [row.name for row in rows if row.together]
     together = f" ({', '.join(batched)}: all timed lines by one process, its startup shared)" if batched else ""
     cut = "our engines read them in parts, VietOCR's own code squeezes them" if setup.wide == "cut" else "squeezed"
@@ -152,11 +165,15 @@ def conditions(rows: Sequence[Row], setup: Setup) -> str:
         f"{setup.lines:,} lines of {setup.data}, median width {setup.median_width} px at the network's height.{wide} ms/line: one "
         f"line at a time{together}, from the decoded picture to the text, median of {setup.repeats} round(s) over the "
         f"same {setup.timed_lines} lines of all widths, after a warm-up, the rows taking turns; {setup.threads} thread(s), "
-        f"at most {max(row.cores for row in rows):.1f} cores busy. CPU: {setup.cpu} ({features}). {versions}; {setup.date}. "
-        f"×, Δ: against “{setup.reference}”. AUROC: how well confidence tells "
-        "right lines from wrong ones. Accepted at 99 %: share of lines above the lowest confidence threshold that "
-        "keeps 99 % of them right. ECE: mean distance of confidence from the share of lines right at it."
+        f"at most {max(row.cores for row in rows):.1f} cores busy. {machine(setup)} ×: against “{setup.reference}”."
     )
+
+
+def machine(setup: Setup) -> str:
+    """Processor, versions and day, in two sentences."""
+    features = ", ".join(setup.cpu_features) or "no AVX2"
+    versions = ", ".join(f"{name} {version}" for name, version in setup.versions.items())
+    return f"CPU: {setup.cpu} ({features}). {versions}; {setup.date}."
 
 
 def to_json(tables: Sequence[Table]) -> str:

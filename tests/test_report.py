@@ -42,20 +42,29 @@ def test_one_set_is_its_table_alone():
 
 
 def test_the_summary_has_each_sets_rates_and_the_mean_time_of_all_lines():
-    worse = dataclasses.replace(ROW, name="c", cer=0.5, exact=0.25)
+    worse = dataclasses.replace(ROW, name="c", precision="int8", cer=0.5, exact=0.25, ms_per_line=2 * ROW.ms_per_line)
     form = Table(dataclasses.replace(SETUP, data="form", lines=3), (ROW, worse))
     letter = Table(dataclasses.replace(SETUP, data="letter", lines=1), tuple(
-        dataclasses.replace(row, lines=1, ms_per_line=20.0, cer=row.cer + 0.1) for row in form.rows))  # fmt: skip
+        dataclasses.replace(row, lines=1, ms_per_line=time, cer=row.cer + 0.1) for row, time in zip(form.rows, (20, 40))))  # fmt: skip
     text = page([form, letter])
     first, second = cells_of(text.splitlines()[:4])
     assert list(first) == [
-        "Weights", "Method", "Computed in", "MB", "form: exact", "form: CER", "letter: exact", "letter: CER", "ms/line",
+        "Weights", "MB", "× smaller", "form: exact", "form: CER", "letter: exact", "letter: CER", "ms/line", "× faster",
     ]  # fmt: skip
-    assert list(first.values()) == ["a/b", "float", "torch: float32", "1.0", "100.0%", "0.00%", "100.0%", "10.00%", "14.3"]
-    assert list(second.values())[4:8] == ["25.0%", "50.00%", "25.0%", "60.00%"] and second["Weights"] == "c"
-    assert "3 lines of form, 1 lines of letter" in text
+    assert list(first.values()) == ["a/b", "1.0", "1.00", "100.0%", "0.00%", "100.0%", "10.00%", "14.3", "1.00"]
+    assert list(second.values())[3:7] == ["25.0%", "50.00%", "25.0%", "60.00%"] and second["Weights"] == "c"
+    assert second["× faster"] == "0.50"  # 12.34 x 3 and 20 of the first, 24.68 x 3 and 40 of this one
+    assert "3 lines of form, 1 lines of letter" in text and "1 thread(s). CPU: A CPU (no AVX2)." in text
+    assert "Computed: a|b by torch: float32; c by torch: int8." in text
     assert text.index("### form") < text.index(markdown(form.rows, form.setup)) < text.index("### letter")
     assert text.endswith(markdown(letter.rows, letter.setup))
+
+
+def test_the_summary_of_one_set_says_how_it_was_measured():
+    text = summary([Table(SETUP, (ROW,))])
+    (cells,) = cells_of(text.splitlines()[:3])
+    assert list(cells) == ["Weights", "MB", "× smaller", "Exact lines", "CER", "ms/line", "× faster"]
+    assert "3 lines of data.txt, median width 320 px" in text and "Computed: a|b by torch: float32." in text
 
 
 def test_a_table_goes_into_its_section_and_nowhere_else(tmp_path):
