@@ -8,6 +8,7 @@ import shlex
 import sys
 
 from . import verbs as do
+from .synth_verb import synth
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -189,7 +190,7 @@ def _parser() -> argparse.ArgumentParser:
                       "<!-- table NAME --> and <!-- end NAME -->")  # fmt: skip
 
     verb = verbs.add_parser("synth", help="generate labelled lines as a VietOCR folder, or whole receipts")
-    verb.set_defaults(verb=do.synth)
+    verb.set_defaults(verb=synth)
     verb.add_argument("--out", required=True, metavar="DIR", help="folder for img/ and annotation.txt")
     verb.add_argument("--recipe", metavar="YML", help="make the lines of a recipe, or of a folder's recipes in a folder "
                       "each (data/README.md); it decides what --count to --seed would")  # fmt: skip

@@ -18,7 +18,7 @@ from . import __version__
 from . import checkpoint as files
 from .checkpoint import Checkpoint
 from .compare import compare
-from .config import Config, FolderConfig, LayerOverride, to_yaml
+from .config import Config, FolderConfig, LayerOverride
 from .dataset.annotation import Sample, read_annotation
 from .errors import UserError
 from .methods_report import Budget, MethodRow, MethodTable, write
@@ -30,6 +30,7 @@ from .quantize.static import quantize_dynamic, quantize_static
 from .train.loop import train
 from .train.validate import score_checkpoint
 from .vocab import Vocab
+from .yaml_settings import to_yaml
 
 
 class MethodError(UserError):

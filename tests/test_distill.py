@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from quantvietocr.checkpoint import read, write
-from quantvietocr.config import ConfigError, load_config
+from quantvietocr.config import load_config
 from quantvietocr.dataset.annotation import read_annotation
 from quantvietocr.dataset.batches import Batch, BatchStream
 from quantvietocr.dataset.sources import FolderSource
@@ -23,6 +23,7 @@ from quantvietocr.train.distributed import Share
 from quantvietocr.train.objective import Objective
 from quantvietocr.train.state import TrainError
 from quantvietocr.vocab import Vocab
+from quantvietocr.yaml_settings import ConfigError
 
 CPU = torch.device("cpu")
 
@@ -95,7 +96,7 @@ def test_without_weight_the_teacher_does_not_run(share, monkeypatch):
 
 
 def test_qat_with_a_teacher_shows_and_writes_the_parts(annotation, tmp_path, monkeypatch, capsys):
-    tiny_train.patch(monkeypatch.setattr, "qat")
+    tiny_train.patch(monkeypatch.setattr)
     monkeypatch.setattr(loop, "distillation_of", lambda config, meta, device: Distillation(
         tiny_train.network(), config.distill.logits, config.distill.features, config.distill.temperature))
     settings = [f"data.train=[{{annotation: {annotation}}}]", "data.workers=0", "data.merge_widths=500",

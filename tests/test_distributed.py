@@ -83,7 +83,7 @@ def differences(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) ->
 ])  # fmt: skip
 def test_two_processes_come_to_the_weights_of_one(annotation, tmp_path, monkeypatch, method, more):
     with monkeypatch.context() as patch:
-        tiny_train.patch(patch.setattr, method)
+        tiny_train.patch(patch.setattr)
         loop.train(load_config(None, settings(annotation, tmp_path / "one", method, **more)))
     ends = two(settings(annotation, tmp_path / "two", method, **more))
     assert [code for code, _ in ends] == [0, 0], ends
@@ -118,7 +118,7 @@ def test_ctrl_c_stops_all_with_one_state_from_which_one_goes_on(annotation, tmp_
     assert state["progress"]["step"] == int(stops[0]) > 0
     first, second = state["random_ranks"]
     assert not torch.equal(first[0], second[0])  # their dropout differs
-    tiny_train.patch(monkeypatch.setattr, "float")
+    tiny_train.patch(monkeypatch.setattr)
     loop.train(load_config(None, [*arguments, f"train.steps={int(stops[0]) + 2}"]), resume=True)
     assert load_state(tmp_path)["progress"]["step"] == int(stops[0]) + 2
 

@@ -91,3 +91,9 @@ def test_a_trapezoid_rises_stays_and_falls():
 def test_one_cycle_is_torchs():
     found = rates(schedule="one-cycle", steps=50, pct_start=0.2)
     assert max(found) == pytest.approx(1.0, abs=5e-3) and found.index(max(found)) in (9, 10) and found[-1] < 0.01
+
+
+@pytest.mark.parametrize("steps", [1, 9, 49])
+def test_one_cycle_may_rise_in_a_single_step(steps):
+    found = rates(schedule="one-cycle", steps=steps, pct_start=1 / (steps + 1))
+    assert len(found) == steps and found == sorted(found, reverse=True) and found[0] > 0.4

@@ -17,10 +17,10 @@ sys.path[:0] = [str(ROOT)]
 
 from tiny import CHARS, float_checkpoint
 
-from quantvietocr.checkpoint import Meta, write
+from quantvietocr.checkpoint import Meta
 from quantvietocr.config import Config
 from quantvietocr.image import ImageSpec
-from quantvietocr.train import loop
+from quantvietocr.train import loop, ship
 from quantvietocr.vietocr_bridge import VGG_SEQ2SEQ, VietOCRConfig, build_float
 
 HIDDEN = 8
@@ -61,19 +61,14 @@ def write_lines(folder: Path, count: int = 11) -> Path:
     return folder / "annotation.txt"
 
 
-def patch(set_attribute: Callable[[Any, str, Any], None], method: str) -> None:
-    """Put the tiny network into the loop. A float one is not what is written: a file needs all of VGG's layers."""
-
-    def write_another(*given: Any) -> None:
-        write(float_checkpoint(), given[6] / "best.safetensors")
-
+def patch(set_attribute: Callable[[Any, str, Any], None]) -> None:
+    """Put the tiny network into the loop. As float weights others are written: such a file needs all of VGG's layers."""
     set_attribute(loop, "starting_point", starting_point)
-    if method == "float":
-        set_attribute(loop, "keep_best", write_another)
+    set_attribute(ship, "float_checkpoint", lambda *_: float_checkpoint())
 
 
 if __name__ == "__main__":
     import train_qat
 
-    patch(setattr, "float" if "train.method=float" in sys.argv else "qat")
+    patch(setattr)
     sys.exit(train_qat.main())

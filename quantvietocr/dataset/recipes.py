@@ -19,11 +19,11 @@ from PIL import Image, features
 from tqdm import tqdm
 
 from quantvietocr import __version__
-from quantvietocr.config import ConfigError, build
 from quantvietocr.dataset.synth.config import SynthConfig, SynthError
 from quantvietocr.dataset.synth.fonts import find_files, write_atomically
 from quantvietocr.dataset.synth.generator import LineGenerator
 from quantvietocr.errors import UserError
+from quantvietocr.yaml_settings import ConfigError, build
 
 FIRST = 20              # lines that ``first`` covers: enough to notice other libraries, made in a second
 STAMP = "recipe.json"   # beside annotation.txt: which recipe the lines were made from, and their hash

@@ -115,10 +115,13 @@ def make_schedule(optimizer: torch.optim.Optimizer, run: TrainConfig) -> torch.o
     2024, arXiv 2405.18392). Until it falls it does not depend on the number of steps but for the rise.
     """
     if run.schedule == "one-cycle":
+        total = run.steps + 1
+        # torch divides by the length of a rise less one step; a rise of one begins at the peak, as shorter ones do.
+        rise = 0.0 if run.pct_start * total == 1 else run.pct_start
         return torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, max_lr=[group["lr"] for group in optimizer.param_groups], total_steps=run.steps + 1,
-            pct_start=run.pct_start, cycle_momentum=False,
-        )
+            optimizer, max_lr=[group["lr"] for group in optimizer.param_groups], total_steps=total, pct_start=rise,
+            cycle_momentum=False,
+        )  # fmt: skip
     rise, fall = max(run.pct_start * run.steps, 1), max(run.cooldown * run.steps, 1)
     return torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: max(0.0, min(1.0, (step + 1) / rise, (run.steps - step) / fall))

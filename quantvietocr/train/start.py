@@ -11,8 +11,9 @@ from torch import nn
 
 from .. import checkpoint as files
 from ..checkpoint import Meta
-from ..config import Config, build
+from ..config import Config
 from ..vietocr_bridge import VietOCRConfig, build_float, float_network, read_yaml
+from ..yaml_settings import build
 from .state import TrainError
 
 

@@ -14,12 +14,12 @@ import yaml
 from PIL import Image
 from tqdm import tqdm
 
-from quantvietocr.config import ConfigError, build
 from quantvietocr.dataset.receipts.files import read_truths, write_receipts
 from quantvietocr.dataset.receipts.generator import ReceiptConfig, ReceiptGenerator
 from quantvietocr.dataset.recipes import SEAL, Font, RecipeError, find_fonts, libraries, recipe_tree, refuse_values
 from quantvietocr.dataset.synth.config import SynthError
 from quantvietocr.dataset.synth.fonts import write_atomically
+from quantvietocr.yaml_settings import ConfigError, build
 
 FIRST = 3           # receipts that ``first`` covers
 
