@@ -34,8 +34,8 @@ def options_of(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--engine", choices=ENGINES, default="auto", help="torch: .pth, .safetensors; others: .onnx")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads (default 0: one per core)")
     parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="most lines run together (default 32)")
-    parser.add_argument("--wide", choices=("cut", "squeeze"), default="cut", help="lines far too wide for the network: read in "
-                        "parts cut between words (default), or squeezed as VietOCR does")  # fmt: skip
+    parser.add_argument("--wide", choices=("cut", "squeeze"), default="cut", help="lines too wide for the network: in parts cut "
+                        "between words where that is surer (default), or squeezed as VietOCR does")  # fmt: skip
     parser.add_argument("--whitelist", metavar="CHARS", help="read these characters alone, e.g. '0123456789., '")
     parser.add_argument("--beam", type=int, default=0, metavar="N", help="beam width, up to 32 (default 0: greedy)")
     parser.add_argument("--receipt", action="store_true", help="the pictures are receipts or pages (PDF too): find their lines, "

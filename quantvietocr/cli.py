@@ -116,8 +116,8 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--limit", type=int, default=0, metavar="N", help="draw N lines of each set, the same every time (default: all)")
     verb.add_argument("--workers", type=int, default=1, metavar="N", help="processes that generate a recipe's lines (default 1)")
     verb.add_argument("--repeats", type=int, default=3, metavar="N", help="timing rounds (default 3)")
-    verb.add_argument("--wide", choices=("cut", "squeeze"), default="cut", help="how our engines read lines far too wide for the "
-                      "network: in parts (default), or squeezed as VietOCR does")  # fmt: skip
+    verb.add_argument("--wide", choices=("cut", "squeeze"), default="cut", help="how our engines read lines too wide for the "
+                      "network: in parts where that is surer (default), or squeezed as VietOCR does")  # fmt: skip
     verb.add_argument("--into", nargs="+", default=(), metavar="FILE#NAME", help="also put the table into a Markdown file, between "
                       "<!-- table NAME --> and <!-- end NAME -->")  # fmt: skip
     verb.add_argument("--summary-into", nargs="+", default=(), metavar="FILE#NAME", help="the same with a row per reader over all "

@@ -30,7 +30,7 @@ from .metrics import accept_at_precision, auroc, confusions, score
 from .readers import BATCH, CompareError, Entry, entries
 from .reliability import expected_calibration_error, reliability
 from .report import Row, Setup, Table
-from .wide import too_wide
+from .wide import excess
 
 TIMED_LINES = 40
 TOGETHER = 256  # lines given at once to a program that takes long to start
@@ -94,7 +94,7 @@ def _measure(
     times = _time(readers, timed, repeats)
     read_as = _read_all(readers, lines.samples, lines.widths)
     about = _setup(readers, lines, len(timed), repeats, command)
-    setup = dataclasses.replace(about, wide=wide, wide_lines=sum(too_wide(*size, spec) for size in lines.sizes))
+    setup = dataclasses.replace(about, wide=wide, wide_lines=sum(excess(*size, spec) > 1 for size in lines.sizes))
     return Table(setup, tuple(_rows(readers, lines.samples, read_as, times, setup.reference))), read_as
 
 

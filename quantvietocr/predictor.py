@@ -17,9 +17,11 @@ from .confidence import Calibration
 from .engines.base import Engine
 from .engines.choose import describe_engine, open_file
 from .image import ImageSpec, line_pixels, open_line
-from .wide import cut
+from .wide import ways
 
 WIDE = ("cut", "squeeze")
+DOUBTFUL = 0.7  # confidence below which a line is read a second way, where it has one
+Ways = list[list[np.ndarray]]  # of reading a line: each its parts, uint8 (height,W,3)
 
 
 class Predictor:
@@ -32,8 +34,8 @@ class Predictor:
     batch_size: most lines of one width run together by `predict_batch`.
     follow_states: False makes the beam search read exactly as VietOCR's (see `decode.beam`), which is worse.
     engine: torch (`.pth`, `.safetensors`), onnxruntime or openvino (`.onnx`); auto takes the fastest that is installed.
-    wide: a line more than 1.5 times too wide for the network is read in parts, `cut` between words; `squeeze` narrows it
-    instead, as VietOCR does. Others are read alike.
+    wide: a line more than 1.5 times too wide for the network is read in parts, `cut` between words; one less too wide is
+    squeezed, read in parts as well where that left doubt, and the surer text kept. `squeeze` squeezes all, as VietOCR does.
     whitelist: characters that alone may be read (the space too only if it is among them); None allows all.
     `about` says in sentences what computes.
     Raises CheckpointError for an unusable file, EngineError for an engine that is missing or does not run this file,
@@ -71,7 +73,7 @@ class Predictor:
         Returns the text, or (text, confidence in [0,1]: the chance that the whole line is right). Raises ImageError
         for a picture that cannot be read.
         """
-        (result,) = self.read_parts([self.parts(open_line(img))])
+        (result,) = self.read([self.ways(open_line(img))])
         return result if return_prob else result[0]
 
     def predict_batch(self, imgs: Sequence[Any], return_prob: bool = False) -> list[str] | tuple[list[str], list[float]]:
@@ -79,16 +81,26 @@ class Predictor:
 
         Returns texts, or (texts, confidences).
         """
-        results = self.read_parts([self.parts(open_line(img)) for img in imgs])
+        results = self.read([self.ways(open_line(img)) for img in imgs])
         found = [text for text, _ in results]
         return (found, [confidence for _, confidence in results]) if return_prob else found
 
-    def parts(self, img: Image.Image) -> list[np.ndarray]:
-        """An RGB picture of a line at the network's size, uint8 (height,W,3): one, or several where it is cut."""
-        return [line_pixels(part, self.spec) for part in (cut(img, self.spec) if self.wide == "cut" else [img])]
+    def ways(self, img: Image.Image) -> Ways:
+        """How to read an RGB picture of a line: parts at the network's size, and perhaps other ones to look at again."""
+        pictures = ways(img, self.spec) if self.wide == "cut" else [[img]]
+        return [[line_pixels(part, self.spec) for part in parts] for parts in pictures]
 
-    def read_parts(self, lines: Sequence[Sequence[np.ndarray]]) -> list[tuple[str, float]]:
-        """Read lines given as their `parts`. Returns (text, confidence) per line: a line is right if all its parts are."""
+    def read(self, lines: Sequence[Ways]) -> list[tuple[str, float]]:
+        """Read lines given as their `ways`. Returns (text, confidence) per line, of the second way where that is surer."""
+        results = self._read_parts([first for first, *_ in lines])
+        doubtful = [i for i, (_, confidence) in enumerate(results) if confidence < DOUBTFUL and len(lines[i]) > 1]
+        again = self._read_parts([lines[i][1] for i in doubtful]) if doubtful else []
+        for i, second in zip(doubtful, again):
+            results[i] = max(results[i], second, key=lambda result: result[1])
+        return results
+
+    def _read_parts(self, lines: Sequence[Sequence[np.ndarray]]) -> list[tuple[str, float]]:
+        """Text and confidence of lines in parts: a line is right if all its parts are."""
         read = iter(self.read_pixels([part for parts in lines for part in parts]))
         results = []
         for parts in lines:

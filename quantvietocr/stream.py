@@ -11,11 +11,10 @@ from dataclasses import dataclass, replace
 from itertools import groupby, islice
 from typing import Callable, Iterable, Iterator
 
-import numpy as np
 from PIL import Image
 
 from .image import ImageError, open_line
-from .predictor import Predictor
+from .predictor import Predictor, Ways
 
 FIRST_WINDOW, WINDOW = 16, 512  # pictures at a time: few at first, to show something; then enough to fill batches
 THUMBNAIL = (2000, 64)  # pixels at most, of a picture kept to be drawn
@@ -44,14 +43,14 @@ def read_stream(
         first = next(windows, None)
         opened = opener.submit(_open_all, predictor, first, thumbnails) if first else None
         while opened:
-            lines, parts = opened.result()
+            lines, ways = opened.result()
             thumbnails -= sum(line.thumbnail is not None for line in lines)
             following = next(windows, None)
             opened = opener.submit(_open_all, predictor, following, thumbnails) if following else None
-            progress(len(lines) - len(parts))
-            for _, group in groupby(sorted(parts, key=lambda i: _shape(parts[i])), key=lambda i: _shape(parts[i])):
+            progress(len(lines) - len(ways))
+            for _, group in groupby(sorted(ways, key=lambda i: _shape(ways[i])), key=lambda i: _shape(ways[i])):
                 indices = list(group)
-                for index, (text, confidence) in zip(indices, predictor.read_parts([parts[i] for i in indices])):
+                for index, (text, confidence) in zip(indices, predictor.read([ways[i] for i in indices])):
                     lines[index] = replace(lines[index], text=text, confidence=confidence)
                 progress(len(indices))
             yield lines
@@ -64,24 +63,25 @@ def _windows(paths: Iterable[str]) -> Iterator[list[str]]:
         size = min(2 * size, WINDOW)
 
 
-def _shape(parts: list[np.ndarray]) -> tuple[bool, int]:
+def _shape(ways: Ways) -> tuple[bool, int]:
     """Lines of one part and one width run together; those cut in parts too, whatever the widths of these."""
-    return len(parts) > 1, parts[0].shape[1] if len(parts) == 1 else 0
+    first = ways[0]
+    return len(first) > 1, first[0].shape[1] if len(first) == 1 else 0
 
 
-def _open_all(predictor: Predictor, paths: list[str], thumbnails: int) -> tuple[list[Line], dict[int, list[np.ndarray]]]:
+def _open_all(predictor: Predictor, paths: list[str], thumbnails: int) -> tuple[list[Line], dict[int, Ways]]:
     """A line for each path, and the network's input of those that can be read, by index."""
-    lines, parts = [], {}
+    lines, ways = [], {}
     for index, path in enumerate(paths):
         try:
             picture = open_line(path)
         except ImageError as error:
             lines.append(Line(path, error=str(error)))
             continue
-        parts[index] = predictor.parts(picture)
-        if len(parts) <= thumbnails:
+        ways[index] = predictor.ways(picture)
+        if len(ways) <= thumbnails:
             picture.thumbnail(THUMBNAIL)
             lines.append(Line(path, thumbnail=picture))
         else:
             lines.append(Line(path))
-    return lines, parts
+    return lines, ways

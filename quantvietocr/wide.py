@@ -1,7 +1,8 @@
 """Lines too wide for the network, cut between words into parts that it reads one by one.
 
 VietOCR squeezes a line into the network's greatest width, however long it is: past one and a half times that width the
-letters are too narrow to be told apart. Parts of their natural width are read as any line is, and their texts joined.
+letters are too narrow to be told apart. Parts of their natural width are read as any line is, and their texts joined. A
+line that is less too wide is squeezed too, and looked at again in parts where that left doubt.
 """
 
 from __future__ import annotations
@@ -13,25 +14,32 @@ from PIL import Image
 
 from .image import ImageSpec
 
-SQUEEZE = 1.5  # how far past the greatest width a line is still squeezed, as in VietOCR: the networks are trained on that
+SQUEEZE = 1.5  # how far past the greatest width a line is still squeezed first, as in VietOCR: the networks are trained on that
 NEAR = 0.3  # of a part's width: how far from an even cut the gap between two words may lie
 GAP = 0.15  # of the height: the narrowest blank taken for a gap between words
 INK = 0.35  # of the greatest contrast: what differs so much from the rest of its column is ink
 
 
-def too_wide(width: int, height: int, spec: ImageSpec = ImageSpec()) -> bool:
-    """Whether a line of this size, in pixels, is to be cut."""
-    return width * spec.height > SQUEEZE * spec.max_width * height
+def excess(width: int, height: int, spec: ImageSpec = ImageSpec()) -> float:
+    """How many times too wide for the network a line of this size, in pixels, is; 1 or less where it fits."""
+    return width * spec.height / (spec.max_width * height)
+
+
+def ways(img: Image.Image, spec: ImageSpec = ImageSpec()) -> list[list[Image.Image]]:
+    """How an RGB picture of a line is to be read: whole, or in parts; where there is a second way, it is for the doubtful."""
+    too_wide = excess(img.width, img.height, spec)
+    if too_wide <= 1:
+        return [[img]]
+    parts = cut(img, spec)
+    return [parts] if too_wide > SQUEEZE or len(parts) == 1 else [[img], parts]
 
 
 def cut(img: Image.Image, spec: ImageSpec = ImageSpec()) -> list[Image.Image]:
-    """Parts of an RGB picture of a line, from left to right; the picture itself where it is not too wide.
+    """Parts of an RGB picture of a line that fit the network, from left to right; the picture itself where it does.
 
     Where no blank lies near an even cut, the picture stays whole, to be squeezed.
     """
-    if not too_wide(img.width, img.height, spec):
-        return [img]
-    count = math.ceil(img.width * spec.height / (img.height * spec.max_width))
+    count = math.ceil(excess(img.width, img.height, spec))
     gaps = _gaps(img)
     places = [0]
     for part in range(1, count):

@@ -273,8 +273,8 @@ def test_wide_lines_are_read_as_asked_and_counted(tiny, tmp_path):
     Image.fromarray(bars).save(tmp_path / "wide.png")
     Image.fromarray(bars[:, : spec.max_width]).save(tmp_path / "fits.png")
     (tmp_path / "lines.txt").write_text("wide.png\tab\nfits.png\tc\n", encoding="utf-8")
-    for wide, said in (("cut", "1 of them are more than 1.5 times too wide for the network: our engines read them in parts"),
-                       ("squeeze", "too wide for the network: squeezed.")):  # fmt: skip
+    for wide, said in (("cut", "1 of them are too wide for the network: our engines read them in parts"),
+                       ("squeeze", "too wide for the network: all squeeze them.")):  # fmt: skip
         (table,) = compare(tmp_path / "lines.txt", [tiny], tmp_path / wide, repeats=1, wide=wide)
         assert (table.setup.wide, table.setup.wide_lines) == (wide, 1)
         assert said in (tmp_path / wide / "table.md").read_text(encoding="utf-8")

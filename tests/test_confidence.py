@@ -67,7 +67,7 @@ def test_the_file_carries_it(int8_weights, lines, tmp_path):
     predictor = Predictor(path, threads=1)
     picture = sorted((lines / "img").glob("*.png"))[0]
     text, confidence = predictor.predict(picture, return_prob=True)
-    ((_, reading),) = predictor.read_details(predictor.parts(open_line(picture)))
+    ((_, reading),) = predictor.read_details(predictor.ways(open_line(picture))[0])
     assert predictor.calibration == Calibration(1.0, -3.0) and text
     assert confidence == pytest.approx(Calibration(1.0, -3.0).confidence(reading), rel=1e-9)
     assert confidence < 0.5 * Calibration().confidence(reading)

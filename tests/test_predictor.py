@@ -32,7 +32,7 @@ def pictures() -> list[Path]:
 
 @pytest.fixture(scope="module")
 def predictor(float_weights) -> Predictor:
-    return Predictor(float_weights, threads=1)
+    return Predictor(float_weights, threads=1, wide="squeeze")
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +73,8 @@ def test_every_line_reads_as_with_vietocr(theirs, predictor, pictures, readings)
 def test_beam_search_reads_as_with_vietocr_on_request(float_weights, theirs, pictures):
     some = pictures[::4]
     expected = [theirs.predict_beam(Image.open(path)) for path in some]
-    asked = Predictor(float_weights, threads=1, beam=4, follow_states=False).predict_batch(some)
-    ours = Predictor(float_weights, threads=1, beam=4).predict_batch(some)
+    asked = Predictor(float_weights, threads=1, beam=4, follow_states=False, wide="squeeze").predict_batch(some)
+    ours = Predictor(float_weights, threads=1, beam=4, wide="squeeze").predict_batch(some)
     assert asked == expected
     assert ours != expected  # states that follow their beams do change readings
 

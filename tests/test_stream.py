@@ -61,12 +61,12 @@ def test_paths_are_taken_as_they_are_needed(predictor, paths, monkeypatch):
 def test_the_next_window_is_opened_while_this_one_is_read(predictor, paths, monkeypatch):
     monkeypatch.setattr(stream, "FIRST_WINDOW", 2)
     monkeypatch.setattr(stream, "WINDOW", 2)
-    opened, read = [], predictor.read_parts
+    opened, read = [], predictor.read
     real = stream.open_line
     monkeypatch.setattr(stream, "open_line", lambda path: opened.append(path) or real(path))
     seen = []
 
-    def read_parts(lines):
+    def slow(lines):
         # The thread that opens has had the next window since before this call: it comes to it sooner or later.
         for _ in range(500):
             if len(opened) >= 4:
@@ -77,7 +77,7 @@ def test_the_next_window_is_opened_while_this_one_is_read(predictor, paths, monk
 
     from time import sleep as stream_sleep
 
-    monkeypatch.setattr(predictor, "read_parts", read_parts)
+    monkeypatch.setattr(predictor, "read", slow)
     next(read_stream(predictor, paths))
     assert seen[0] >= 4
 

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 from quantvietocr import Predictor
 from quantvietocr.decode import WhitelistError
 from quantvietocr.image import ImageSpec, line_pixels, line_width
-from quantvietocr.wide import SQUEEZE, cut
+from quantvietocr.wide import SQUEEZE, cut, ways
 
 SPEC = ImageSpec()
 WORDS = "Căn cứ Nghị định số 61/2018/NĐ-CP ngày 23 tháng 4 năm 2018 của Chính phủ về thực hiện cơ chế một cửa".split()
@@ -44,10 +44,19 @@ def test_wide_lines_are_cut_in_blanks_into_parts_of_natural_width(ink, paper):
     assert all(part.width * 32 / part.height <= SQUEEZE * 512 for part in parts)
 
 
-def test_a_line_that_fits_or_nearly_so_is_left_alone():
-    for width in (100, 512, int(SQUEEZE * 512)):
+def test_a_line_that_fits_is_left_alone():
+    for width in (100, 512):
         picture = draw(WORDS)[0].resize((width, 32))
-        assert cut(picture) == [picture]
+        assert cut(picture) == [picture] and ways(picture) == [[picture]]
+
+
+def test_a_line_somewhat_too_wide_is_squeezed_first_and_cut_second():
+    picture = draw(WORDS)[0]
+    for width, first in ((520, [1, 2]), (int(SQUEEZE * 512), [1, 2]), (int(SQUEEZE * 512) + 1, [2]), (1100, [3])):
+        resized = picture.resize((width, 32), Image.Resampling.LANCZOS)
+        assert [len(parts) for parts in ways(resized)] == first
+    solid = Image.new("RGB", (700, 32), "white")
+    assert ways(solid) == [[solid]]
 
 
 def test_without_a_blank_a_line_stays_whole():
@@ -77,10 +86,30 @@ def test_predictor_joins_the_parts(tiny_weights):
     assert len(parts) > 1 and text == " ".join(text for text, _ in parts if text)
     assert confidence == pytest.approx(np.prod([sure for _, sure in parts]), rel=1e-5)
     narrow = picture.crop((0, 0, whole.spec.max_width // 2, picture.height))
-    assert [p.shape for p in squeezed.parts(picture)] == [(whole.spec.height, whole.spec.max_width, 3)]
+    assert [[p.shape for p in parts] for parts in squeezed.ways(picture)] == [[(whole.spec.height, whole.spec.max_width, 3)]]
     assert squeezed.predict(picture) == squeezed.read_pixels([line_pixels(picture, squeezed.spec)])[0][0]
     assert whole.predict_batch([narrow, picture, narrow]) == [whole.predict(narrow), text, whole.predict(narrow)]
     assert line_width(narrow.width, narrow.height, whole.spec) <= whole.spec.max_width
+
+
+@pytest.mark.parametrize("squeezed, in_parts, expected", [
+    (0.65, 0.9, "parts parts"), (0.65, 0.5, "squeezed"), (0.75, 0.95, "squeezed"),
+])  # fmt: skip
+def test_a_doubtful_reading_is_compared_with_one_in_parts(tiny_weights, monkeypatch, squeezed, in_parts, expected):
+    reader = Predictor(tiny_weights, threads=1)
+    bars = np.full((reader.spec.height, int(1.3 * reader.spec.max_width), 3), 255, dtype=np.uint8)
+    bars[2:-2, ::8] = 0
+    picture, seen = Image.fromarray(bars), []
+
+    def read_pixels(lines):
+        seen.extend(lines)
+        whole = [line.shape[1] == reader.spec.max_width for line in lines]
+        return [("squeezed", squeezed) if one else ("parts", in_parts**0.5) for one in whole]
+
+    monkeypatch.setattr(reader, "read_pixels", read_pixels)
+    text, confidence = reader.predict(picture, return_prob=True)
+    assert text == expected and confidence == pytest.approx(in_parts if "parts" in expected else squeezed)
+    assert len(seen) == (1 if squeezed > 0.7 else 3)
 
 
 def test_a_way_that_does_not_exist_is_refused(tiny_weights):
