@@ -99,6 +99,7 @@ class QuantConfig:
     activation_bits: int | None = None
     weights: str = "per-channel"
     activations: str = "affine"
+    scales: str = "any"
     decoder: str = "int8"
     float_layers: list[str] = field(default_factory=list)
     overrides: dict[str, LayerOverride] | None = None

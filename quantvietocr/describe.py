@@ -33,6 +33,8 @@ def describe(path: str | os.PathLike, vietocr_yaml: str | os.PathLike | None = N
             weights = meta.scheme.get("weight_bits", 8)  # of most layers: `scheme` names those that differ
             ranges = f"{meta.backend}: {meta.activation_bits}-bit activations{f', {weights}-bit weights' * (weights != 8)}"
             lines.append(f"ranges      {ranges}")
+            if meta.scheme.get("scales") == "power-of-two":
+                lines.append("scales      powers of two: every engine computes the same integers")
         if meta.packed:
             lines.append(f"packed      {summary(checkpoint.tensors, meta.packed)}")
         lines += [f"float       {name}: {why}" for name, why in meta.float_reasons.items()]

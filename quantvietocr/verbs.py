@@ -39,7 +39,9 @@ def quantize(options: argparse.Namespace) -> None:
         annotation = read_annotation(options.data, Vocab(checkpoint.meta.chars), unknown="skip", problems=options.problems)
         print(annotation.report.summary(), file=sys.stderr)
         scheme = Scheme(options.backend, options.observer, options.percentile, options.weight_bits, options.activation_bits,
-                        options.weights, options.activations, options.float_layers)  # fmt: skip
+                        options.weights, options.activations, options.scales, options.float_layers)  # fmt: skip
+        if options.compact and options.scales != "any":
+            raise UserError("--compact makes groups of 4-bit weights with scales of their own: leave --scales power-of-two away.")
         if (options.ranges or options.path == "fx") and (options.compact or options.max_drop is not None):
             raise UserError("--ranges and --path fx are for one plain static file: leave --compact and --max-drop away.")
         if options.max_drop is not None:

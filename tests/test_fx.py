@@ -116,6 +116,7 @@ def test_training_keeps_the_contract(checkpoint, tmp_path, method, path, bits):
 
 @pytest.mark.parametrize("scheme", [
     *(Scheme(observer=name) for name in OBSERVERS),
+    Scheme(scales="power-of-two"),
     Scheme("onednn", weights="per-tensor", activations="symmetric"),
     Scheme(float_layers=("features.0", "last_conv_1x1")),
     Scheme(overrides={"features.1*": {"weight_bits": 4, "activation_bits": 4}}),

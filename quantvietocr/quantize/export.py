@@ -14,12 +14,16 @@ from ..checkpoint import Checkpoint, Layer, Meta
 from ..folding import float_layers
 from .dynamic import float_decoder, quantize_decoder
 from .grouped import on_grid_int8
+from .powers import on_grid
 from .scheme import PREFIX, Scheme
 from .stubs import AveragePool, QuantizedCNN
 
 
-def numbers_of(converted: QuantizedCNN) -> tuple[tuple[Layer, ...], dict[str, np.ndarray]]:
-    """Operations and tensors of a converted CNN (torch.ao quantized modules), as the checkpoint file holds them."""
+def numbers_of(converted: QuantizedCNN, exact: bool = False) -> tuple[tuple[Layer, ...], dict[str, np.ndarray]]:
+    """Operations and tensors of a converted CNN (torch.ao quantized modules), as the checkpoint file holds them.
+
+    exact: scales are powers of two, and biases are rounded to where adding them is exact too.
+    """
     layers: list[Layer] = []
     tensors: dict[str, np.ndarray] = {}
     place = "cnn.input"  # whose output a QuantStub would quantize
@@ -39,7 +43,9 @@ def numbers_of(converted: QuantizedCNN) -> tuple[tuple[Layer, ...], dict[str, np
             weight = module.weight()
             tensors[f"{name}.weight"] = weight.int_repr().numpy()
             tensors[f"{name}.weight.scale"] = scales_of(weight)
-            tensors[f"{name}.bias"] = module.bias().detach().numpy()
+            bias = module.bias().detach().numpy()
+            scale = float(tensors[f"{place}.output.scale"])  # of the input
+            tensors[f"{name}.bias"] = on_grid(bias, scale, tensors[f"{name}.weight.scale"]) if exact else bias
             tensors[f"{name}.output.scale"] = np.float32(module.scale).reshape(())
             tensors[f"{name}.output.zero_point"] = np.int32(module.zero_point).reshape(())
             relu = isinstance(module, torch.ao.nn.intrinsic.quantized.ConvReLU2d)
@@ -100,7 +106,7 @@ def quantized_checkpoint(
     if converted is None:
         layers, tensors = float_layers(Checkpoint(state, meta, origin))
     else:
-        layers, tensors = numbers_of(converted)
+        layers, tensors = numbers_of(converted, meta.scheme.get("scales") == "power-of-two")
         tensors |= _grouped(tensors, meta)
     tensors |= quantize_decoder(state) if meta.decoder == "int8" else float_decoder(state)
     return Checkpoint(tensors, dataclasses.replace(meta, layers=layers, torch_version=torch.__version__), origin)

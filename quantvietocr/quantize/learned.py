@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.ao.quantization import FakeQuantizeBase
 
 from .observers import HistogramRange
-from .scheme import ACTIVATION_BITS, LayerBits, Scheme
+from .scheme import ACTIVATION_BITS, LayerBits, QuantizeError, Scheme
 
 SAFE_WEIGHT_BITS = 7
 
@@ -83,6 +83,9 @@ def bits_for_learned_ranges(scheme: Scheme) -> Scheme:
 
     x86 and FBGEMM without VNNI add pairs of products in 16 bits: 2 x 255 x 63 fits, so their weights keep to 7 bits there.
     """
+    if scheme.scales != "any":
+        raise QuantizeError("PACT and LSQ learn their ranges, which then are no powers of two: set quant.scales=any, or use "
+                            "train.method=qat.")  # fmt: skip
     most = SAFE_WEIGHT_BITS if ACTIVATION_BITS[scheme.backend] < 8 else 8
     overrides = {pattern: dict(changes) for pattern, changes in scheme.overrides.items()}
     for changes in overrides.values():

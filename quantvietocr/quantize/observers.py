@@ -15,6 +15,8 @@ from torch import Tensor
 from torch.ao.quantization import HistogramObserver, MinMaxObserver, MovingAverageMinMaxObserver
 from torch.ao.quantization.observer import UniformQuantizationObserverBase
 
+from .powers import power_of_two
+
 STRIDE = 8  # bins of 2048 between the clips that the KL observer tries
 BINS = 8192  # over twice the largest magnitude, at most: at least 2048 lie within a range that starts at 0
 
@@ -172,9 +174,12 @@ _KINDS: dict[str, Any] = {
 OBSERVERS = tuple(_KINDS)
 
 
-def observer_factory(name: str, bits: int, scheme: torch.qscheme, percentile: float) -> Any:
-    """A factory (torch's `with_args`) of the named activation observer: per tensor, quint8, 2^bits levels from 0."""
+def observer_factory(name: str, bits: int, scheme: torch.qscheme, percentile: float, powers: bool = False) -> Any:
+    """A factory (torch's `with_args`) of the named activation observer: per tensor, quint8, 2^bits levels from 0.
+
+    powers: the scale is rounded up to a power of two (`powers`).
+    """
     settings: dict[str, Any] = {"dtype": torch.quint8, "qscheme": scheme, "quant_min": 0, "quant_max": 2**bits - 1}
     if name == "percentile":
         settings["percentile"] = percentile
-    return _KINDS[name].with_args(**settings)
+    return (power_of_two(_KINDS[name]) if powers else _KINDS[name]).with_args(**settings)

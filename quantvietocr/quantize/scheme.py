@@ -23,6 +23,7 @@ from torch.ao.quantization import (
 from ..errors import UserError
 from .grouped import TOP, GroupedFakeQuantize
 from .observers import OBSERVERS, observer_factory
+from .powers import power_of_two
 
 #: Bits of an activation that each backend's kernels bear: x86 and FBGEMM 7, because without VNNI they add pairs of u8×s8
 #: products in 16 bits, which 8-bit activations times 8-bit weights can overflow.
@@ -30,6 +31,7 @@ ACTIVATION_BITS = {"x86": 7, "fbgemm": 7, "onednn": 8, "qnnpack": 8}
 BITS = range(4, 9)
 WEIGHTS = ("per-channel", "per-tensor", "grouped")
 ACTIVATIONS = ("affine", "symmetric")
+SCALES = ("any", "power-of-two")
 OVERRIDES = ("weight_bits", "activation_bits", "float")
 PREFIX = "cnn.model."  # of a layer's name in files; settings may leave it away
 
@@ -68,7 +70,7 @@ class Scheme:
     (histogram after training, moving-average during it); percentile: what the `percentile` observer keeps, in %.
     weight_bits, activation_bits: 4 to 8, activation_bits None for the backend's. weights: a scale per output channel or one
     per tensor, always symmetric: abs-max over 2^(b-1)-1 levels; grouped: per channel, in layers of 4 bits one for each 32
-    weights (`grouped`). activations: affine (any range) or symmetric about 0.
+    weights (`grouped`). activations: affine (any range) or symmetric about 0. scales: any, or power-of-two (`powers`).
     float_layers: names or shell patterns of convolutions that stay float. overrides: pattern → {weight_bits,
     activation_bits, float}; a later pattern wins over an earlier one, and over float_layers.
 
@@ -83,6 +85,7 @@ class Scheme:
     activation_bits: int | None = None
     weights: str = "per-channel"
     activations: str = "affine"
+    scales: str = "any"
     float_layers: tuple[str, ...] = ()
     overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -92,6 +95,10 @@ class Scheme:
             _one_of("observer", self.observer, OBSERVERS)
         _one_of("weights", self.weights, WEIGHTS)
         _one_of("activations", self.activations, ACTIVATIONS)
+        _one_of("scales", self.scales, SCALES)
+        if self.scales != "any" and self.weights == "grouped":
+            raise QuantizeError("quant.scales=power-of-two is for one scale a channel or a tensor, and groups of 4-bit weights have "
+                                "more: set quant.scales=any.")  # fmt: skip
         if type(self.percentile) not in (int, float) or not 50 < self.percentile <= 100:
             raise QuantizeError(f"quant.percentile is {self.percentile!r}; it must be above 50 and at most 100.")
         _check_bits("weight_bits", self.weight_bits)
@@ -136,7 +143,7 @@ class Scheme:
     def activation_observer(self, layer: LayerBits, name: str) -> Any:
         """A factory of the named observer with the layer's bits."""
         scheme = torch.per_tensor_symmetric if self.activations == "symmetric" else torch.per_tensor_affine
-        return observer_factory(name, layer.activation_bits, scheme, self.percentile)
+        return observer_factory(name, layer.activation_bits, scheme, self.percentile, self.scales == "power-of-two")
 
     def weight_observer(self, layer: LayerBits, training: bool) -> Any:
         """abs-max over ±(2^(b-1)-1). torch's own range goes one further down, which puts the largest weight at 127.5 levels:
@@ -145,6 +152,7 @@ class Scheme:
         channels = self.weights != "per-tensor"
         kind = {(True, True): MovingAveragePerChannelMinMaxObserver, (True, False): PerChannelMinMaxObserver,
                 (False, True): MovingAverageMinMaxObserver, (False, False): MinMaxObserver}[channels, training]  # fmt: skip
+        kind = power_of_two(kind) if self.scales == "power-of-two" else kind
         more = {"averaging_constant": 1.0} if training else {}  # the weights of this step, not an average of past ones
         return kind.with_args(quant_min=-top, quant_max=top, dtype=torch.qint8, **more,
                               qscheme=torch.per_channel_symmetric if channels else torch.per_tensor_symmetric)  # fmt: skip
