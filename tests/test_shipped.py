@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from quantvietocr import Predictor
-from quantvietocr.checkpoint import read, sha256
+from quantvietocr.checkpoint import read
 from quantvietocr.dataset.annotation import read_annotation
 from quantvietocr.metrics import score
 from quantvietocr.vocab import Vocab
@@ -18,9 +18,10 @@ FLOAT = ROOT / "weights" / "vgg_seq2seq-float16.safetensors"
 INT8 = ROOT / "weights" / "vgg_seq2seq-qat-int8.safetensors"
 
 
-def test_the_int8_file_comes_from_the_float_file():
-    meta = read(INT8).meta
-    assert meta.source_sha256 == sha256(FLOAT)
+def test_both_files_come_from_one_training():
+    meta, other = read(INT8).meta, read(FLOAT).meta
+    assert other.method == "float" and meta.source_sha256 == other.source_sha256 and meta.made_with == other.made_with
+    assert meta.scheme["scales"] == "power-of-two"
     assert (meta.method, meta.decoder, meta.backend, meta.activation_bits) == ("qat", "int8", "x86", 7)
     assert {layer.precision for layer in meta.layers if layer.op == "conv"} == {"int8"}
     assert not meta.float_reasons
