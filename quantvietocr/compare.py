@@ -65,7 +65,7 @@ def compare(
     with, if it is not VietOCR's own. threads: for every row alike; 0 leaves torch's choice. limit: draw that many lines
     of each set, with seed 0; 0 takes all. repeats: timing rounds. unknown, problems: what to do with lines whose text is
     outside the vocabulary, or that cannot be used (`read_annotation`). command: recorded in `table.json`. peers: other
-    readers, of `peers.PEERS`, last. workers: processes that generate a recipe's lines. wide: how our engines read lines far
+    readers, of `peers.PEERS`, last. workers: processes that generate a recipe's lines. wide: how our engines read lines
     too wide for the network (`Predictor`); VietOCR's own code squeezes them.
     Raises CompareError, LineSetError, CheckpointError, AnnotationError, RecipeError, ImageError, BridgeError, PeerError.
     """

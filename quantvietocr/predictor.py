@@ -86,7 +86,10 @@ class Predictor:
         return (found, [confidence for _, confidence in results]) if return_prob else found
 
     def ways(self, img: Image.Image) -> Ways:
-        """How to read an RGB picture of a line: parts at the network's size, and perhaps other ones to look at again."""
+        """How to read an RGB picture of a line: parts at the network's size, and perhaps other ones to look at again.
+
+        Both are made at once: they are small, and the picture need not be kept until its reading leaves doubt.
+        """
         pictures = ways(img, self.spec) if self.wide == "cut" else [[img]]
         return [[line_pixels(part, self.spec) for part in parts] for parts in pictures]
 

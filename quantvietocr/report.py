@@ -159,9 +159,9 @@ def conditions(rows: Sequence[Row], setup: Setup) -> str:
     """How the numbers of a table came about, in a paragraph."""
     batched = [row.name for row in rows if row.together]
     together = f" ({', '.join(batched)}: all timed lines by one process, its startup shared)" if batched else ""
-    cut = "our engines read them in parts where that is surer, VietOCR's own code squeezes them"
-    cut = cut if setup.wide == "cut" else "all squeeze them"
-    wide = f" {setup.wide_lines:,} of them are too wide for the network: {cut}." if setup.wide_lines else ""
+    how = {"cut": "our engines read them in parts where that is surer, VietOCR's own code squeezes them",
+           "squeeze": "all squeeze them"}[setup.wide]  # fmt: skip
+    wide = f" {setup.wide_lines:,} of them are too wide for the network: {how}." if setup.wide_lines else ""
     return (
         f"{setup.lines:,} lines of {setup.data}, median width {setup.median_width} px at the network's height.{wide} ms/line: one "
         f"line at a time{together}, from the decoded picture to the text, median of {setup.repeats} round(s) over the "

@@ -1,7 +1,7 @@
 """Scales that are powers of two, so that every engine computes the same integers.
 
 An int8 convolution ends in one multiplication by (input scale x weight scale / output scale) and a rounding. Engines
-multiply in different orders, and one value in 100,000 then falls on the other side of a tie. Products by powers of two are
+multiply in different orders, and a value here and there then falls on the other side of a tie. Products by powers of two are
 exact in float32, in any order, and so are ties, which all engines send to the even number. Zero points are even, since some
 engines add them before rounding. Such scales for both operands: Jain et al. 2019, arXiv 1903.08066, who learn them.
 """
