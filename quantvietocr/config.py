@@ -41,6 +41,7 @@ class SynthSettings:
     degrade: float = 1.0
     style: list[str] = field(default_factory=lambda: ["mixture"])
     capitals: float = 0.0
+    rare: float = 0.0
 
 
 @dataclass
@@ -180,6 +181,7 @@ class Config:
             "quant.freeze_batch_norm": self.quant.freeze_batch_norm,
             "data.synth.embedded_share": synth.embedded_share,
             "data.synth.capitals": synth.capitals,
+            "data.synth.rare": synth.rare,
         }
         if self.quant.pact_alpha is not None:
             positive["quant.pact_alpha"] = self.quant.pact_alpha

@@ -13,6 +13,7 @@ from matplotlib import get_data_path
 from PIL import Image
 
 from quantvietocr.dataset.synth import LineGenerator, SynthConfig, augment, render
+from quantvietocr.dataset.synth.config import SynthError
 from quantvietocr.dataset.synth.dice import Dice, Weighted
 from quantvietocr.dataset.synth.fonts import FontPool
 from quantvietocr.dataset.synth.phrases import MAKERS, MIX
@@ -281,6 +282,27 @@ def test_styles_in_turn_and_capitals():
     kinds = [line.kind for line in lines]
     assert set(kinds) == {"receipt", "form"} and kinds.count("receipt") > kinds.count("form")
     assert all(line.text == line.text.upper() for line in lines)
+
+
+def test_rare_characters_come_up_more_often_and_only_where_asked_for():
+    def share_with(letters: str, rare: float) -> float:
+        source = TextSource(SynthConfig(rare=rare), DEFAULT_CHARS)
+        texts = [source.sample(Dice(np.random.default_rng([5, i])), "letter")[0] for i in range(400)]
+        assert all(1 <= len(text) <= 110 and "  " not in text and text == text.strip() for text in texts)
+        return sum(any(letter in text for letter in letters) for text in texts) / len(texts)
+
+    marked = "".join(c for c in DEFAULT_CHARS if c.isupper() and len(unicodedata.normalize("NFD", c)) == 3)
+    assert len(marked) == 30
+    assert share_with(marked, 1.0) > 0.6 > 3 * share_with(marked, 0.0)
+    assert share_with("&*~^{}|", 1.0) > 3 * share_with("&*~^{}|", 0.0)
+    with pytest.raises(SynthError, match="rare=2"):
+        SynthConfig(rare=2)
+
+
+def test_rare_characters_of_a_vocabulary_without_capitals():
+    source = TextSource(SynthConfig(rare=1.0), "abcdeghiklmnopqrstuvxy 0123456789")
+    texts = [source.sample(Dice(np.random.default_rng([6, i])), "any")[0] for i in range(50)]
+    assert all(texts) and set("".join(texts)) <= set("abcdeghiklmnopqrstuvxy 0123456789")
 
 
 def test_settings_without_capitals_draw_the_lines_they_always_drew():

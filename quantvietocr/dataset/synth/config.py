@@ -32,6 +32,7 @@ class SynthConfig:
     # One or more of STYLES, for text, fonts and damage together; a style named twice comes up twice as often.
     style: str | tuple[str, ...] = "mixture"
     capitals: float = 0.0           # share of labels set in capitals, beside those that are anyway
+    rare: float = 0.0               # share of labels that get words with rare characters (text.TextSource._with_rare)
     height: tuple[int, int] = (18, 72)  # pixels, height of the crop before the reader resizes it
     family_faces: int = 16          # faces kept per font family, so that a 70-file family costs no more than others
 
@@ -50,10 +51,9 @@ class SynthConfig:
                 raise SynthError(f"synth: style={style!r} is unknown: use {', '.join(STYLES)}")
         if not self.styles:
             raise SynthError(f"synth: style is empty: name one or more of {', '.join(STYLES)}")
-        if not 0 <= self.capitals <= 1:
-            raise SynthError(f"synth: capitals={self.capitals}: set a share between 0 and 1")
-        if not 0 <= self.embedded_share <= 1:
-            raise SynthError(f"synth: embedded_share={self.embedded_share}: set a share between 0 and 1")
+        for name in ("capitals", "rare", "embedded_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise SynthError(f"synth: {name}={getattr(self, name)}: set a share between 0 and 1")
         if self.degrade < 0 or self.max_squeeze < 1 or self.max_width < 32:
             raise SynthError(f"synth: degrade={self.degrade}, max_squeeze={self.max_squeeze}, "
                              f"max_width={self.max_width}: need degrade >= 0, max_squeeze >= 1, max_width >= 32")

@@ -4,6 +4,7 @@ from __future__ import annotations
 import gzip
 import re
 import unicodedata
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from quantvietocr.dataset.synth.config import SynthConfig, SynthError
 from quantvietocr.dataset.synth.dice import Dice, Weighted
 from quantvietocr.dataset.synth.phrases import MAKERS, MIX, make_scramble
+from quantvietocr.dataset.synth.syllables import syllables
 
 # Typographic characters that print (nearly) as an ASCII one and are labelled as that.
 TYPOGRAPHIC = {
@@ -76,6 +78,22 @@ class TextFile:
         return self.buffer[self.offsets[index]:self.offsets[index + 1] - 1].decode()
 
 
+@lru_cache(maxsize=1)
+def _syllables_by_letter() -> dict[str, tuple[str, ...]]:
+    found: dict[str, list[str]] = {}
+    for syllable in syllables():
+        for letter in set(syllable):
+            found.setdefault(letter, []).append(syllable)
+    return {letter: tuple(some) for letter, some in found.items()}
+
+
+def _rare_pools(letters: list[str]) -> tuple[list[str], ...]:
+    """Pools to draw from evenly: two of the four are capitals with two marks, one symbols, one every character."""
+    marked = [c for c in letters if c.isupper() and len(unicodedata.normalize("NFD", c)) == 3]
+    symbols = [c for c in letters if not c.isalnum()]
+    return marked or letters, marked or letters, symbols or letters, letters
+
+
 class TextSource:
     """Labels: NFC, inside the vocabulary, no double or outer spaces, between min_chars and max_chars long."""
 
@@ -87,6 +105,8 @@ class TextSource:
         self._allowed = frozenset(vocab)
         self._letters = sorted(self._allowed - {" "})
         self._outside = re.compile(f"[^{re.escape(vocab)}]")
+        self._spelt = _syllables_by_letter()
+        self._rare = _rare_pools(self._letters)
         self._makers = {**MAKERS, "scramble": make_scramble(vocab)}
         self._classes = Weighted([(bounds, share) for bounds, share in zip(CLASSES, config.lengths)])
 
@@ -106,6 +126,8 @@ class TextSource:
         # Only where it is asked for: lines of settings without it stay the same ones.
         if self.config.capitals and dice.chance(self.config.capitals):
             text = text.upper()
+        if self.config.rare and dice.chance(self.config.rare):
+            text = self._with_rare(dice, text)
         return self._fit(dice, text, target), is_long
 
     def _embedded(self, dice: Dice, mix: str, target: int) -> str:
@@ -114,6 +136,32 @@ class TextSource:
             joint = dice.pick((" ", " ", ", ", "; ", " - ", ". "))
             text += joint + self._makers[dice.pick(MIX[mix])](dice)
         return text
+
+    def _with_rare(self, dice: Dice, text: str) -> str:
+        """``text`` with one to three more words, each holding a character that text alone hardly shows a reader.
+
+        Half of them are capitals with two marks, a quarter symbols, the rest drawn evenly from the vocabulary. A
+        capital stands in a text of capitals half the time, as in headings.
+        """
+        words = text.split()
+        for _ in range(dice.integer(1, 3)):
+            rare = dice.pick(dice.pick(self._rare))
+            word = self._word_with(dice, rare)
+            if rare.isupper() and dice.chance(0.5):
+                words = [other.upper() for other in words]
+            # Near the start: what is put at the end of a long text is cut off with it.
+            words.insert(dice.integer(0, min(len(words), 4)), word)
+        return " ".join(words)
+
+    def _word_with(self, dice: Dice, letter: str) -> str:
+        known = self._spelt.get(letter.lower())
+        if known:
+            word = dice.pick(known)
+            if letter.islower():
+                return word
+            return word.capitalize() if word[0] == letter.lower() and dice.chance(0.3) else word.upper()
+        other = dice.pick(syllables())
+        return dice.pick((letter, letter, letter + other, other + letter, letter + dice.digits(2), dice.digits(2) + letter))
 
     def _window(self, dice: Dice, target: int) -> str:
         """About ``target`` characters of running text, from the start of a line or from some word on."""
