@@ -56,58 +56,64 @@ class Decoder:
         self.hidden = hidden
 
         attention, input_weight, output = get("attention.attn.weight"), get("rnn.weight_ih_l0"), get("fc_out.weight")
-        self.key_weight = np.ascontiguousarray(attention[:, hidden:].T)
+        self.key_weight = attention[:, hidden:].T.copy()
         self.key_bias = get("attention.attn.bias")
         self.score = get("attention.v.weight").reshape(-1)
+        # sigmoid(x) = (tanh(x / 2) + 1) / 2: the halving of reset and update gates is in the weights, where it is exact.
+        half = np.repeat(np.float32([0.5, 1.0]), [2 * hidden, hidden])
+        gate_bias, hidden_bias = get("rnn.bias_ih_l0"), get("rnn.bias_hh_l0")
+        gate_bias = gate_bias + np.where(half < 1, hidden_bias, np.float32(0))
+        self.new_bias = hidden_bias[2 * hidden :].copy()  # the reset gate multiplies it
         # Rows: what the previous hidden state contributes to (gates, attention query).
-        self.from_hidden = np.ascontiguousarray(np.concatenate([get("rnn.weight_hh_l0"), attention[:, :hidden]]).T)
-        self.hidden_bias = get("rnn.bias_hh_l0")
+        self.from_hidden = np.concatenate([get("rnn.weight_hh_l0") * half[:, None], attention[:, :hidden]]).T.copy()
         # What the context contributes to (gates, output), the hidden state to the output, and each token to both.
-        self.from_context = np.ascontiguousarray(
-            np.concatenate([input_weight[:, embedded:], output[:, hidden : hidden + context]]).T
-        )
+        self.from_context = np.concatenate(
+            [input_weight[:, embedded:] * half[:, None], output[:, hidden : hidden + context]]
+        ).T.copy()
         self.output_hidden = np.ascontiguousarray(output[:, :hidden].T)
-        self.token_gates = embedding @ input_weight[:, :embedded].T + get("rnn.bias_ih_l0")
-        self.token_output = embedding @ output[:, hidden + context :].T + get("fc_out.bias")
+        token_gates = (embedding @ input_weight[:, :embedded].T + gate_bias) * half
+        token_output = embedding @ output[:, hidden + context :].T + get("fc_out.bias")
+        self.from_token = np.concatenate([token_gates, token_output], axis=1)
 
     def keys(self, memory: np.ndarray) -> np.ndarray:
         """Attention keys (N,S,D) of encoder outputs (N,S,2E)."""
-        return memory @ self.key_weight + self.key_bias
+        keys = memory @ self.key_weight
+        keys += self.key_bias
+        return keys
 
     def step(
-        self, tokens: np.ndarray, hidden: np.ndarray, memory: np.ndarray, keys: np.ndarray, energy: np.ndarray | None = None
+        self, tokens: np.ndarray, hidden: np.ndarray, memory: np.ndarray, keys: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """One step: tokens (N), hidden (N,D), memory (N,S,2E), keys (N,S,D) → logits (N,classes), hidden (N,D).
-
-        energy: room like `keys` to work in. Given to every step it saves the system from finding, clearing and taking
-        back megabytes at each.
-        """
-        gates = 3 * self.hidden
+        """One step: tokens (N), hidden (N,D), memory (N,S,2E), keys (N,S,D) → logits (N,classes), hidden (N,D)."""
+        d, gates = self.hidden, 3 * self.hidden
         own = hidden @ self.from_hidden
-        energy = np.add(keys, own[:, None, gates:], out=energy)
-        np.tanh(energy, out=energy)
-        weights = softmax(energy @ self.score)
-        context = np.matmul(weights[:, None, :], memory)[:, 0]
+        scores = np.empty(keys.shape[:2], np.float32)
+        energy = np.empty(keys.shape[1:], np.float32)
+        # Line by line: a line's energies stay in the cache between the three operations, those of a batch do not.
+        for line_keys, query, line_scores in zip(keys, own[:, gates:], scores):
+            np.add(line_keys, query, out=energy)
+            np.tanh(energy, out=energy)
+            np.dot(energy, self.score, out=line_scores)
+        context = np.matmul(softmax(scores)[:, None, :], memory)[:, 0]
         shared = context @ self.from_context
-        inner = self.token_gates[tokens] + shared[:, :gates]
-        outer = own[:, :gates] + self.hidden_bias
-        d = self.hidden
-        switches = sigmoid(inner[:, : 2 * d] + outer[:, : 2 * d])
-        candidate = np.tanh(inner[:, 2 * d :] + switches[:, :d] * outer[:, 2 * d :])
+        shared += self.from_token[tokens]
+        switches = np.tanh(shared[:, : 2 * d] + own[:, : 2 * d])
+        switches *= 0.5
+        switches += 0.5
+        candidate = own[:, 2 * d : gates] + self.new_bias
+        candidate *= switches[:, :d]
+        candidate += shared[:, 2 * d : gates]
+        np.tanh(candidate, out=candidate)
         hidden = candidate + switches[:, d:] * (hidden - candidate)
-        logits = hidden @ self.output_hidden + shared[:, gates:] + self.token_output[tokens]
-        return logits, hidden
+        return hidden @ self.output_hidden + shared[:, gates:], hidden
 
 
 def softmax(values: np.ndarray) -> np.ndarray:
     """Softmax over the last axis."""
-    raised = np.exp(values - values.max(axis=-1, keepdims=True))
-    return raised / raised.sum(axis=-1, keepdims=True)
-
-
-def sigmoid(values: np.ndarray) -> np.ndarray:
-    """Logistic function through tanh: no overflow for large negative values."""
-    return 0.5 * np.tanh(0.5 * values) + 0.5
+    raised = values - values.max(axis=-1, keepdims=True)
+    np.exp(raised, out=raised)
+    raised /= raised.sum(axis=-1, keepdims=True)
+    return raised
 
 
 def greedy(
@@ -125,9 +131,8 @@ def greedy(
     rows = np.arange(count)
     tokens = np.full(count, GO)
     keys = decoder.keys(memory)
-    energy = np.empty_like(keys)
     for position in range(max_length + 1):
-        logits, hidden = decoder.step(tokens, hidden, memory, keys, energy[: len(rows)])
+        logits, hidden = decoder.step(tokens, hidden, memory, keys)
         if refused is not None:
             logits[:, refused] = -np.inf
         tokens = logits.argmax(axis=1)

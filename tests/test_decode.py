@@ -209,11 +209,31 @@ def test_texts_are_spelled_as_vietocr_spells_them():
     assert decode.texts([Reading(ids, (1.0,) * 6)], DEFAULT_CHARS) == [vocab.decode([GO, *ids, EOS])]
 
 
-def test_softmax_and_sigmoid_hold_for_large_numbers():
+def test_softmax_holds_for_large_numbers():
     big = np.array([[1000.0, 1000.0, -1000.0]], np.float32)
-    np.testing.assert_allclose(decode.softmax(big), [[0.5, 0.5, 0.0]])
-    with np.errstate(all="raise"):
-        np.testing.assert_allclose(decode.sigmoid(big[0]), [1.0, 1.0, 0.0])
+    with np.errstate(over="raise", invalid="raise"):
+        np.testing.assert_allclose(decode.softmax(big), [[0.5, 0.5, 0.0]])
+
+
+@pytest.mark.parametrize("size", [0.1, 1.0, 30.0, 1e4])
+def test_attention_is_the_softmax_of_v_tanh_for_keys_of_any_size(theirs, size):
+    """Large keys and queries may cancel: what bounds each of them alone would not see it."""
+    memory, hidden = encoded(theirs, features(40))
+    state = {f"transformer.{name}": tensor.numpy().copy() for name, tensor in theirs.head.state_dict().items()}
+    state["transformer.decoder.attention.attn.weight"] *= size
+    decoder = Decoder(state)
+    attention = state["transformer.decoder.attention.attn.weight"].astype(np.float64)
+    bias, v = state["transformer.decoder.attention.attn.bias"], state["transformer.decoder.attention.v.weight"][0]
+    width = hidden.shape[1]
+    energy = np.tanh(memory @ attention[:, width:].T + bias + (hidden @ attention[:, :width].T)[:, None])
+    weights = decode.softmax(energy @ v)
+    expected = np.matmul(weights[:, None], memory)[:, 0]
+    # What a context does to the logits, found by giving it as the only position there is.
+    alone = expected[:, None].astype(np.float32)
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        logits, _ = decoder.step(np.full(len(memory), GO), hidden, memory, decoder.keys(memory))
+        direct, _ = decoder.step(np.full(len(memory), GO), hidden, alone, decoder.keys(alone))
+    np.testing.assert_allclose(logits, direct, atol=2e-5)
 
 
 @pytest.mark.parametrize("read", [decode.greedy, decode.beam])
