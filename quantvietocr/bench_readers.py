@@ -17,10 +17,11 @@ from PIL import Image
 from .checkpoint import Checkpoint, sha256
 from .engines.base import EngineError
 from .engines.onnx_file import need
+from .engines.openvino_engine import OpenVinoEngine
 from .engines.torch_engine import TorchEngine
 from .image import line_pixels, line_tensor, line_width, open_line
 from .onnx_export import export_onnx
-from .predictor import Predictor, read_lines
+from .predictor import Predictor, one_blas_thread, read_lines
 from .readers import VietOCRReader
 from .vietocr_bridge import BridgeError
 
@@ -101,49 +102,10 @@ def _build(name: str, checkpoint: Checkpoint, model: Path | str, threads: int) -
             return Missing(name, model)
         predictor = Predictor(model, threads, engine=engine)
         if name == "OpenVINO float":
-            predictor.engine = OpenVinoParts(model, threads, None)
-        return _ours(name, predictor, OpenVinoParts(model, threads, "f32") if engine == "openvino" else None)
+            predictor.engine = OpenVinoEngine(Checkpoint(checkpoint.tensors, checkpoint.meta, str(model)), threads, None)
+        return _ours(name, predictor)
     except (EngineError, BridgeError) as error:
         return Missing(name, str(error))
-
-
-class OpenVinoParts:
-    """CNN and encoder of an exported file as two OpenVINO models that can be timed alone (an `engines.base.Engine`).
-
-    hint: the precision of float layers, `f32`; None leaves the choice to OpenVINO, which takes bfloat16 where the CPU
-    has it. Otherwise it is set as `engines.openvino_engine` sets it.
-    """
-
-    name = "openvino"
-
-    def __init__(self, path: Path, threads: int, hint: str | None) -> None:
-        runtime = need("openvino", "reading .onnx files with OpenVINO")
-        core = runtime.Core()
-        settings = {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": threads, "ENABLE_CPU_PINNING": False}
-        settings |= {"INFERENCE_PRECISION_HINT": hint} if hint else {}
-        model = core.read_model(path)
-        outputs = {output.get_any_name(): output.node for output in model.outputs}
-        pixels = next(given.node for given in model.inputs if given.get_any_name() == "pixels")
-        features = outputs["features"].input_value(0)
-        after = runtime.opset13.parameter([-1, -1, features.partial_shape[2].get_length()], runtime.Type.f32)
-        cnn = core.compile_model(runtime.Model([outputs["features"]], [pixels], "cnn"), "CPU", settings)
-        for place in features.get_target_inputs():
-            place.replace_source_output(after.output(0))
-        rest = runtime.Model([outputs["memory"], outputs["hidden"]], [after], "encoder")
-        encoder = core.compile_model(rest, "CPU", settings)
-        self._cnn, self._encoder = cnn.create_infer_request(), encoder.create_infer_request()
-        chosen = cnn.get_property("INFERENCE_PRECISION_HINT").get_type_name()
-        self.kind = "float32" if chosen == "f32" else chosen
-        self.precision = f"{self.kind} CNN and encoder as OpenVINO chose, float32 decoder"
-
-    def features(self, pixels: np.ndarray) -> np.ndarray:
-        """uint8 pixels (N,H,W,3) of one width → CNN features (N,S,C), float32."""
-        return self._cnn.infer([pixels], share_inputs=True)[0]
-
-    def encode(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """uint8 pixels (N,H,W,3) of one width → memory (N,S,2E), hidden (N,D), float32."""
-        memory, hidden = self._encoder.infer([self.features(pixels)], share_inputs=True).values()
-        return memory, hidden
 
 
 @dataclass(frozen=True)
@@ -157,12 +119,13 @@ class _Encoded:
         return self.memory, self.hidden
 
 
-def _ours(name: str, predictor: Predictor, parts: OpenVinoParts | None = None) -> Timed:
+def _ours(name: str, predictor: Predictor) -> Timed:
     engine = predictor.engine
-    if isinstance(engine, OpenVinoParts):
-        parts = engine
-    kind = "int8" if READERS[name] else engine.kind if parts is engine else "float32"
-    on_torch = isinstance(engine, TorchEngine)
+    kind, precision = "int8" if READERS[name] else "float32", engine.precision
+    if name == "OpenVINO float":
+        kind = "float32" if engine.chosen == "f32" else engine.chosen
+        precision = f"{kind} CNN and encoder as OpenVINO chose, float32 decoder"
+    on_torch, on_openvino = isinstance(engine, TorchEngine), isinstance(engine, OpenVinoEngine)
 
     @torch.inference_mode()
     def stages(picture: Image.Image) -> dict[str, float]:
@@ -171,16 +134,17 @@ def _ours(name: str, predictor: Predictor, parts: OpenVinoParts | None = None) -
         if on_torch:  # which makes floats of bytes itself; runtimes do it in their graph
             converting, images = milliseconds(lambda: torch.from_numpy(line_tensor(pixels[0])[None]))
             cnn, _ = milliseconds(lambda: engine.features(images))
-        elif parts is not None:
-            cnn, _ = milliseconds(lambda: parts.features(pixels))
+        elif on_openvino:
+            cnn, _ = milliseconds(lambda: engine.features(pixels))
         both, encoded = milliseconds(lambda: engine.encode(pixels))
         both -= converting
         done = _Encoded(*encoded)
-        decoder, _ = milliseconds(lambda: read_lines(done, predictor.decoder, predictor.meta.chars, pixels))
+        with one_blas_thread()():
+            decoder, _ = milliseconds(lambda: read_lines(done, predictor.decoder, predictor.meta.chars, pixels))
         middle = {"CNN + encoder": both} if cnn is None else {"CNN": cnn, "encoder": max(0.0, both - cnn)}
         return {"preprocess": before + converting, **middle, "decoder": decoder}
 
-    return Timed(name, kind, engine.precision, predictor.predict, predictor.predict_batch, stages)
+    return Timed(name, kind, precision, predictor.predict, predictor.predict_batch, stages)
 
 
 def _vietocr(checkpoint: Checkpoint) -> Timed:

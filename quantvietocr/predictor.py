@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
-from typing import Any, Callable, Sequence
+from queue import SimpleQueue
+from typing import Any, Callable, Iterator, Sequence
 
 import numpy as np
 from PIL import Image
@@ -28,7 +30,8 @@ class Predictor:
     """Reads pictures of text lines.
 
     weights: path of a checkpoint (VietOCR's float `.pth`, a float or quantized `.safetensors`, an exported `.onnx`), or
-    a `Checkpoint`. threads: CPU threads for the network; 0 leaves the engine's choice, one per core.
+    a `Checkpoint`. threads: CPU threads for the network; 0 leaves the engine's choice, one per core. One line, or a few,
+    have all of them; of more lines, at least two for each, every thread reads batches of its own.
     beam: 0 decodes greedily, else the beam width.
     config: the YAML a float VietOCR model was trained with, if not with VietOCR's default vocabulary and sizes.
     batch_size: most lines of one width run together by `predict_batch`.
@@ -93,18 +96,30 @@ class Predictor:
         pictures = ways(img, self.spec) if self.wide == "cut" else [[img]]
         return [[line_pixels(part, self.spec) for part in parts] for parts in pictures]
 
-    def read(self, lines: Sequence[Ways]) -> list[tuple[str, float]]:
-        """Read lines given as their `ways`. Returns (text, confidence) per line, of the second way where that is surer."""
-        results = self._read_parts([first for first, *_ in lines])
+    def read(self, lines: Sequence[Ways], progress: Callable[[int], object] = lambda count: None) -> list[tuple[str, float]]:
+        """Read lines given as their `ways`. Returns (text, confidence) per line, of the second way where that is surer.
+
+        progress: told of every few lines read the first way.
+        """
+        results = self._read_parts([first for first, *_ in lines], progress)
         doubtful = [i for i, (_, confidence) in enumerate(results) if confidence < DOUBTFUL and len(lines[i]) > 1]
         again = self._read_parts([lines[i][1] for i in doubtful]) if doubtful else []
         for i, second in zip(doubtful, again):
             results[i] = max(results[i], second, key=lambda result: result[1])
         return results
 
-    def _read_parts(self, lines: Sequence[Sequence[np.ndarray]]) -> list[tuple[str, float]]:
+    def _read_parts(
+        self, lines: Sequence[Sequence[np.ndarray]], progress: Callable[[int], object] = lambda count: None
+    ) -> list[tuple[str, float]]:
         """Text and confidence of lines in parts: a line is right if all its parts are."""
-        read = iter(self.read_pixels([part for parts in lines for part in parts]))
+        owner = [number for number, parts in enumerate(lines) for _ in parts]
+        missing = Counter(owner)
+
+        def done(places: Sequence[int]) -> None:
+            missing.subtract(owner[place] for place in places)
+            progress(sum(missing[number] == 0 for number in {owner[place] for place in places}))
+
+        read = iter(self.read_pixels([part for parts in lines for part in parts], done))
         results = []
         for parts in lines:
             found = [next(read) for _ in parts]
@@ -112,26 +127,70 @@ class Predictor:
             results.append((text, float(np.prod([confidence for _, confidence in found]))))
         return results
 
-    def read_pixels(self, lines: Sequence[np.ndarray]) -> list[tuple[str, float]]:
+    def read_pixels(
+        self, lines: Sequence[np.ndarray], done: Callable[[Sequence[int]], object] = lambda places: None
+    ) -> list[tuple[str, float]]:
         """Read lines already at the network's size: uint8 (height,W,3) each. Returns (text, confidence) per line."""
-        return [(text, self.calibration.confidence(reading)) for text, reading in self.read_details(lines)]
+        return [(text, self.calibration.confidence(reading)) for text, reading in self.read_details(lines, done)]
 
-    def read_details(self, lines: Sequence[np.ndarray]) -> list[tuple[str, decode.Reading]]:
-        """As `read_pixels`, with each character's class number and probability."""
-        by_width: dict[int, list[int]] = defaultdict(list)
-        for index, line in enumerate(lines):
-            by_width[line.shape[1]].append(index)
+    def read_details(
+        self, lines: Sequence[np.ndarray], done: Callable[[Sequence[int]], object] = lambda places: None
+    ) -> list[tuple[str, decode.Reading]]:
+        """As `read_pixels`, with each character's class number and probability.
+
+        done: told the places in `lines` of every batch that has been read.
+        """
+        threads = self.engine.threads
+        together = threads > 1 and len(lines) >= 2 * threads
+        # Several batches for each thread, so that all end at about the same time.
+        most = min(self.batch_size, -(-len(lines) // (4 * threads))) if together else self.batch_size
+        batches = _batches([line.shape[1] for line in lines], most)
         results: list[Any] = [None] * len(lines)
-        for indices in by_width.values():
-            for start in range(0, len(indices), self.batch_size):
-                part = indices[start : start + self.batch_size]
-                pixels = np.stack([lines[i] for i in part])
-                found = read_lines(
-                    self.engine, self.decoder, self.meta.chars, pixels, self.beam, self.follow_states, self.refused
-                )
-                for index, result in zip(part, found):
-                    results[index] = result
+        # The decoder's products are small: BLAS threads would only wait for each other, and take cores not given to us.
+        with one_blas_thread()():
+            for batch, found in self._read_batches(lines, batches, threads if together else 1):
+                for place, result in zip(batch, found):
+                    results[place] = result
+                done(batch)
         return results
+
+    def _read_batches(
+        self, lines: Sequence[np.ndarray], batches: Sequence[Sequence[int]], count: int
+    ) -> Iterator[tuple[Sequence[int], list[tuple[str, decode.Reading]]]]:
+        """Each batch with its results, in order; `count` batches at a time."""
+
+        def read(engine: Engine, batch: Sequence[int]) -> list[tuple[str, decode.Reading]]:
+            pixels = np.stack([lines[place] for place in batch])
+            return read_lines(engine, self.decoder, self.meta.chars, pixels, self.beam, self.follow_states, self.refused)
+
+        if count == 1:
+            yield from ((batch, read(self.engine, batch)) for batch in batches)
+            return
+        free: SimpleQueue[Engine] = SimpleQueue()
+
+        def read_beside(batch: Sequence[int]) -> list[tuple[str, decode.Reading]]:
+            engine = free.get()
+            try:
+                return read(engine, batch)
+            finally:
+                free.put(engine)
+
+        with self.engine.side_by_side(count) as engines, ThreadPoolExecutor(count) as pool:
+            for engine in engines:
+                free.put(engine)
+            yield from zip(batches, pool.map(read_beside, batches))  # which gives up those not begun when it is interrupted
+
+
+def _batches(widths: Sequence[int], most: int) -> list[list[int]]:
+    """Places of lines of one width, at most `most` together, the widest first: long work begun last is waited for."""
+    by_width: dict[int, list[int]] = defaultdict(list)
+    for place, width in enumerate(widths):
+        by_width[width].append(place)
+    return [
+        places[start : start + most]
+        for _, places in sorted(by_width.items(), reverse=True)
+        for start in range(0, len(places), most)
+    ]
 
 
 def decoder_of(checkpoint: Checkpoint) -> decode.Decoder:
@@ -141,7 +200,7 @@ def decoder_of(checkpoint: Checkpoint) -> decode.Decoder:
 
 
 @cache
-def _one_blas_thread() -> Callable[[], AbstractContextManager]:
+def one_blas_thread() -> Callable[[], AbstractContextManager]:
     """NumPy's BLAS with one thread while it lasts. Without threadpoolctl (the light install) BLAS keeps the setting that
     it was loaded with, OPENBLAS_NUM_THREADS; the results are the same."""
     try:
@@ -158,10 +217,8 @@ def read_lines(
 ) -> list[tuple[str, decode.Reading]]:
     """Read uint8 pixels (N,H,W,3) of one width: text and per-character probabilities of each line."""
     memory, hidden = engine.encode(pixels)
-    # The decoder's products are small: BLAS threads would only wait for each other, and take cores not given to us.
-    with _one_blas_thread()():
-        if beam:
-            readings = decode.beam(decoder, memory, hidden, beam, follow_states=follow_states, refused=refused)
-        else:
-            readings = decode.greedy(decoder, memory, hidden, refused=refused)
+    if beam:
+        readings = decode.beam(decoder, memory, hidden, beam, follow_states=follow_states, refused=refused)
+    else:
+        readings = decode.greedy(decoder, memory, hidden, refused=refused)
     return list(zip(decode.texts(readings, chars), readings))

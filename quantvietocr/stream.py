@@ -8,7 +8,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
-from itertools import groupby, islice
+from itertools import islice
 from typing import Callable, Iterable, Iterator
 
 from PIL import Image
@@ -48,11 +48,8 @@ def read_stream(
             following = next(windows, None)
             opened = opener.submit(_open_all, predictor, following, thumbnails) if following else None
             progress(len(lines) - len(ways))
-            for _, group in groupby(sorted(ways, key=lambda i: _shape(ways[i])), key=lambda i: _shape(ways[i])):
-                indices = list(group)
-                for index, (text, confidence) in zip(indices, predictor.read([ways[i] for i in indices])):
-                    lines[index] = replace(lines[index], text=text, confidence=confidence)
-                progress(len(indices))
+            for index, (text, confidence) in zip(ways, predictor.read(list(ways.values()), progress)):
+                lines[index] = replace(lines[index], text=text, confidence=confidence)
             yield lines
 
 
@@ -61,12 +58,6 @@ def _windows(paths: Iterable[str]) -> Iterator[list[str]]:
     while window := list(islice(rest, size)):
         yield window
         size = min(2 * size, WINDOW)
-
-
-def _shape(ways: Ways) -> tuple[bool, int]:
-    """Lines of one part and one width run together; those cut in parts too, whatever the widths of these."""
-    first = ways[0]
-    return len(first) > 1, first[0].shape[1] if len(first) == 1 else 0
 
 
 def _open_all(predictor: Predictor, paths: list[str], thumbnails: int) -> tuple[list[Line], dict[int, Ways]]:

@@ -17,6 +17,7 @@ from PIL import Image
 
 import infer
 from quantvietocr import Predictor, picture_files, stream
+from quantvietocr.engines.torch_engine import TorchEngine
 from quantvietocr.picture_files import find_pictures, natural
 from quantvietocr.plot import draw_lines
 
@@ -74,11 +75,10 @@ def test_windows_and_batches_do_not_change_the_rows(weights, folder, capsys, mon
 
 
 def test_lines_of_one_width_run_together(weights, folder, monkeypatch):
-    groups = []
-    read = Predictor.read_pixels
-    monkeypatch.setattr(Predictor, "read_pixels", lambda self, lines: groups.append(lines) or read(self, lines))
+    batches, encode = [], TorchEngine.encode
+    monkeypatch.setattr(TorchEngine, "encode", lambda self, pixels: batches.append(pixels.shape) or encode(self, pixels))
     assert run(weights, *(folder / f"line{number}.png" for number in range(1, 13))) == 0
-    assert [[line.shape[1] for line in group] for group in groups] == [[20] * 3, [30] * 3, [40] * 3, [50] * 3]
+    assert [(count, width) for count, _, width, _ in batches] == [(3, 50), (3, 40), (3, 30), (3, 20)]
 
 
 def test_json_says_what_went_wrong(weights, folder, capsys):

@@ -66,14 +66,14 @@ def test_the_next_window_is_opened_while_this_one_is_read(predictor, paths, monk
     monkeypatch.setattr(stream, "open_line", lambda path: opened.append(path) or real(path))
     seen = []
 
-    def slow(lines):
+    def slow(lines, progress):
         # The thread that opens has had the next window since before this call: it comes to it sooner or later.
         for _ in range(500):
             if len(opened) >= 4:
                 break
             stream_sleep(0.01)
         seen.append(len(opened))
-        return read(lines)
+        return read(lines, progress)
 
     from time import sleep as stream_sleep
 

@@ -101,7 +101,7 @@ def test_a_doubtful_reading_is_compared_with_one_in_parts(tiny_weights, monkeypa
     bars[2:-2, ::8] = 0
     picture, seen = Image.fromarray(bars), []
 
-    def read_pixels(lines):
+    def read_pixels(lines, done):
         seen.extend(lines)
         whole = [line.shape[1] == reader.spec.max_width for line in lines]
         return [("squeezed", squeezed) if one else ("parts", in_parts**0.5) for one in whole]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+import os
+from contextlib import AbstractContextManager
+from typing import Protocol, Sequence
 
 import numpy as np
 
@@ -18,6 +20,7 @@ class Engine(Protocol):
 
     name: str
     precision: str
+    threads: int  # CPU threads that one call uses
 
     def encode(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """uint8 pixels (N,H,W,3) of one width → memory (N,S,2E) and first hidden state (N,D), float32.
@@ -25,3 +28,15 @@ class Engine(Protocol):
         Each line's result does not depend on the others in its batch.
         """
         ...
+
+    def side_by_side(self, count: int) -> "AbstractContextManager[Sequence[Engine]]":
+        """`count` engines on the same weights that may run at once, each called by one thread and using one CPU thread.
+
+        Lines are small: a core for each batch does more than all cores for one batch after the other.
+        """
+        ...
+
+
+def cores() -> int:
+    """CPU threads that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+from contextlib import contextmanager
+from typing import Any, Iterator
+
 import numpy as np
 
 from ..checkpoint import Checkpoint, CheckpointError
+from .base import cores
 from .cpu import graph_precision
 from .onnx_file import need
 
@@ -20,6 +25,14 @@ class OnnxEngine:
     name = "onnxruntime"
 
     def __init__(self, checkpoint: Checkpoint, threads: int = 0) -> None:
+        self.threads = threads or cores()
+        self._origin = checkpoint.origin
+        self._session = self._open(threads)
+        self._single: OnnxEngine | None = None
+        self.precision = graph_precision(checkpoint)
+
+    def _open(self, threads: int) -> Any:
+        """A session of `threads` threads; any number of threads may call it at once."""
         runtime = need("onnxruntime", "reading .onnx files with ONNX Runtime")
         options = runtime.SessionOptions()
         options.intra_op_num_threads = threads
@@ -32,12 +45,19 @@ class OnnxEngine:
         options.enable_cpu_mem_arena = False
         options.enable_mem_pattern = False
         try:
-            self._session = runtime.InferenceSession(checkpoint.origin, options, providers=["CPUExecutionProvider"])
+            return runtime.InferenceSession(self._origin, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # its errors share no class; the file has passed its digest by now
             reason = str(error).partition("\n")[0][:200]
-            raise CheckpointError(f"{checkpoint.origin}: this onnxruntime ({runtime.__version__}) cannot run it ({reason}): "
+            raise CheckpointError(f"{self._origin}: this onnxruntime ({runtime.__version__}) cannot run it ({reason}): "
                                   "update onnxruntime, or export the file again.") from error
-        self.precision = graph_precision(checkpoint)
+
+    @contextmanager
+    def side_by_side(self, count: int) -> Iterator[list[OnnxEngine]]:
+        """See `base.Engine`. The first call opens the file once more, for one thread."""
+        if self._single is None:
+            self._single = copy.copy(self)
+            self._single.threads, self._single._session = 1, self._open(1)
+        yield [self._single] * count  # calls of a session do not disturb each other
 
     def stages(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """uint8 pixels (N,H,W,3) of one width → CNN features (N,S,C), memory (N,S,2E), hidden (N,D), float32."""

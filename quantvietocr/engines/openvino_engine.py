@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import threading
+from contextlib import contextmanager
+from typing import Any, Iterator
 
 import numpy as np
 
 from ..checkpoint import Checkpoint, CheckpointError
+from .base import cores
 from .cpu import graph_precision
 from .onnx_file import need
 
@@ -16,42 +20,64 @@ class OpenVinoEngine:
 
     Compiled once, for any width and any number of lines. The CNN and the encoder are two compiled models: as one with
     open shapes, OpenVINO 2026.4 computes wrong features as soon as a recurrent layer follows its int8 convolutions.
-    Raises EngineError where openvino is missing, CheckpointError where it cannot load the file.
+    hint: the precision of float layers; None leaves the choice to OpenVINO, which takes bfloat16 where the CPU has it.
+    `chosen` is what it was. Raises EngineError where openvino is missing, CheckpointError where it cannot load the file.
     """
 
     name = "openvino"
 
-    def __init__(self, checkpoint: Checkpoint, threads: int = 0) -> None:
+    def __init__(self, checkpoint: Checkpoint, threads: int = 0, hint: str | None = "f32") -> None:
         runtime = need("openvino", "reading .onnx files with OpenVINO")
-        core = runtime.Core()
-        # f32: without it the CPU plugin turns float layers to bfloat16 where the CPU has that.
-        settings = {"INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": threads,
-                    "ENABLE_CPU_PINNING": False}  # fmt: skip
+        self.threads = threads or cores()
+        self._core = runtime.Core()
+        self._settings = {"ENABLE_CPU_PINNING": False} | ({"INFERENCE_PRECISION_HINT": hint} if hint else {})
         try:
-            model = core.read_model(checkpoint.origin)
+            model = self._core.read_model(checkpoint.origin)
             outputs = {output.get_any_name(): output.node for output in model.outputs}
             pixels = next(given.node for given in model.inputs if given.get_any_name() == "pixels")
             features = outputs["features"].input_value(0)
             after = runtime.opset13.parameter([-1, -1, features.partial_shape[2].get_length()], runtime.Type.f32)
-            cnn = runtime.Model([outputs["features"]], [pixels], "cnn")
-            compiled = core.compile_model(cnn, "CPU", settings)
+            cnn = runtime.Model([outputs["features"]], [pixels], "cnn").clone()  # the next lines change its end
             for place in features.get_target_inputs():
                 place.replace_source_output(after.output(0))
-            encoder = runtime.Model([outputs["memory"], outputs["hidden"]], [after], "encoder")
-            models = [compiled, core.compile_model(encoder, "CPU", settings)]
-            self._requests = [compiled.create_infer_request() for compiled in models]
+            self._models = (cnn, runtime.Model([outputs["memory"], outputs["hidden"]], [after], "encoder"))
+            ((self._cnn, self._encoder),) = self._compile(threads, 1)
+            hinted = self._cnn.get_compiled_model().get_property("INFERENCE_PRECISION_HINT")
         except RuntimeError as error:
             reason = " ".join(str(error).split())[-200:]
             raise CheckpointError(f"{checkpoint.origin}: this OpenVINO ({runtime.__version__}) cannot run it ({reason}): "
                                   "update openvino, or use the engine onnxruntime.") from error
+        self.chosen = hinted.get_type_name()
         self.precision = graph_precision(checkpoint)
         self._lock = threading.Lock()  # a request holds its results
+        self._single: list[OpenVinoEngine] = []
+
+    def _compile(self, threads: int, streams: int) -> list[tuple[Any, Any]]:
+        """Requests of the CNN and the encoder for each of `streams`, which share `threads` threads evenly."""
+        settings = self._settings | {"NUM_STREAMS": streams, "INFERENCE_NUM_THREADS": threads}
+        compiled = [self._core.compile_model(model, "CPU", settings) for model in self._models]
+        return [(compiled[0].create_infer_request(), compiled[1].create_infer_request()) for _ in range(streams)]
+
+    @contextmanager
+    def side_by_side(self, count: int) -> Iterator[list[OpenVinoEngine]]:
+        """See `base.Engine`. The first call of a count compiles the models once more."""
+        if len(self._single) != count:
+            self._single = [copy.copy(self) for _ in range(count)]
+            for engine, requests in zip(self._single, self._compile(count, count)):
+                engine.threads, engine._lock = 1, threading.Lock()
+                engine._cnn, engine._encoder = requests
+        yield self._single
+
+    def features(self, pixels: np.ndarray) -> np.ndarray:
+        """uint8 pixels (N,H,W,3) of one width → CNN features (N,S,C), float32."""
+        with self._lock:
+            return self._cnn.infer([pixels], share_inputs=True)[0]
 
     def stages(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """uint8 pixels (N,H,W,3) of one width → CNN features (N,S,C), memory (N,S,2E), hidden (N,D), float32."""
+        features = self.features(pixels)
         with self._lock:
-            features = self._requests[0].infer([pixels], share_inputs=True)[0]
-            memory, hidden = self._requests[1].infer([features], share_inputs=True).values()
+            memory, hidden = self._encoder.infer([features], share_inputs=True).values()
         return features, memory, hidden
 
     def encode(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

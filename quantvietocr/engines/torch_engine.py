@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 import warnings
-from typing import Any, Callable
+from contextlib import contextmanager
+from typing import Any, Callable, Iterator
 
 import numpy as np
 import torch
@@ -42,7 +44,7 @@ class TorchEngine:
     name = "torch"
 
     def __init__(self, checkpoint: Checkpoint, threads: int = 0) -> None:
-        self.threads = threads
+        self._threads = threads
         meta = checkpoint.meta
         if checkpoint.is_float:
             layers, folded = float_layers(checkpoint)
@@ -70,6 +72,23 @@ class TorchEngine:
         ]
         self._lock = threading.Lock()
 
+    @property
+    def threads(self) -> int:
+        return self._threads or torch.get_num_threads()
+
+    @contextmanager
+    def side_by_side(self, count: int) -> Iterator[list[TorchEngine]]:
+        """See `base.Engine`. They share the packed weights."""
+        before = torch.get_num_threads()
+        encoders = [copy.copy(self) for _ in range(count)]
+        for encoder in encoders:
+            encoder._threads, encoder._lock = 1, threading.Lock()
+        try:
+            yield encoders
+        finally:
+            # A thread's count is its own, but the last one set is also what new threads start with.
+            torch.set_num_threads(before)
+
     def features(self, images: Tensor) -> Tensor:
         """float32 images (N,3,H,W) in [0,1] → CNN features (N,C,H',W'), dequantized."""
         x = images.contiguous(memory_format=LAYOUT)
@@ -87,10 +106,10 @@ class TorchEngine:
     def stages(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """uint8 pixels (N,H,W,3) of one width → CNN features (N,S,C), memory (N,S,2E), hidden (N,D), float32."""
         images = torch.from_numpy(np.stack([line_tensor(line) for line in pixels]))
-        with self._lock:  # the thread count is torch-wide
+        with self._lock:
             before = torch.get_num_threads()
-            if self.threads:
-                torch.set_num_threads(self.threads)
+            if self._threads:
+                torch.set_num_threads(self._threads)
             try:
                 sequence, memory, hidden = self.encode_features(self.features(images))
             finally:

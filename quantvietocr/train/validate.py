@@ -18,7 +18,7 @@ from ..engines.torch_engine import TorchEngine
 from ..checkpoint import Checkpoint
 from ..image import ImageSpec
 from ..metrics import Score, score
-from ..predictor import decoder_of, read_lines
+from ..predictor import decoder_of, one_blas_thread, read_lines
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def score_engine(engine: Engine, decoder: Decoder, chars: str, samples: Sequence
     """Read every sample and score the texts. Raises ImageError for an unreadable picture."""
     references = [sample.text for sample in samples]
     predictions, readings = [""] * len(samples), [Reading((), ())] * len(samples)
-    with closing(eval_batches(samples, spec, batch_size=32)) as batches:
+    with closing(eval_batches(samples, spec, batch_size=32)) as batches, one_blas_thread()():
         for batch in batches:
             lines = batch.images.permute(0, 2, 3, 1).contiguous().numpy()
             for index, (text, reading) in zip(batch.indices, read_lines(engine, decoder, chars, lines)):
