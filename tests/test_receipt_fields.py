@@ -208,6 +208,12 @@ def test_a_form_with_numbers_and_units():
     assert bought(rows) == [("Gạo ST25 5kg", 2, 185_000, 370_000), ("Thịt ba chỉ", 0.345, 150_000, 51_750)]
 
 
+@pytest.mark.parametrize("heading", [("Tên hàng", "ĐWT", "SL", "Thành tiền"), ("Hàng hoá", "SL", "Thành tiền")])
+def test_a_column_of_units_under_a_heading_that_does_not_say_so(heading):
+    rows = [heading, ("Mì gói", "thùng", "2", "185.000"), ("Thịt hộp", "hộp", "1", "51.750"), ("Kẹo dẻo túi", "3", "9.000")]
+    assert bought(rows) == [("Mì gói", 2, None, 185_000), ("Thịt hộp", 1, None, 51_750), ("Kẹo dẻo túi", 3, None, 9_000)]
+
+
 def test_two_amounts_read_without_a_space():
     rows = [("Tên hàng SL Đơn giá T.Tiền",), ("Áo thun nam", "2 165,000330,000"), ("Giày", "1 1.250.0001.250.000")]
     assert bought(rows) == [("Áo thun nam", 2, 165_000, 330_000), ("Giày", 1, 1_250_000, 1_250_000)]

@@ -114,6 +114,8 @@ def _split(row: Row) -> tuple[str, list[_Number]]:
     words: list[tuple[str, int]] = []
     for place, line in enumerate(row.lines):
         text = _GLUED.sub(" ", line.text.strip())
+        if place and fold(text) in _UNITS:
+            continue  # a column of units, whatever its heading was read as
         found = amounts(text)
         if len(found) == 1 and found[0].start == 0 and found[0].end == len(text):
             words.append((text, place))
