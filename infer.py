@@ -36,6 +36,8 @@ def options_of(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="most lines run together (default 32)")
     parser.add_argument("--wide", choices=("cut", "squeeze"), default="cut", help="lines too wide for the network: in parts cut "
                         "between words where that is surer (default), or squeezed as VietOCR does")  # fmt: skip
+    parser.add_argument("--loops", choices=("drop", "keep"), default="drop", help="characters repeated while attention stands "
+                        "still, as in a dotted leader: leave them out (default), or keep them as VietOCR does")  # fmt: skip
     parser.add_argument("--whitelist", metavar="CHARS", help="read these characters alone, e.g. '0123456789., '")
     parser.add_argument("--beam", type=int, default=0, metavar="N", help="beam width, up to 32 (default 0: greedy)")
     parser.add_argument("--receipt", action="store_true", help="the pictures are receipts or pages (PDF too): find their lines, "
@@ -100,7 +102,8 @@ def run(options: argparse.Namespace) -> int:
     if not found.paths:
         raise UserError("no pictures to read; name files, folders or patterns.")
     given = options.weights, options.threads, options.beam, options.config, options.batch_size
-    predictor = Predictor(*given, engine=options.engine, wide=options.wide, whitelist=options.whitelist)
+    predictor = Predictor(*given, engine=options.engine, wide=options.wide, whitelist=options.whitelist,
+                          loops=options.loops)
     say("\ninfer.py: ".join(predictor.about))
     drawn: list | None = [] if options.plot else None
     if options.plot:

@@ -17,6 +17,8 @@ from .errors import UserError
 from .vocab import Vocab
 
 GO, EOS, MASK = Vocab.go, Vocab.eos, Vocab.mask
+FREE = 3  # equal characters in a row that are read whatever attention does: 000, ...
+LEAST = 1.0  # positions that attention moves on for one more of them: 2 pixels in VietOCR's network
 LEAVE = 0.8  # share of lines still being read at which the finished ones leave a batch
 
 
@@ -83,8 +85,9 @@ class Decoder:
 
     def step(
         self, tokens: np.ndarray, hidden: np.ndarray, memory: np.ndarray, keys: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """One step: tokens (N), hidden (N,D), memory (N,S,2E), keys (N,S,D) → logits (N,classes), hidden (N,D)."""
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """One step: tokens (N), hidden (N,D), memory (N,S,2E), keys (N,S,D) → logits (N,classes), hidden (N,D), attention
+        (N,S)."""
         d, gates = self.hidden, 3 * self.hidden
         own = hidden @ self.from_hidden
         scores = np.empty(keys.shape[:2], np.float32)
@@ -94,7 +97,8 @@ class Decoder:
             np.add(line_keys, query, out=energy)
             np.tanh(energy, out=energy)
             np.dot(energy, self.score, out=line_scores)
-        context = np.matmul(softmax(scores)[:, None, :], memory)[:, 0]
+        attention = softmax(scores)
+        context = np.matmul(attention[:, None, :], memory)[:, 0]
         shared = context @ self.from_context
         shared += self.from_token[tokens]
         switches = np.tanh(shared[:, : 2 * d] + own[:, : 2 * d])
@@ -105,7 +109,7 @@ class Decoder:
         candidate += shared[:, 2 * d : gates]
         np.tanh(candidate, out=candidate)
         hidden = candidate + switches[:, d:] * (hidden - candidate)
-        return hidden @ self.output_hidden + shared[:, gates:], hidden
+        return hidden @ self.output_hidden + shared[:, gates:], hidden, attention
 
 
 def softmax(values: np.ndarray) -> np.ndarray:
@@ -117,12 +121,20 @@ def softmax(values: np.ndarray) -> np.ndarray:
 
 
 def greedy(
-    decoder: Decoder, memory: np.ndarray, hidden: np.ndarray, max_length: int = 128, refused: np.ndarray | None = None
+    decoder: Decoder,
+    memory: np.ndarray,
+    hidden: np.ndarray,
+    max_length: int = 128,
+    refused: np.ndarray | None = None,
+    drop_loops: bool = False,
 ) -> list[Reading]:
     """Most probable character at each step, for N lines of one width; finished lines leave the batch.
 
     memory (N,S,2E) and hidden (N,D) come from the encoder. At most `max_length` + 1 characters, as VietOCR.
     refused: class numbers that no reading may hold (see `refused_classes`); probabilities are over the others.
+    drop_loops: in a rule or a dotted leader, where every place looks like the next, attention may stand still and the
+    decoder say one character again and again. True leaves such characters out of the reading: all after the first
+    `FREE` of a run for which attention did not move on. VietOCR keeps them.
     """
     count = len(memory)
     ids = np.zeros((count, max_length + 1), dtype=np.int32)
@@ -131,11 +143,21 @@ def greedy(
     rows = np.arange(count)
     tokens = np.full(count, GO)
     keys = decoder.keys(memory)
+    looped = np.zeros((count, max_length + 1), dtype=bool)
+    run, reach = np.zeros(count, dtype=np.int32), np.zeros(count, dtype=np.float32)
+    along = np.arange(memory.shape[1], dtype=np.float32)
     for position in range(max_length + 1):
-        logits, hidden = decoder.step(tokens, hidden, memory, keys)
+        before = tokens
+        logits, hidden, attention = decoder.step(tokens, hidden, memory, keys)
         if refused is not None:
             logits[:, refused] = -np.inf
         tokens = logits.argmax(axis=1)
+        if drop_loops:
+            run = np.where(tokens == before, run + 1, 1)
+            if run.max() >= FREE:
+                place = attention @ along
+                looped[rows, position] = still = (run > FREE) & (place < reach + LEAST)
+                reach = np.where(still, reach, place)
         best = logits[np.arange(len(tokens)), tokens]
         ids[rows, position] = tokens
         probabilities[rows, position] = 1.0 / np.exp(logits - best[:, None]).sum(axis=1)
@@ -145,12 +167,19 @@ def greedy(
             break
         # A step of a finished line costs less than moving the memory of the others together, until a few are done.
         if going.sum() <= LEAVE * len(rows):
-            rows, tokens, hidden = rows[going], tokens[going], hidden[going]
+            rows, tokens, hidden, run, reach = rows[going], tokens[going], hidden[going], run[going], reach[going]
             memory, keys = memory[going], keys[going]
-    ends = [float(probabilities[i, n]) if n <= max_length else 0.0 for i, n in enumerate(lengths)]
-    return [
-        Reading(tuple(ids[i, :n].tolist()), tuple(probabilities[i, :n].tolist()), ends[i]) for i, n in enumerate(lengths)
-    ]
+    return [_reading(ids[i], probabilities[i], looped[i], n) for i, n in enumerate(lengths)]
+
+
+def _reading(ids: np.ndarray, probabilities: np.ndarray, looped: np.ndarray, length: int) -> Reading:
+    """The first `length` steps of a line; the doubt of those that `looped` is in the last character before them."""
+    end = float(probabilities[length]) if length < len(ids) else 0.0
+    kept = np.flatnonzero(~looped[:length])
+    if len(kept) < length:
+        probabilities = np.minimum.reduceat(probabilities[:length], kept)
+        ids = ids[kept]
+    return Reading(tuple(ids[:length].tolist()), tuple(probabilities[:length].tolist()), end)
 
 
 def beam(
@@ -183,7 +212,7 @@ def beam(
     tokens = np.full((count, width), GO)
     scores = np.zeros((count, width), dtype=np.float32)
     for position in range(max_length):
-        logits, hidden = decoder.step(tokens.reshape(-1), hidden, memory, keys)
+        logits, hidden, _ = decoder.step(tokens.reshape(-1), hidden, memory, keys)
         if refused is not None:
             logits[:, refused] = -np.inf
         logits -= logits.max(axis=1, keepdims=True)

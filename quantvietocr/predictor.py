@@ -22,6 +22,7 @@ from .image import ImageSpec, line_pixels, open_line
 from .wide import ways
 
 WIDE = ("cut", "squeeze")
+LOOPS = ("drop", "keep")
 DOUBTFUL = 0.7  # confidence below which a line is read a second way, where it has one
 Ways = list[list[np.ndarray]]  # of reading a line: each its parts, uint8 (height,W,3)
 
@@ -39,6 +40,8 @@ class Predictor:
     engine: torch (`.pth`, `.safetensors`), onnxruntime or openvino (`.onnx`); auto takes the fastest that is installed.
     wide: a line more than 1.5 times too wide for the network is read in parts, `cut` between words; one less too wide is
     squeezed, read in parts as well where that left doubt, and the surer text kept. `squeeze` squeezes all, as VietOCR does.
+    loops: `drop` leaves out characters repeated while attention stood still, as in a dotted leader (`decode.greedy`);
+    `keep` keeps them, as VietOCR and beam search do.
     whitelist: characters that alone may be read (the space too only if it is among them); None allows all.
     `about` says in sentences what computes.
     Raises CheckpointError for an unusable file, EngineError for an engine that is missing or does not run this file,
@@ -56,18 +59,21 @@ class Predictor:
         engine: str = "auto",
         wide: str = "cut",
         whitelist: str | None = None,
+        loops: str = "drop",
     ) -> None:
         if beam < 0 or batch_size < 1 or threads < 0:
             raise ValueError("beam and threads must be 0 or more, batch_size at least 1")
         if wide not in WIDE:
             raise ValueError(f"wide is {wide!r}; it must be one of {', '.join(WIDE)}")
+        if loops not in LOOPS:
+            raise ValueError(f"loops is {loops!r}; it must be one of {', '.join(LOOPS)}")
         checkpoint, self.engine = open_file(weights, engine, threads, config)
         self.meta = checkpoint.meta
         self.spec: ImageSpec = checkpoint.meta.image
         self.about = describe_engine(self.engine, checkpoint, threads)
         self.decoder = decoder_of(checkpoint)
         self.calibration = Calibration.of(checkpoint.meta.confidence)
-        self.beam, self.batch_size, self.follow_states, self.wide = beam, batch_size, follow_states, wide
+        self.beam, self.batch_size, self.follow_states, self.wide, self.loops = beam, batch_size, follow_states, wide, loops
         self.refused = None if whitelist is None else decode.refused_classes(whitelist, self.meta.chars)
 
     def predict(self, img: Any, return_prob: bool = False) -> str | tuple[str, float]:
@@ -161,7 +167,9 @@ class Predictor:
 
         def read(engine: Engine, batch: Sequence[int]) -> list[tuple[str, decode.Reading]]:
             pixels = np.stack([lines[place] for place in batch])
-            return read_lines(engine, self.decoder, self.meta.chars, pixels, self.beam, self.follow_states, self.refused)
+            return read_lines(
+                engine, self.decoder, self.meta.chars, pixels, self.beam, self.follow_states, self.refused, self.loops
+            )
 
         if count == 1:
             yield from ((batch, read(self.engine, batch)) for batch in batches)
@@ -213,12 +221,12 @@ def one_blas_thread() -> Callable[[], AbstractContextManager]:
 
 def read_lines(
     engine: Engine, decoder: decode.Decoder, chars: str, pixels: np.ndarray, beam: int = 0, follow_states: bool = True,
-    refused: np.ndarray | None = None,
+    refused: np.ndarray | None = None, loops: str = "drop",
 ) -> list[tuple[str, decode.Reading]]:
     """Read uint8 pixels (N,H,W,3) of one width: text and per-character probabilities of each line."""
     memory, hidden = engine.encode(pixels)
     if beam:
         readings = decode.beam(decoder, memory, hidden, beam, follow_states=follow_states, refused=refused)
     else:
-        readings = decode.greedy(decoder, memory, hidden, refused=refused)
+        readings = decode.greedy(decoder, memory, hidden, refused=refused, drop_loops=loops == "drop")
     return list(zip(decode.texts(readings, chars), readings))

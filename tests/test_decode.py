@@ -67,7 +67,7 @@ def log_probability(decoder: Decoder, memory: np.ndarray, hidden: np.ndarray, id
     """Of the whole reading, its end included."""
     total, keys, token = 0.0, decoder.keys(memory), GO
     for following in (*ids, EOS):
-        logits, hidden = decoder.step(np.array([token]), hidden, memory, keys)
+        logits, hidden, _ = decoder.step(np.array([token]), hidden, memory, keys)
         total += float(np.log(decode.softmax(logits))[0, following])
         token = following
     return total
@@ -80,7 +80,7 @@ def test_a_step_is_vietocrs(theirs, ours, width):
     tokens = np.array([GO, 4, 100, 232, 0, EOS])
     their_memory, their_hidden = torch.from_numpy(memory).transpose(0, 1), torch.from_numpy(hidden)
     for _ in range(3):
-        logits, hidden = ours.step(tokens, hidden, memory, ours.keys(memory))
+        logits, hidden, _ = ours.step(tokens, hidden, memory, ours.keys(memory))
         expected, their_hidden, _ = theirs.head.decoder(torch.from_numpy(tokens), their_hidden, their_memory)
         np.testing.assert_allclose(logits, expected.numpy(), atol=2e-5)
         np.testing.assert_allclose(hidden, their_hidden.numpy(), atol=5e-6)
@@ -143,7 +143,7 @@ def plain_beam(decoder: Decoder, memory: np.ndarray, hidden: np.ndarray, width: 
     for _ in range(MOST):
         children = []
         for score, ids, state in live:
-            logits, after = decoder.step(np.array([ids[-1]]), state, memory, keys)
+            logits, after, _ = decoder.step(np.array([ids[-1]]), state, memory, keys)
             logs = np.log(decode.softmax(logits.astype(np.float64)))[0]
             children += [(score + logs[token], (*ids, token), after) for token in np.argsort(-logs)[:width]]
         best = sorted(children, key=lambda child: -child[0])[:width]
@@ -188,7 +188,7 @@ def test_beam_probabilities_are_those_of_its_characters(theirs, ours):
     for i, found in enumerate(decode.beam(ours, memory, hidden, 4, max_length=MOST)):
         state, keys, token = hidden[i : i + 1], ours.keys(memory[i : i + 1]), GO
         for following, probability in zip(found.ids, found.probabilities, strict=True):
-            logits, state = ours.step(np.array([token]), state, memory[i : i + 1], keys)
+            logits, state, _ = ours.step(np.array([token]), state, memory[i : i + 1], keys)
             assert decode.softmax(logits)[0, following] == pytest.approx(probability, abs=1e-5)
             token = following
 
@@ -231,9 +231,59 @@ def test_attention_is_the_softmax_of_v_tanh_for_keys_of_any_size(theirs, size):
     # What a context does to the logits, found by giving it as the only position there is.
     alone = expected[:, None].astype(np.float32)
     with np.errstate(over="raise", invalid="raise", divide="raise"):
-        logits, _ = decoder.step(np.full(len(memory), GO), hidden, memory, decoder.keys(memory))
-        direct, _ = decoder.step(np.full(len(memory), GO), hidden, alone, decoder.keys(alone))
+        logits, _, _ = decoder.step(np.full(len(memory), GO), hidden, memory, decoder.keys(memory))
+        direct, _, _ = decoder.step(np.full(len(memory), GO), hidden, alone, decoder.keys(alone))
     np.testing.assert_allclose(logits, direct, atol=2e-5)
+
+
+class Scripted:
+    """A decoder that says what it is told, looking where it is told: for each line (class, place, probability) a step."""
+
+    def __init__(self, *lines: list[tuple[int, float, float]]) -> None:
+        self.lines, self.position = lines, 0
+
+    def keys(self, memory: np.ndarray) -> np.ndarray:
+        return memory
+
+    def step(self, tokens, hidden, memory, keys):
+        logits, attention = np.full((len(tokens), 9), -np.inf), np.zeros((len(tokens), memory.shape[1]))
+        for row, number in enumerate(hidden[:, 0].astype(int)):
+            said, place, probability = self.lines[number][min(self.position, len(self.lines[number]) - 1)]
+            logits[row, [said, 8 if said != 8 else 7]] = np.log([probability, max(1 - probability, 1e-9)])
+            whole = int(place)
+            attention[row, [whole, whole + 1]] = whole + 1 - place, place - whole
+        self.position += 1
+        return logits, hidden, attention
+
+
+def scripted(*lines: list[tuple[int, float, float]], **options) -> list[Reading]:
+    memory = np.zeros((len(lines), 60, 2), np.float32)
+    return decode.greedy(Scripted(*lines), memory, np.arange(len(lines), dtype=np.float32)[:, None], **options)
+
+
+def test_a_run_that_attention_follows_is_kept():
+    dots = [(4, 3 + 1.5 * i, 0.9) for i in range(20)] + [(5, 40, 0.9), (EOS, 42, 0.9)]
+    (reading,) = scripted(dots, drop_loops=True)
+    assert reading.ids == (4,) * 20 + (5,)
+
+
+def test_what_is_said_while_attention_stands_still_is_left_out():
+    dots = [(4, 3 + 2 * i, 0.9) for i in range(8)]  # up to place 17
+    loop = [(4, 17 + 0.1 * i, 0.6 if i == 5 else 0.8) for i in range(9)] + [(4, 15, 0.8)]
+    rest = [(5, 25, 0.95), (6, 27, 0.95), (6, 27, 0.95), (6, 27, 0.95), (6, 27, 0.95), (6, 29, 0.95), (EOS, 32, 0.7)]
+    (reading,) = scripted(dots + loop + rest, drop_loops=True)
+    assert reading.ids == (4,) * 8 + (5,) + (6,) * 4  # three are free, the fourth stands still, the fifth moves on
+    assert reading.probabilities == pytest.approx([0.9] * 7 + [0.6] + [0.95] * 5) and reading.end == pytest.approx(0.7)
+    (kept,) = scripted(dots + loop + rest)
+    assert kept.ids == (4,) * 18 + (5,) + (6,) * 5
+
+
+def test_loops_are_dropped_line_by_line_and_a_cut_off_line_has_no_end():
+    loop = [(4, 5, 0.9)] * 30
+    short, long = [(5, 2, 0.9), (EOS, 4, 0.9)], [(6, 2 * i, 0.9) for i in range(12)] + [(EOS, 26, 0.9)]
+    found = scripted(short, loop, long, short, drop_loops=True, max_length=20)
+    assert [reading.ids for reading in found] == [(5,), (4,) * 3, (6,) * 12, (5,)]
+    assert found[1].end == 0.0
 
 
 @pytest.mark.parametrize("read", [decode.greedy, decode.beam])
@@ -246,7 +296,7 @@ def test_a_whitelist_is_kept_to(theirs, ours, read):
     for reading, (memory, hidden) in zip(found, zip(*inputs)):
         keys, token = ours.keys(memory[None]), GO
         for following, probability in zip(reading.ids[:5], reading.probabilities):
-            logits, hidden = ours.step(np.array([token]), hidden.reshape(1, -1), memory[None], keys)
+            logits, hidden, _ = ours.step(np.array([token]), hidden.reshape(1, -1), memory[None], keys)
             kept = [EOS, *range(4, 9)]
             assert decode.softmax(logits[:, kept])[0, kept.index(following)] == pytest.approx(probability, abs=1e-5)
             token = following

@@ -98,9 +98,9 @@ def test_text_prints_a_line_for_each_picture(weights, folder, capsys):
 def test_beam_threads_and_engine_reach_the_predictor(weights, folder, monkeypatch):
     made = []
     monkeypatch.setattr("quantvietocr.Predictor", lambda *a, **k: made.append((a, k)) or Predictor(*a, **k), raising=False)
-    options = "--beam", 3, "--batch-size", 7, "--engine", "torch", "--wide", "squeeze", "--whitelist", "abc"
+    options = "--beam", 3, "--batch-size", 7, "--engine", "torch", "--wide", "squeeze", "--whitelist", "abc", "--loops", "keep"
     assert run(weights, *options, folder / "line1.png") == 0
-    assert made == [((str(weights), 1, 3, None, 7), {"engine": "torch", "wide": "squeeze", "whitelist": "abc"})]
+    assert made == [((str(weights), 1, 3, None, 7), {"engine": "torch", "wide": "squeeze", "whitelist": "abc", "loops": "keep"})]
 
 
 def test_a_list_of_paths_on_stdin(weights, folder, capsys, monkeypatch):

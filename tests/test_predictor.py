@@ -32,7 +32,7 @@ def pictures() -> list[Path]:
 
 @pytest.fixture(scope="module")
 def predictor(float_weights) -> Predictor:
-    return Predictor(float_weights, threads=1, wide="squeeze")
+    return Predictor(float_weights, threads=1, wide="squeeze", loops="keep")
 
 
 @pytest.fixture(scope="module")
@@ -188,6 +188,11 @@ def test_the_thread_setting_is_used_and_put_back(monkeypatch):
 def test_senseless_options_are_refused(options):
     with pytest.raises(ValueError, match="0 or more"):
         Predictor(int8_checkpoint(), **options)
+
+
+def test_ways_with_loops_are_named():
+    with pytest.raises(ValueError, match="loops is 'cut'; it must be one of drop, keep"):
+        Predictor(int8_checkpoint(), loops="cut")
 
 
 def test_a_missing_checkpoint_is_named():
