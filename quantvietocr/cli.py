@@ -62,8 +62,8 @@ def _parser() -> argparse.ArgumentParser:
     static.add_argument("--activation-bits", type=int, metavar="B", help="4 to 8 (default: the backend's)")
     static.add_argument("--weights", choices=("per-channel", "per-tensor"), default="per-channel", help="scales of the weights")
     static.add_argument("--activations", choices=("affine", "symmetric"), default="affine", help="ranges: any, or 0 in the middle")
-    static.add_argument("--scales", choices=("any", "power-of-two"), default="any", help="power-of-two: every engine computes the same "
-                        "integers, from somewhat coarser steps (default %(default)s)")  # fmt: skip
+    static.add_argument("--scales", choices=("any", "power-of-two"), help="power-of-two: every engine computes the same integers, "
+                        "from somewhat coarser steps (default: where 8-bit weights leave levels to spare)")  # fmt: skip
     static.add_argument("--path", choices=("eager", "fx"), default="eager", help="prepared by hand or traced; the numbers are the same")
     static.add_argument("--ranges", metavar="DIR", help="write ranges.json and ranges.png, each layer's values and its range, there")
     static.add_argument("--backend", default="x86", choices=("x86", "fbgemm", "onednn", "qnnpack"),

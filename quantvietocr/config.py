@@ -100,7 +100,7 @@ class QuantConfig:
     activation_bits: int | None = None
     weights: str = "per-channel"
     activations: str = "affine"
-    scales: str = "any"
+    scales: str | None = None
     decoder: str = "int8"
     float_layers: list[str] = field(default_factory=list)
     overrides: dict[str, LayerOverride] | None = None

@@ -39,8 +39,10 @@ def quantize(options: argparse.Namespace) -> None:
         annotation = read_annotation(options.data, Vocab(checkpoint.meta.chars), unknown="skip", problems=options.problems)
         print(annotation.report.summary(), file=sys.stderr)
         scheme = Scheme(options.backend, options.observer, options.percentile, options.weight_bits, options.activation_bits,
-                        options.weights, options.activations, options.scales, options.float_layers)  # fmt: skip
-        if options.compact and options.scales != "any":
+                        options.weights, options.activations, options.scales or "any", options.float_layers)  # fmt: skip
+        if not (options.scales or options.compact or options.max_drop is not None):
+            scheme = scheme.with_powers()
+        if options.compact and options.scales == "power-of-two":
             raise UserError("--compact makes groups of 4-bit weights with scales of their own: leave --scales power-of-two away.")
         if (options.ranges or options.path == "fx") and (options.compact or options.max_drop is not None):
             raise UserError("--ranges and --path fx are for one plain static file: leave --compact and --max-drop away.")

@@ -104,7 +104,7 @@ def test_settings_make_a_scheme():
     scheme = scheme_of(config.quant)
     assert (scheme.observer, scheme.float_layers) == ("kl", ("last*",))
     assert scheme.overrides == {"features.0": {"float": True}, "features.4*": {"weight_bits": 4}}
-    assert scheme_of(QuantConfig()) == Scheme()
+    assert scheme_of(QuantConfig()) == Scheme(scales="power-of-two")
 
 
 def test_the_verb_writes_ranges_and_their_picture(tmp_path, monkeypatch, capsys):

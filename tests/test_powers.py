@@ -10,7 +10,7 @@ import tiny_network
 import torch
 
 from quantvietocr.checkpoint import Checkpoint, read
-from quantvietocr.config import QuantConfig
+from quantvietocr.config import LayerOverride, QuantConfig
 from quantvietocr.dataset.annotation import read_annotation
 from quantvietocr.engines.choose import installed, open_file
 from quantvietocr.engines.torch_engine import TorchEngine
@@ -110,6 +110,17 @@ def test_training_ends_in_powers_of_two(path):
     made = quantized_checkpoint(qat.convert_cnn(cnn), state, meta)
     numbers_of_file(made)
     assert made.meta.scheme["scales"] == "power-of-two"
+
+
+@pytest.mark.parametrize("spare, settings", [
+    (True, {}), (True, {"activation_bits": 8}), (True, {"overrides": {"features.0": LayerOverride(activation_bits=8)}}),
+    (True, {"weights": "per-tensor"}), (False, {"weights": "grouped"}), (False, {"weight_bits": 7}),
+    (False, {"activation_bits": 6}), (False, {"overrides": {"features.0": LayerOverride(weight_bits=4)}}),
+])  # fmt: skip
+def test_scales_are_powers_where_nothing_is_said_and_levels_can_be_spared(spare, settings):
+    assert scheme_of(QuantConfig(**settings)).scales == ("power-of-two" if spare else "any")
+    assert scheme_of(QuantConfig(**settings, scales="any")).scales == "any"
+    assert scheme_of(QuantConfig(weights=settings.get("weights", "per-channel")), "lsq").scales == "any"
 
 
 def test_what_learns_its_scales_or_has_many_is_refused():

@@ -22,9 +22,11 @@ TRAINED = ("qat", "pact", "lsq")
 def scheme_of(quant: QuantConfig, method: str = "qat") -> Scheme:
     """How the settings quantize the CNN for one of `TRAINED`. Raises QuantizeError."""
     overrides = {pattern: dataclasses.asdict(change) for pattern, change in (quant.overrides or {}).items()}
-    values = {field.name: getattr(quant, field.name) for field in dataclasses.fields(Scheme)}
-    scheme = Scheme(**values | {"overrides": overrides})
-    return scheme if method == "qat" else bits_for_learned_ranges(scheme)
+    values = {field.name: getattr(quant, field.name) for field in dataclasses.fields(Scheme)} | {"overrides": overrides}
+    scheme = Scheme(**values | {"scales": quant.scales or "any"})
+    if method != "qat":
+        return bits_for_learned_ranges(scheme)
+    return scheme if quant.scales else scheme.with_powers()
 
 
 def prepare_training(network: nn.Module, quant: QuantConfig, method: str = "qat") -> QuantizedCNN | TracedCNN:

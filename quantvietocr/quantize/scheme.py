@@ -112,6 +112,14 @@ class Scheme:
         """Bits of an activation where no override says otherwise."""
         return ACTIVATION_BITS[self.backend] if self.activation_bits is None else self.activation_bits
 
+    def with_powers(self) -> Scheme:
+        """This scheme with scales that are powers of two, where levels can be spared for them: a range then uses about
+        three quarters of its levels, which few bits cannot do without."""
+        bits = [(self.weight_bits, self.bits)]
+        bits += [(change.get("weight_bits") or 8, change.get("activation_bits") or 8) for change in self.overrides.values()]
+        spare = self.weights != "grouped" and all(weight == 8 and activation >= 7 for weight, activation in bits)
+        return dataclasses.replace(self, scales="power-of-two") if spare else self
+
     def layers(self, names: Sequence[str]) -> dict[str, LayerBits]:
         """What each of the convolutions `names` gets. Raises LayerNameError for a pattern that matches none of them."""
         kept = match_layers(self.float_layers, names)
