@@ -212,10 +212,10 @@ def conditions(found: Bench) -> str:
         f"{' and '.join(setup.weights)}. From the decoded picture to the text, lines generated (print in DejaVu, the same "
         f"on every machine): one line alone of {_listed(TEXTS)} px at height 32 with {_listed(map(len, TEXTS.values()))} "
         f"characters (VietOCR rounds widths up to tens), and {setup.batch_lines} mixed ones, {widths[0]} to {widths[-1]} px "
-        f"(median {widths[len(widths) // 2]}), given to `predict_batch` at once. A line alone has all "
-        "threads; of the mixed ones our engines read batches side by side, a thread each, where VietOCR's code has all threads "
-        "for one batch after the other. Characters read: of the cases in their "
-        "order; the decoder takes a step for each and one for each line's end. Readers take turns call by call after a "
+        f"(median {widths[len(widths) // 2]}), given to `predict_batch` at once. A line alone has all threads; of the mixed "
+        "ones our engines read batches side by side, a thread each, where VietOCR's code has all threads for one batch after "
+        "the other. Characters read: of the cases in their order; the decoder takes a step for each and one for each line's "
+        "end. Readers take turns call by call after a "
         f"warm-up on each shape; {setup.repeats} timed call(s) of a line, {setup.batch_repeats} of the batch.",
         "faster: × VietOCR / × the fastest float32 row other than VietOCR's own code, in the same case."
         + (f" OpenVINO chose {own} for float weights." if own else ""),
