@@ -111,7 +111,9 @@ class TorchEngine:
             if self._threads:
                 torch.set_num_threads(self._threads)
             try:
-                sequence, memory, hidden = self.encode_features(self.features(images))
+                features = self.features(images)
+                torch.set_num_threads(1)  # a step of the GRU is over sooner than it is shared out
+                sequence, memory, hidden = self.encode_features(features)
             finally:
                 torch.set_num_threads(before)
         return sequence.transpose(0, 1).numpy(), memory.numpy(), hidden.numpy()
