@@ -16,7 +16,7 @@ from PIL import Image
 from . import decode
 from .checkpoint import Checkpoint
 from .confidence import Calibration
-from .engines.base import Engine
+from .engines.base import Encoder, Engine
 from .engines.choose import describe_engine, open_file
 from .image import ImageSpec, line_pixels, open_line
 from .wide import ways
@@ -220,7 +220,7 @@ def one_blas_thread() -> Callable[[], AbstractContextManager]:
 
 
 def read_lines(
-    engine: Engine, decoder: decode.Decoder, chars: str, pixels: np.ndarray, beam: int = 0, follow_states: bool = True,
+    engine: Encoder, decoder: decode.Decoder, chars: str, pixels: np.ndarray, beam: int = 0, follow_states: bool = True,
     refused: np.ndarray | None = None, loops: str = "drop",
 ) -> list[tuple[str, decode.Reading]]:
     """Read uint8 pixels (N,H,W,3) of one width: text and per-character probabilities of each line."""

@@ -15,12 +15,8 @@ class EngineError(UserError):
     """An engine cannot run here or cannot run this file; the message says why and what to do."""
 
 
-class Engine(Protocol):
-    """Runs the CNN and the encoder of one checkpoint."""
-
-    name: str
-    precision: str
-    threads: int  # CPU threads that one call uses
+class Encoder(Protocol):
+    """Runs the CNN and the encoder of one network."""
 
     def encode(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """uint8 pixels (N,H,W,3) of one width → memory (N,S,2E) and first hidden state (N,D), float32.
@@ -28,6 +24,14 @@ class Engine(Protocol):
         Each line's result does not depend on the others in its batch.
         """
         ...
+
+
+class Engine(Encoder, Protocol):
+    """An encoder of a checkpoint, made for reading many lines."""
+
+    name: str
+    precision: str
+    threads: int  # CPU threads that one call uses
 
     def side_by_side(self, count: int) -> "AbstractContextManager[Sequence[Engine]]":
         """`count` engines on the same weights that may run at once, each called by one thread and using one CPU thread.

@@ -18,6 +18,8 @@ from .detect import about, open_detector
 from .files import outside, read_files
 from .pages import PAGE_SUFFIXES
 
+USUAL = {"beam": 0, "wide": "cut", "whitelist": None, "loops": "drop"}  # settings that change what is read
+
 
 def run(options: argparse.Namespace, say: Callable[[object], None]) -> int:
     """Read the pages that infer.py's options name into `options.out`; the exit code: 0 all read, 1 some not.
@@ -36,10 +38,13 @@ def run(options: argparse.Namespace, say: Callable[[object], None]) -> int:
         raise UserError("no pages to read; name pictures, PDF files, folders or patterns.")
     out.mkdir(parents=True, exist_ok=True)  # if it cannot be, then before the long part
     given = options.weights, options.threads, options.beam, options.config, options.batch_size
-    predictor = Predictor(*given, engine=options.engine)
+    predictor = Predictor(
+        *given, engine=options.engine, wide=options.wide, whitelist=options.whitelist, loops=options.loops
+    )
+    unusual = {name: getattr(options, name) for name, usual in USUAL.items() if getattr(options, name) != usual}
     detector = open_detector(options.detector, options.threads)
     say("\ninfer.py: ".join([*predictor.about, about(detector)]))
-    tally = read_files(paths, options.paths, predictor, detector, out, reader_name(options.weights, options.beam),
+    tally = read_files(paths, options.paths, predictor, detector, out, reader_name(options.weights, **unusual),
         options.format, say)
     if not tally.read + tally.kept:
         say(f"{tally}.")
@@ -48,8 +53,9 @@ def run(options: argparse.Namespace, say: Callable[[object], None]) -> int:
     return 1 if tally.failed or found.problems else 0
 
 
-def reader_name(weights: str | Path, beam: int = 0) -> str:
-    """Names what reads, so that results of other weights are told apart: file name, start of its SHA-256, beam width."""
+def reader_name(weights: str | Path, **settings: object) -> str:
+    """Names what reads, so that results of other weights are told apart: file name, start of its SHA-256, and those
+    settings of USUAL that are not the usual ones."""
     with open(weights, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return f"{Path(weights).name} {digest[:12]}" + (f" beam {beam}" if beam else "")
+    return " ".join([Path(weights).name, digest[:12], *(f"{name} {value}" for name, value in settings.items())])

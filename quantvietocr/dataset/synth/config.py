@@ -32,7 +32,7 @@ class SynthConfig:
     # One or more of STYLES, for text, fonts and damage together; a style named twice comes up twice as often.
     style: str | tuple[str, ...] = "mixture"
     capitals: float = 0.0           # share of labels set in capitals, beside those that are anyway
-    rare: float = 0.0               # share of labels that get words with rare characters (text.TextSource._with_rare)
+    rare: float = 0.0               # share of labels that get words with capitals of two marks, symbols and the like
     height: tuple[int, int] = (18, 72)  # pixels, height of the crop before the reader resizes it
     family_faces: int = 16          # faces kept per font family, so that a 70-file family costs no more than others
 

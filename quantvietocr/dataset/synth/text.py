@@ -105,7 +105,6 @@ class TextSource:
         self._allowed = frozenset(vocab)
         self._letters = sorted(self._allowed - {" "})
         self._outside = re.compile(f"[^{re.escape(vocab)}]")
-        self._spelt = _syllables_by_letter()
         self._rare = _rare_pools(self._letters)
         self._makers = {**MAKERS, "scramble": make_scramble(vocab)}
         self._classes = Weighted([(bounds, share) for bounds, share in zip(CLASSES, config.lengths)])
@@ -154,7 +153,7 @@ class TextSource:
         return " ".join(words)
 
     def _word_with(self, dice: Dice, letter: str) -> str:
-        known = self._spelt.get(letter.lower())
+        known = _syllables_by_letter().get(letter.lower())
         if known:
             word = dice.pick(known)
             if letter.islower():
