@@ -15,11 +15,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+import numpy as np
 import pytest
 from matplotlib import get_data_path
 
 ROOT = Path(__file__).resolve().parents[1]
 SHIPPED = ROOT / "weights" / "vgg_seq2seq-float16.safetensors"
+SHIPPED_INT8 = ROOT / "weights" / "vgg_seq2seq-qat-int8.safetensors"
 
 if str(ROOT) not in sys.path:  # for `import infer`
     sys.path.insert(0, str(ROOT))
@@ -58,6 +60,25 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))  # not into the user's font verdicts
         return LineGenerator(config, seed=0).write(folder / "lines", 8, progress=False).parent
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory, float_weights: Path) -> dict[str, tuple[Path, Path]]:
+    """The shipped checkpoints, each with its ONNX file."""
+    from quantvietocr.checkpoint import read
+    from quantvietocr.onnx_export import export_onnx
+
+    folder = tmp_path_factory.mktemp("onnx")
+    files = {"int8": SHIPPED_INT8, "float": float_weights}
+    return {name: (path, export_onnx(read(path), folder / f"{name}.onnx")) for name, path in files.items()}
+
+
+@pytest.fixture(scope="session")
+def pixels(lines: Path) -> list[np.ndarray]:
+    """The lines, as the network takes them."""
+    from quantvietocr.image import line_pixels, open_line
+
+    return [line_pixels(open_line(path)) for path in sorted((lines / "img").iterdir())]
 
 
 @pytest.fixture(scope="session")

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import re
 import sys
-import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
-import torch
 from tiny import int8_checkpoint
 
 import infer
-from quantvietocr import Predictor, predictor
+from quantvietocr import Predictor
 from quantvietocr.checkpoint import CheckpointError, read, write
 from quantvietocr.engines.base import EngineError
 from quantvietocr.engines.choose import open_file
@@ -25,21 +21,7 @@ from quantvietocr.engines.onnx_file import DIGEST_KEY, read_onnx
 from quantvietocr.image import line_pixels, open_line
 from quantvietocr.onnx_export import export_onnx, to_onnx
 
-INT8 = Path(__file__).resolve().parents[1] / "weights" / "vgg_seq2seq-qat-int8.safetensors"
 ONNX_ENGINES = ["onnxruntime", "openvino"]
-
-
-@pytest.fixture(scope="module")
-def exported(tmp_path_factory, float_weights) -> dict[str, tuple[Path, Path]]:
-    """The shipped checkpoints, each with its ONNX file."""
-    folder = tmp_path_factory.mktemp("onnx")
-    files = {"int8": INT8, "float": float_weights}
-    return {name: (path, export_onnx(read(path), folder / f"{name}.onnx")) for name, path in files.items()}
-
-
-@pytest.fixture(scope="module")
-def pixels(lines) -> list[np.ndarray]:
-    return [line_pixels(open_line(path)) for path in sorted((lines / "img").iterdir())]
 
 
 @pytest.fixture(scope="module")
@@ -92,76 +74,6 @@ def test_results_do_not_change_when_the_engine_runs_again(tiny):
         runtime.stages(rng.integers(0, 256, (2, 8, 60, 3), np.uint8))
         for part, copy in zip(first, kept, strict=True):
             np.testing.assert_array_equal(part, copy)
-
-
-# --- side by side ----------------------------------------------------------------------------------------------------
-
-@pytest.mark.parametrize("kind, engine", [("int8", "torch"), ("float", "torch"), ("int8", "onnxruntime"), ("int8", "openvino")])
-def test_batches_read_side_by_side_are_those_read_one_after_the_other(kind, engine, exported, pixels, monkeypatch):
-    file = exported[kind][engine != "torch"]
-    alone, beside = (Predictor(file, threads=threads, engine=engine) for threads in (1, 3))
-    used, at_once, most, lock = set(), 0, 0, threading.Lock()
-    real = predictor.read_lines
-
-    def watched(runtime, *rest):
-        nonlocal at_once, most
-        with lock:
-            used.add(threading.get_ident())
-            at_once += 1
-            most = max(most, at_once)
-        try:
-            return real(runtime, *rest)
-        finally:
-            with lock:
-                at_once -= 1
-
-    lines = [line[:, :width] for line in pixels for width in (64, 96, line.shape[1])]
-    expected = alone.read_details(lines)
-    monkeypatch.setattr(predictor, "read_lines", watched)
-    done = []
-    for _ in range(3):
-        found = beside.read_details(lines, done.extend)
-        assert [text for text, _ in found] == [text for text, _ in expected]
-        for (_, ours), (_, theirs) in zip(found, expected, strict=True):
-            np.testing.assert_allclose([*ours.probabilities, ours.end], [*theirs.probabilities, theirs.end], atol=1e-4)
-    assert sorted(done) == sorted(3 * list(range(len(lines))))
-    assert threading.get_ident() not in used and 2 <= most <= 3
-
-
-def test_side_by_side_leaves_torchs_threads_as_they_were():
-    before = torch.get_num_threads()
-    try:
-        torch.set_num_threads(3)
-        reader = Predictor(int8_checkpoint())
-        lines = [np.random.default_rng(i).integers(0, 256, (8, 16 + i % 3, 3), np.uint8) for i in range(24)]
-        reader.read_details(lines)
-        assert reader.engine.threads == 3 == torch.get_num_threads()
-        with reader.engine.side_by_side(2), ThreadPoolExecutor(1) as worker:
-            worker.submit(torch.set_num_threads, 1).result()
-        with ThreadPoolExecutor(1) as fresh:  # which begins with what was set last, by any thread
-            assert fresh.submit(torch.get_num_threads).result() == 3
-    finally:
-        torch.set_num_threads(before)
-
-
-def test_an_error_in_one_batch_ends_the_reading_and_is_told(monkeypatch):
-    reader = Predictor(int8_checkpoint(), threads=2)
-    real, begun = predictor.read_lines, []
-
-    def failing(*given):
-        begun.append(len(begun))
-        if begun[-1:] == [3]:
-            raise MemoryError("no more")
-        time.sleep(0.02)
-        return real(*given)
-
-    monkeypatch.setattr(predictor, "read_lines", failing)
-    lines = [np.full((8, 16 + i, 3), i, np.uint8) for i in range(60)]
-    with pytest.raises(MemoryError, match="no more"):
-        reader.read_details(lines)
-    assert len(begun) < 20  # those not begun are not read
-    monkeypatch.setattr(predictor, "read_lines", real)
-    assert len(reader.read_details(lines)) == 60
 
 
 # --- choosing --------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from torch import nn
 from ..dataset.annotation import Sample
 from ..dataset.batches import eval_batches
 from ..decode import Decoder, Reading
-from ..engines.base import Engine
+from ..engines.base import Encoder
 from ..engines.torch_engine import TorchEngine
 from ..checkpoint import Checkpoint
 from ..image import ImageSpec
@@ -31,10 +31,7 @@ class Validation:
 
 
 class ModuleEngine:
-    """The network being trained (fake-quantized or float) as an engine, on its own device, in float32."""
-
-    name = "module"
-    precision = "float32 (fake-quantized)"
+    """The network being trained (fake-quantized or float) as an encoder, on its own device, in float32."""
 
     def __init__(self, network: nn.Module) -> None:
         self.network = network
@@ -48,7 +45,7 @@ class ModuleEngine:
         return memory.transpose(0, 1).contiguous().cpu().numpy(), hidden.cpu().numpy()
 
 
-def score_engine(engine: Engine, decoder: Decoder, chars: str, samples: Sequence[Sample], spec: ImageSpec) -> Validation:
+def score_engine(engine: Encoder, decoder: Decoder, chars: str, samples: Sequence[Sample], spec: ImageSpec) -> Validation:
     """Read every sample and score the texts. Raises ImageError for an unreadable picture."""
     references = [sample.text for sample in samples]
     predictions, readings = [""] * len(samples), [Reading((), ())] * len(samples)
