@@ -18,7 +18,6 @@ from quantvietocr.engines.base import EngineError
 from quantvietocr.engines.choose import open_file
 from quantvietocr.engines.cpu import int8_instructions, int8_warning
 from quantvietocr.engines.onnx_file import DIGEST_KEY, read_onnx
-from quantvietocr.image import line_pixels, open_line
 from quantvietocr.onnx_export import export_onnx, to_onnx
 
 ONNX_ENGINES = ["onnxruntime", "openvino"]
