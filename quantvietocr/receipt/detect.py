@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import logging
 from pathlib import Path
 from typing import Protocol
 
@@ -42,8 +43,11 @@ class RapidDetector:
 
     def __init__(self, threads: int = 0) -> None:
         try:
-            import onnxruntime  # noqa: F401  RapidOCR says so only once it reads
+            import onnxruntime
             import rapidocr
+            from omegaconf import OmegaConf
+            from rapidocr.ch_ppocr_det import TextDetector
+            from rapidocr.utils.typings import EngineType
         except ImportError as error:
             raise DetectorError(f"--detector rapidocr: cannot be imported ({error}); run `{INSTALL}`.") from error
         models = sorted(Path(rapidocr.__file__).parent.glob("models/*_det_*.onnx"))
@@ -52,11 +56,19 @@ class RapidDetector:
                                 "(models/*_det_*.onnx) and one is expected; run `pip install --force-reinstall "
                                 "rapidocr==3.10.0`.")  # fmt: skip
         self.name = f"RapidOCR {importlib.metadata.version('rapidocr')} ({models[0].stem})"
-        self.engine = rapidocr.RapidOCR(params={
-            "Global.log_level": "error", "Global.use_preprocess_img": False,  # which makes a thin picture endlessly wide
-            "Det.model_path": str(models[0]), "Det.limit_type": "max", "Det.limit_side_len": MOST_PIXELS,  # as it is given
-            "Det.unclip_ratio": UNCLIP, "EngineConfig.onnxruntime.intra_op_num_threads": threads or -1,
-        })  # fmt: skip
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 4
+        # RapidOCR's own session needs 240 MB for a page, and more for pages of many sizes: without an arena every tensor
+        # is a block of its own, and a pattern is kept for each size. So it is 110 MB, for any number of sizes.
+        options.enable_cpu_mem_arena, options.enable_mem_pattern = True, False
+        session = onnxruntime.InferenceSession(str(models[0]), options, providers=["CPUExecutionProvider"])
+        settings = {
+            "engine_type": EngineType.ONNXRUNTIME, "session": session, "unclip_ratio": UNCLIP,
+            "limit_type": "max", "limit_side_len": MOST_PIXELS,  # the picture as it is given
+        }  # fmt: skip
+        logging.getLogger("RapidOCR").setLevel(logging.ERROR)
+        self.engine = TextDetector(OmegaConf.create(settings, flags={"allow_objects": True}))
 
     def find(self, page: Image.Image) -> list[Box]:
         """See Detector."""
@@ -65,7 +77,7 @@ class RapidDetector:
         width, height = (max(1, round(side * scale)) for side in page.size)
         seen = page if (width, height) == page.size else page.resize((width, height), Image.Resampling.BICUBIC)
         bgr = np.ascontiguousarray(np.asarray(seen)[:, :, ::-1])
-        found = self.engine(bgr, use_det=True, use_cls=False, use_rec=False).boxes
+        found = self.engine(bgr).boxes
         if found is None:
             return []
         across, down = page.width / width, page.height / height
