@@ -38,6 +38,8 @@ def options_of(arguments: list[str] | None) -> argparse.Namespace:
                         "between words where that is surer (default), or squeezed as VietOCR does")  # fmt: skip
     parser.add_argument("--loops", choices=("drop", "keep"), default="drop", help="characters repeated while attention stands "
                         "still, as in a dotted leader: leave them out (default), or keep them as VietOCR does")  # fmt: skip
+    parser.add_argument("--again", type=int, choices=(0, 1, 2), default=0, help="other looks at what the first left in doubt, "
+                        "the surest reading kept: for poor scans, where it takes longer (default 0)")  # fmt: skip
     parser.add_argument("--whitelist", metavar="CHARS", help="read these characters alone, e.g. '0123456789., '")
     parser.add_argument("--beam", type=int, default=0, metavar="N", help="beam width, up to 32 (default 0: greedy)")
     parser.add_argument("--receipt", action="store_true", help="the pictures are receipts or pages (PDF too): find their lines, "
@@ -103,7 +105,7 @@ def run(options: argparse.Namespace) -> int:
         raise UserError("no pictures to read; name files, folders or patterns.")
     given = options.weights, options.threads, options.beam, options.config, options.batch_size
     predictor = Predictor(*given, engine=options.engine, wide=options.wide, whitelist=options.whitelist,
-                          loops=options.loops)
+                          loops=options.loops, again=options.again)
     say("\ninfer.py: ".join(predictor.about))
     drawn: list | None = [] if options.plot else None
     if options.plot:

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from . import decode
+from .again import LOOKS, surest
 from .checkpoint import Checkpoint
 from .confidence import Calibration
 from .engines.base import Encoder, Engine
@@ -23,7 +24,7 @@ from .wide import ways
 
 WIDE = ("cut", "squeeze")
 LOOPS = ("drop", "keep")
-DOUBTFUL = 0.7  # confidence below which a line is read a second way, where it has one
+DOUBTFUL = 0.7  # confidence below which a line is looked at again, and read a second way where it has one
 Ways = list[list[np.ndarray]]  # of reading a line: each its parts, uint8 (height,W,3)
 
 
@@ -42,6 +43,8 @@ class Predictor:
     squeezed, read in parts as well where that left doubt, and the surer text kept. `squeeze` squeezes all, as VietOCR does.
     loops: `drop` leaves out characters repeated while attention stood still, as in a dotted leader (`decode.greedy`);
     `keep` keeps them, as VietOCR and beam search do.
+    again: how many other looks, up to 2, are taken at what a first one left in doubt: narrower, then closer; the surest
+    reading is kept (`again.surest`), for more time where there is doubt. 0 looks once, as VietOCR does.
     whitelist: characters that alone may be read (the space too only if it is among them); None allows all.
     `about` says in sentences what computes.
     Raises CheckpointError for an unusable file, EngineError for an engine that is missing or does not run this file,
@@ -60,6 +63,7 @@ class Predictor:
         wide: str = "cut",
         whitelist: str | None = None,
         loops: str = "drop",
+        again: int = 0,
     ) -> None:
         if beam < 0 or batch_size < 1 or threads < 0:
             raise ValueError("beam and threads must be 0 or more, batch_size at least 1")
@@ -67,6 +71,8 @@ class Predictor:
             raise ValueError(f"wide is {wide!r}; it must be one of {', '.join(WIDE)}")
         if loops not in LOOPS:
             raise ValueError(f"loops is {loops!r}; it must be one of {', '.join(LOOPS)}")
+        if not 0 <= again <= len(LOOKS):
+            raise ValueError(f"again is {again!r}; it must be 0 to {len(LOOKS)}")
         checkpoint, self.engine = open_file(weights, engine, threads, config)
         self.meta = checkpoint.meta
         self.spec: ImageSpec = checkpoint.meta.image
@@ -74,6 +80,7 @@ class Predictor:
         self.decoder = decoder_of(checkpoint)
         self.calibration = Calibration.of(checkpoint.meta.confidence)
         self.beam, self.batch_size, self.follow_states, self.wide, self.loops = beam, batch_size, follow_states, wide, loops
+        self.again = again
         self.refused = None if whitelist is None else decode.refused_classes(whitelist, self.meta.chars)
 
     def predict(self, img: Any, return_prob: bool = False) -> str | tuple[str, float]:
@@ -125,13 +132,24 @@ class Predictor:
             missing.subtract(owner[place] for place in places)
             progress(sum(missing[number] == 0 for number in {owner[place] for place in places}))
 
-        read = iter(self.read_pixels([part for parts in lines for part in parts], done))
+        pixels = [part for parts in lines for part in parts]
+        read = iter(self._look_again(pixels, self.read_pixels(pixels, done)))
         results = []
         for parts in lines:
             found = [next(read) for _ in parts]
             text = " ".join(text for text, _ in found if text) if len(parts) > 1 else found[0][0]
             results.append((text, float(np.prod([confidence for _, confidence in found]))))
         return results
+
+    def _look_again(self, lines: Sequence[np.ndarray], readings: list[tuple[str, float]]) -> list[tuple[str, float]]:
+        """The readings, of lines at the network's size, after other looks at those in doubt."""
+        looks = LOOKS[: self.again]
+        doubtful = [i for i, (_, confidence) in enumerate(readings) if confidence < DOUBTFUL] if looks else []
+        if doubtful:
+            others = iter(self.read_pixels([look(lines[i], self.spec) for i in doubtful for look in looks]))
+            for i in doubtful:
+                readings[i] = surest([readings[i], *(next(others) for _ in looks)])
+        return readings
 
     def read_pixels(
         self, lines: Sequence[np.ndarray], done: Callable[[Sequence[int]], object] = lambda places: None

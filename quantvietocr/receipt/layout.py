@@ -6,6 +6,7 @@ from typing import Callable, Sequence
 
 import numpy as np
 
+from .columns import blocks_of
 from .crop import size_of
 from .page import Line, Row
 
@@ -20,25 +21,26 @@ Heights = Callable[[float, float], float]
 
 
 def paragraphs_of(lines: Sequence[Line]) -> tuple[tuple[Row, ...], ...]:
-    """Rows of a page, top to bottom, in paragraphs.
+    """Rows of a page in reading order, in paragraphs.
 
-    Lines side by side make a row, whatever white is between them: on a receipt that is an item and its price. Rows may
-    slope, by an angle that changes down the page, as on a photograph.
+    Lines side by side make a row, whatever white is between them: on a receipt that is an item and its price. Columns of
+    prose alone (see `columns`) are read one after the other. Rows may slope, by an angle that changes down the page, as
+    on a photograph.
     """
     if not lines:
         return ()
     level = levels(lines)
     spans = {id(line): _span(line, level) for line in lines}
-    rows = _rows(lines, spans)
     usual = float(np.median([bottom - top for top, bottom in spans.values()]))
     paragraphs: list[list[Row]] = []
-    last = -np.inf
-    for row in rows:
-        top = min(spans[id(line)][0] for line in row.lines)
-        if top - last > PARAGRAPH_GAP * usual:
-            paragraphs.append([])
-        paragraphs[-1].append(row)
-        last = max(last, max(spans[id(line)][1] for line in row.lines))
+    for block in blocks_of(lines, slope_of(lines)):
+        last = -np.inf
+        for row in _rows(block, spans):
+            top = min(spans[id(line)][0] for line in row.lines)
+            if top - last > PARAGRAPH_GAP * usual:
+                paragraphs.append([])
+            paragraphs[-1].append(row)
+            last = max(last, max(spans[id(line)][1] for line in row.lines))
     return tuple(map(tuple, paragraphs))
 
 

@@ -13,7 +13,8 @@ JSON, schema version 1 (`Page.to_json`):
     turned          degrees clockwise, 0, 90, 180 or 270, from the picture to the upright page
     detector        what found the lines;    reader  what read them
     lines           in reading order: {"box": [[x, y] × 4], "text", "confidence"}
-    rows            top to bottom: {"lines": [places in lines, left to right], "text", "box"}
+    rows            in reading order: top to bottom, and column by column where prose stands in columns:
+                    {"lines": [places in lines, left to right], "text", "box"}
     paragraphs      [[places in rows], …]
     fields          {"name", "value", "text", "box", "confidence"}, only those found, a name once:
                     shop, address (strings), date (ISO 8601: "2024-03-12" or "2024-03-12T18:05", with seconds if printed),
@@ -157,7 +158,7 @@ class Page:
 
     @property
     def rows(self) -> tuple[Row, ...]:
-        """Top to bottom."""
+        """In reading order."""
         return tuple(row for paragraph in self.paragraphs for row in paragraph)
 
     @property
