@@ -120,6 +120,8 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--repeats", type=int, default=3, metavar="N", help="timing rounds (default 3)")
     verb.add_argument("--wide", choices=("cut", "squeeze"), default="cut", help="how our engines read lines too wide for the "
                       "network: in parts where that is surer (default), or squeezed as VietOCR does")  # fmt: skip
+    verb.add_argument("--again", nargs="+", type=int, choices=(0, 1, 2), default=(0,), help="other looks at lines in doubt: a row of "
+                      "every checkpoint for each number named (default 0)")  # fmt: skip
     verb.add_argument("--into", nargs="+", default=(), metavar="FILE#NAME", help="also put the table into a Markdown file, between "
                       "<!-- table NAME --> and <!-- end NAME -->")  # fmt: skip
     verb.add_argument("--summary-into", nargs="+", default=(), metavar="FILE#NAME", help="the same with a row per reader over all "

@@ -55,6 +55,7 @@ def compare(
     peers: Sequence[str] = (),
     workers: int = 1,
     wide: str = "cut",
+    again: Sequence[int] = (0,),
 ) -> list[Table]:
     """Read each set of lines with every reader and return a table for each, its rows in order.
 
@@ -66,7 +67,8 @@ def compare(
     of each set, with seed 0; 0 takes all. repeats: timing rounds. unknown, problems: what to do with lines whose text is
     outside the vocabulary, or that cannot be used (`read_annotation`). command: recorded in `table.json`. peers: other
     readers, of `peers.PEERS`, last. workers: processes that generate a recipe's lines. wide: how our engines read lines
-    too wide for the network (`Predictor`); VietOCR's own code squeezes them.
+    too wide for the network (`Predictor`); VietOCR's own code squeezes them. again: other looks at lines in doubt
+    (`Predictor`), a row for each number of them.
     Raises CompareError, LineSetError, CheckpointError, AnnotationError, RecipeError, ImageError, BridgeError, PeerError.
     """
     data = [data] if isinstance(data, str | os.PathLike) else data
@@ -76,7 +78,7 @@ def compare(
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(threads or before)
-        readers, chars, spec = entries([Path(w) for w in weights], vietocr, peers, config, threads, wide)
+        readers, chars, spec = entries([Path(w) for w in weights], vietocr, peers, config, threads, wide, again)
         sets = line_sets(data, out, chars, spec, unknown, problems, limit, workers)
         found = [_measure(readers, lines, repeats, command, spec, wide) for lines in sets]
     finally:

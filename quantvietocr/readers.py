@@ -107,7 +107,7 @@ def stored_as(checkpoint: Checkpoint) -> str:
 
 def entries(
     paths: Sequence[Path], vietocr: bool, peers: Sequence[str], config: str | os.PathLike | None, threads: int,
-    wide: str = "cut",
+    wide: str = "cut", again: Sequence[int] = (0,),
 ) -> tuple[list[Entry], str, ImageSpec]:
     """The rows in order (VietOCR, checkpoints, peers), every character a checkpoint knows, and its image sizes.
 
@@ -118,11 +118,13 @@ def entries(
     for path in paths:
         # Files of our own carry their vocabulary; the YAML is for VietOCR's.
         checkpoint = read(path, config if path.suffix != ".safetensors" else None)
-        reader = Predictor(checkpoint, threads=threads, batch_size=BATCH, wide=wide)
         stems = [other.stem for other in paths]
         name = path.stem if stems.count(path.stem) == 1 else str(path)
-        made.append(Entry(name, str(path), checkpoint.meta.method, stored_as(checkpoint), reader.engine.name,
-                          reader.engine.precision, path.stat().st_size, reader))  # fmt: skip
+        for looks in again:
+            reader = Predictor(checkpoint, threads=threads, batch_size=BATCH, wide=wide, again=looks)
+            called = f"{name}, again {looks}" if looks else name
+            made.append(Entry(called, str(path), checkpoint.meta.method, stored_as(checkpoint), reader.engine.name,
+                              reader.engine.precision, path.stat().st_size, reader))  # fmt: skip
         checkpoints.append(checkpoint)
     names = [entry.name for entry in made] + list(peers)
     if len(set(names)) < len(names):

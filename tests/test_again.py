@@ -1,0 +1,80 @@
+"""Other looks at lines in doubt: how the pixels change, which reading is kept, that sure lines are looked at once."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from quantvietocr import Predictor
+from quantvietocr.again import LOOKS, closer, narrower, surest
+from quantvietocr.compare import compare
+from quantvietocr.image import ImageSpec
+
+SPEC = ImageSpec()
+
+
+def bars(width: int, height: int = 32) -> np.ndarray:
+    pixels = np.full((height, width, 3), 255, dtype=np.uint8)
+    pixels[4:-4, ::8] = 0
+    return pixels
+
+
+@pytest.mark.parametrize("width, narrow, close", [(200, 180, 230), (32, 32, 40), (510, 460, 512)])
+def test_looks_keep_the_networks_sizes(width, narrow, close):
+    assert narrower(bars(width), SPEC).shape == (32, narrow, 3)
+    assert closer(bars(width), SPEC).shape == (32, close, 3)
+
+
+def test_closer_leaves_out_the_edges_and_narrower_nothing():
+    pixels = bars(200)
+    pixels[:2] = pixels[-2:] = (200, 0, 0)  # two of 32 rows, as a neighbour's letters cut in
+    red = closer(pixels, SPEC).astype(int)
+    assert (red[..., 0] - red[..., 1]).max() < 20  # the resampling's reach
+    assert (narrower(pixels, SPEC)[0] == (200, 0, 0)).all()
+    first = np.flatnonzero(closer(bars(200), SPEC)[16, :, 0] < 128)
+    assert np.diff(first).max() in (9, 10)  # bars that were 8 apart: 230 / 200 of it
+
+
+def test_the_surest_reading_is_as_sure_as_all_looks_together():
+    assert surest([("a", 0.3), ("b", 0.6), ("a", 0.5)]) == ("b", pytest.approx(0.2))
+    assert surest([("a", 0.3), ("b", 0.2), ("a", 0.5)]) == ("a", pytest.approx(0.8 / 3))
+    assert surest([("", 0.0)]) == ("", 0.0)
+
+
+class Sizes:
+    """In place of `Predictor.read_pixels`: the text is the picture's width, its confidence what the width has in `sure`."""
+
+    def __init__(self, sure: dict[int, float]) -> None:
+        self.sure, self.seen = sure, []
+
+    def __call__(self, lines, done=lambda places: None):
+        self.seen.append([line.shape[1] for line in lines])
+        return [(str(line.shape[1]), self.sure.get(line.shape[1], 0.1)) for line in lines]
+
+
+@pytest.mark.parametrize("again, expected, seen", [
+    (0, ["40", "100", "60"], [[40, 100, 60]]),
+    (1, ["40", "90", "60"], [[40, 100, 60], [90, 60]]),
+    (2, ["40", "120", "60"], [[40, 100, 60], [90, 120, 60, 70]]),
+])  # fmt: skip
+def test_only_lines_in_doubt_are_looked_at_again(tiny_weights, monkeypatch, again, expected, seen):
+    reader = Predictor(tiny_weights, threads=1, again=again)
+    monkeypatch.setattr(reader, "spec", SPEC)
+    monkeypatch.setattr(reader, "read_pixels", reading := Sizes({40: 0.7, 100: 0.4, 90: 0.5, 120: 0.6, 60: 0.2}))
+    read = reader.read([[[bars(width)]] for width in (40, 100, 60)])
+    assert [text for text, _ in read] == expected and reading.seen == seen
+    assert read[0][1] == 0.7
+
+
+def test_a_number_of_looks_that_there_is_not_is_refused(tiny_weights):
+    for again in (-1, len(LOOKS) + 1):
+        with pytest.raises(ValueError, match="it must be 0 to 2"):
+            Predictor(tiny_weights, again=again)
+
+
+def test_every_number_of_looks_is_a_row_of_the_comparison(tiny_weights, tmp_path):
+    Image.fromarray(bars(60, 16)).save(tmp_path / "line.png")
+    (tmp_path / "lines.txt").write_text("line.png\tab\n", encoding="utf-8")
+    (table,) = compare(tmp_path / "lines.txt", [tiny_weights], None, repeats=1, again=(0, 2))
+    assert [row.name for row in table.rows] == [tiny_weights.stem, f"{tiny_weights.stem}, again 2"]
