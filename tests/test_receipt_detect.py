@@ -139,3 +139,14 @@ def test_without_rapidocr_the_profiles_do_it_and_say_so(monkeypatch):
         open_detector("rapidocr")
     with pytest.raises(DetectorError, match="no detector is called so"):
         open_detector("other")
+
+
+@pytest.mark.parametrize("size", [16, 24, 40])
+@pytest.mark.parametrize("text", ["HÓA ĐƠN BÁN LẺ", "PHIẾU THU TIỀN", "Ế Ề Ể Ễ Ệ Ố Ồ Ổ", "NGUYỄN THỊ ĐẪM", "lỗ lã lắm"])
+def test_a_line_alone_is_not_taken_for_a_page_on_its_side(text, size):
+    letters = font(size)
+    page = Image.new("RGB", (round(letters.getlength(text)) + 4 * size, 3 * size), "white")
+    ImageDraw.Draw(page).text((2 * size, 1.5 * size), text, "black", letters, anchor="lm")
+    (box,) = find_lines(page)
+    left, top, right, bottom = box.bounds
+    assert right - left >= 0.95 * letters.getlength(text) and bottom - top < 2.2 * size

@@ -20,6 +20,9 @@ SKEWS = np.arange(-6, 6.01, 0.5)  # degrees that are tried, then refined in tent
 PAPER = 0.6  # of the page's light grey: darker surroundings are what the paper lies on
 RULE, SHORTEST_RULE = 0.045, 60  # of the page's side, and pixels: a longer run of ink is a rule or a code's bar
 LYING = 1.3  # times more white between ink along the rows than across them: the page lies on its side
+# Of a line alone, whose letters have more white in them than between them: the ink is so many times wider than high, and
+# what no white column parts is usually so wide, as a part of the height.
+ALONE, LETTER = 2.0, 0.2
 STROKE = 40  # pixels: longer runs, as of a code's bars, say nothing of the rows' direction
 WORD_GAP = 1.3  # white as wide as this multiple of a band's height parts two lines in it
 MARK_GAP = 0.3  # white lower than this multiple of the letters' height lies between a letter and its mark
@@ -36,7 +39,7 @@ def find_lines(page: Image.Image) -> list[Box]:
     grey = page.convert("L").resize([max(1, round(side * scale)) for side in page.size], Image.Resampling.BOX)
     ink = ink_of(grey)
     strokes = _without_runs(ink, STROKE, STROKE)
-    if _white(strokes) <= LYING * _white(strokes.T):
+    if _is_line(strokes) or _white(strokes) <= LYING * _white(strokes.T):
         return _find(ink, skew_of(strokes), scale)
     boxes = _find(np.ascontiguousarray(ink[::-1].T), skew_of(strokes[::-1].T), scale)  # turned clockwise by a quarter
     return [box.turned(270, page.height, page.width).starting(1) for box in boxes]
@@ -100,6 +103,17 @@ def _white(ink: np.ndarray) -> float:
     gaps = np.diff(xs)[np.diff(ys) == 0] - 1
     gaps = gaps[gaps > 0]
     return float(np.minimum(gaps, STROKE).mean()) if len(gaps) else 0.0
+
+
+def _is_line(ink: np.ndarray) -> bool:
+    """Whether all ink is one line of text, or a few, that run across the page: it is wide, and cut into letters by white
+    columns; rows on a page that lies on its side are cut into strips as high as the page is wide."""
+    region = _trim(ink, (0, 0, ink.shape[1], ink.shape[0]))
+    if region is None:
+        return False
+    left, top, right, bottom = region
+    letters = [last - first for first, last in _runs(ink[top:bottom, left:right].any(axis=0), 1)]
+    return right - left >= ALONE * (bottom - top) and float(np.median(letters)) >= LETTER * (bottom - top)
 
 
 def _cut(ink: np.ndarray, region: Region, tried: int) -> Iterator[Region]:
