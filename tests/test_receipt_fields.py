@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import pytest
@@ -178,6 +179,25 @@ def test_a_long_name_and_address_go_on_below():
         "address": "671 Hai Bà Trưng, P. Thạch Thất, Hưng Yên"}
 
 
+def test_words_without_marks_are_as_large_as_those_with_them():
+    rows = rows_of([("VẬT LIỆU XÂY DỰNG VÀ KIM KHÍ HƯỚNG DƯƠNG SEN",), ("TRONG",), ("HÓA ĐƠN",)])
+    low = [dataclasses.replace(line, box=Box.of(0, 32, 50, 46)) for line in rows[1].lines]  # 14 of 20 pixels high
+    (shop,) = fields_of([rows[0], Row(tuple(low)), rows[2]])
+    assert shop.value == "VẬT LIỆU XÂY DỰNG VÀ KIM KHÍ HƯỚNG DƯƠNG SEN TRONG"
+
+
+@pytest.mark.parametrize("shop", ["PHỞ NGÕ NHỎ", "SHOP QUẦN ÁO ÁNH DƯƠNG"])  # as phố, ngõ, quận, đường without marks
+def test_a_shop_named_as_places_are_is_no_address(shop):
+    rows = [(shop,), ("Số 399 Tôn Đức Thắng, Phường Xuân Hòa,",), ("Quận 11, TP. Đà Nẵng, Việt Nam",), ("HÓA ĐƠN",)]
+    assert values(rows) == {"shop": shop,
+        "address": "Số 399 Tôn Đức Thắng, Phường Xuân Hòa, Quận 11, TP. Đà Nẵng, Việt Nam"}
+
+
+def test_a_street_with_a_number_in_its_name():
+    rows = [("Nhà sách Thanh Xuân",), ("24 đường 30 Tháng 4, Bình Thạnh",), ("HÓA ĐƠN",)]
+    assert values(rows)["address"] == "24 đường 30 Tháng 4, Bình Thạnh"
+
+
 # --- items -----------------------------------------------------------------------------------------------------------
 
 
@@ -206,6 +226,12 @@ def test_a_form_with_numbers_and_units():
         "370.000"),
             ("2", "Thịt ba chỉ", "kg", "0,345", "150.000", "51.750"), ("Cộng tiền hàng:", "421.750")]  # fmt: skip
     assert bought(rows) == [("Gạo ST25 5kg", 2, 185_000, 370_000), ("Thịt ba chỉ", 0.345, 150_000, 51_750)]
+
+
+def test_a_name_may_end_in_a_word_for_a_unit():
+    rows = [("STT", "Tên hàng", "ĐVT", "SL", "Thành tiền"), ("1", "Cá lóc kho tộ", "tô", "1", "141.000"),
+        ("2", "Combo lẩu, gỏi,", "đĩa", "3", "563.000"), ("nước ngọt",), ("3", "Trà đá ly", "2", "8.000")]
+    assert [name for name, *_ in bought(rows)] == ["Cá lóc kho tộ", "Combo lẩu, gỏi, nước ngọt", "Trà đá"]
 
 
 @pytest.mark.parametrize("heading", [("Tên hàng", "ĐWT", "SL", "Thành tiền"), ("Hàng hoá", "SL", "Thành tiền")])

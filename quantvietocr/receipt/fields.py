@@ -16,7 +16,7 @@ from .words import amounts, find_date, find_time, fold, starts_with
 
 TOP_ROWS = 8  # the shop and its address stand among these
 LARGER = 1.25  # times the other rows' height: letters of a shop's name, wherever among them it stands
-SAME_NAME = 0.85  # of the first row's height: where a shop's name goes on
+SAME_NAME = 0.7  # of the first row's height: where a shop's name goes on
 ADDRESS_ROWS = 4
 _SHOP_LABELS = ("cua hang", "don vi", "don vi ban hang", "ten don vi")
 _ADDRESS_LABELS = ("dia chi", "d c", "dc", "add", "address", "chi nhanh", "cn", "co so")
@@ -25,7 +25,7 @@ _PLACES = re.compile(r"\b(?:duong|quoc lo|tinh lo|pho|phuong|quan|tp|tphcm|hcm|t
                      r"kdc|kcn|so \d+|p ?\d{1,2}|q ?\d{1,2}|ha noi|da nang|ho chi minh|hai phong|"
                      r"can tho|hue)\b")  # fmt: skip
 _SHORT_PLACES = re.compile(r"(?:^|[\s,])(?:P|Q|H|TP|TX|X|T)\.")
-_HOUSE = re.compile(r"^(?:[Ss]ố\s)?\d+[A-Za-z]?(?:/\d+)*\s\D+,")
+_HOUSE = re.compile(r"^(?:[Ss]ố\s)?\d+[A-Za-z]?(?:/\d+)*\s[^,]*[^\W\d_][^,]*,")
 _LABELLED = re.compile(r"^[^:]{1,24}:\s*(?=\S)")
 
 
@@ -84,19 +84,27 @@ def _may_be_name(text: str) -> bool:
 
 
 def _address(rows: Sequence[Row], widest: float) -> list[Row]:
-    """The row that is labelled as an address or names two kinds of place, and the rows that go on with it."""
-    for start, row in enumerate(rows):
-        folded = fold(row.text)
-        labelled = any(starts_with(folded, label) for label in _ADDRESS_LABELS) and len(folded) > 12
-        if labelled or (_places(row.text) >= 2 and not kind_of(row.text)):
-            address = [row]
-            for after in rows[start + 1 : start + ADDRESS_ROWS]:
-                open_end = address[-1].text.rstrip().endswith((",", "-")) or goes_on(address[-1], after, widest)
-                if not (open_end or _places(after.text)) or not _may_be_name(after.text):
-                    break
-                address.append(after)
-            return address
-    return []
+    """The row that is labelled as an address, or that names most kinds of place, at least two; and the rows that go on
+    with it."""
+    scores = [_labelled(row.text) or (0 if kind_of(row.text) else _places(row.text)) for row in rows]
+    if max(scores, default=0) < 2:
+        return []
+    start = int(np.argmax(scores))
+    while start and scores[start - 1] and rows[start - 1].text.rstrip().endswith(","):
+        start -= 1
+    address = [rows[start]]
+    for after in rows[start + 1 : start + ADDRESS_ROWS]:
+        open_end = address[-1].text.rstrip().endswith((",", "-")) or goes_on(address[-1], after, widest)
+        if not (open_end or _places(after.text)) or not _may_be_name(after.text):
+            break
+        address.append(after)
+    return address
+
+
+def _labelled(text: str) -> int:
+    """More than any number of places, of a text that begins with a label of addresses; 0 of another."""
+    folded = fold(text)
+    return 100 * (len(folded) > 12 and any(starts_with(folded, label) for label in _ADDRESS_LABELS))
 
 
 def _places(text: str) -> int:

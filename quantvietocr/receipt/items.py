@@ -71,7 +71,7 @@ def items_of(rows: Sequence[Row]) -> tuple[Item, ...]:
             name, numbers = _split(row)
             costs = _parse(numbers)
             if costs or not _is_code(row.text):
-                pieces.append(_Piece(row, _without_unit(name, heading) if costs else row.text, costs))
+                pieces.append(_Piece(row, _without_unit(name, row, heading) if costs else row.text, costs))
     below = sum(1 if not piece.name else -1 for piece in pieces if piece.costs) >= 0
     groups: list[list[_Piece]] = []
     for piece in pieces:
@@ -114,7 +114,7 @@ def _split(row: Row) -> tuple[str, list[_Number]]:
     words: list[tuple[str, int]] = []
     for place, line in enumerate(row.lines):
         text = _GLUED.sub(" ", line.text.strip())
-        if place and fold(text) in _UNITS:
+        if place and _is_unit(text):
             continue  # a column of units, whatever its heading was read as
         found = amounts(text)
         if len(found) == 1 and found[0].start == 0 and found[0].end == len(text):
@@ -174,10 +174,15 @@ def _whole(count: float) -> int | float:
     return int(count) if count == int(count) else count
 
 
-def _without_unit(name: str, heading: Sequence[str]) -> str:
-    """A name without the word of a column of units behind it."""
+def _is_unit(text: str) -> bool:
+    return fold(text) in _UNITS
+
+
+def _without_unit(name: str, row: Row, heading: Sequence[str]) -> str:
+    """A name without the word of a column of units behind it, where that was read as one with the name."""
     words = name.split()
-    return " ".join(words[:-1]) if "dvt" in heading and len(words) > 1 and fold(words[-1]) in _UNITS else name
+    apart = any(_is_unit(line.text.strip()) for line in row.lines[1:])
+    return " ".join(words[:-1]) if "dvt" in heading and not apart and len(words) > 1 and _is_unit(words[-1]) else name
 
 
 def _bare_name(name: str, expected: int, heading: Sequence[str]) -> tuple[str, int]:

@@ -14,7 +14,7 @@ SAME_ROW = 0.5  # of the lower line's height: vertical overlap of lines side by 
 SIDE_BY_SIDE = 0.5  # of the narrower line's width: more overlap than this across is one above the other
 PARAGRAPH_GAP = 0.7  # of the usual line height: white between rows that parts paragraphs
 
-SAME_LETTERS = 0.7  # of the higher one: height of rows in the same letters, with and without marks and descenders
+SAME_LETTERS = 0.6  # of the higher one: height of rows in the same letters, with and without marks and descenders
 FULL = 0.85  # of the widest row: a row that the next word would have made wider was broken there (a photograph narrows rows)
 
 Heights = Callable[[float, float], float]
