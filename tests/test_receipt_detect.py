@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 
 import numpy as np
@@ -150,3 +151,22 @@ def test_a_line_alone_is_not_taken_for_a_page_on_its_side(text, size):
     (box,) = find_lines(page)
     left, top, right, bottom = box.bounds
     assert right - left >= 0.95 * letters.getlength(text) and bottom - top < 2.2 * size
+
+
+MEMORY = """
+import resource
+from PIL import Image
+from quantvietocr.receipt.detect import open_detector
+detector = open_detector("rapidocr", threads=1)
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+before = peak()
+for size in ((768, 1056), (992, 800), (608, 1280), (736, 736)):
+    detector.find(Image.new("RGB", size, "white"))
+print(peak() - before)
+"""
+
+
+def test_the_network_needs_little_memory_for_pages_of_many_sizes():
+    pytest.importorskip("rapidocr", reason="rapidocr is not installed")
+    run = subprocess.run([sys.executable, "-c", MEMORY], capture_output=True, text=True, check=True)
+    assert int(run.stdout) < 220  # MB; 161, where RapidOCR's own session takes 286
