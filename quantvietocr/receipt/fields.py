@@ -16,7 +16,7 @@ from .words import amounts, find_date, find_time, fold, starts_with
 
 TOP_ROWS = 8  # the shop and its address stand among these
 LARGER = 1.25  # times the other rows' height: letters of a shop's name, wherever among them it stands
-SAME_NAME = 0.7  # of the first row's height: where a shop's name goes on
+SAME_NAME = 0.85  # of the first row's height: where a shop's name goes on
 ADDRESS_ROWS = 4
 _SHOP_LABELS = ("cua hang", "don vi", "don vi ban hang", "ten don vi")
 _ADDRESS_LABELS = ("dia chi", "d c", "dc", "add", "address", "chi nhanh", "cn", "co so")
