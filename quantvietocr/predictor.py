@@ -44,7 +44,6 @@ class Predictor:
     loops: `drop` leaves out characters repeated while attention stood still, as in a dotted leader (`decode.greedy`);
     `keep` keeps them, as VietOCR and beam search do.
     again: how many other looks, up to 2, are taken at what a first one left in doubt: narrower, then closer; the surest
-    again: how many other looks, up to 2, are taken at what a first one left in doubt: narrower, then closer; the surest
     reading is kept (`again.surest`), for more time where there is doubt. 0 looks once, as VietOCR does.
     whitelist: characters that alone may be read (the space too only if it is among them); None allows all.
     `about` says in sentences what computes.
