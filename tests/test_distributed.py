@@ -79,9 +79,13 @@ def differences(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) ->
 
 @pytest.mark.parametrize("method, more", [
     ("float", {}),
-    ("qat", {"train.optimizer": "muon", "data.workers": 1, "train.schedule": "trapezoid"}),
+    ("qat", {"train.optimizer": "muon", "data.workers": 1, "train.schedule": "trapezoid", "train.steps": 6}),
 ])  # fmt: skip
 def test_two_processes_come_to_the_weights_of_one(annotation, tmp_path, monkeypatch, method, more):
+    """Six steps with fake-quant: sums in another order differ in their last bits, and each value that then rounds to the
+    other level is a whole step; on CPUs with AVX2 alone the mean loss is 3e-7 apart after one step, 2e-5 after six and
+    1.5e-4 after nine. In float it stays below 1e-7.
+    """
     with monkeypatch.context() as patch:
         tiny_train.patch(patch.setattr)
         loop.train(load_config(None, settings(annotation, tmp_path / "one", method, **more)))
@@ -93,7 +97,8 @@ def test_two_processes_come_to_the_weights_of_one(annotation, tmp_path, monkeypa
     moved = (one["network"]["transformer.decoder.fc_out.weight"] - start["transformer.decoder.fc_out.weight"]).abs().max()
     found = differences(one["network"], other["network"])
     assert moved > 2e-3 and max(found.values()) < 1, sorted(found.items(), key=lambda item: -item[1])[:5]
-    assert one["progress"]["losses"][-1] == pytest.approx(other["progress"]["losses"][-1], abs=1e-4)
+    assert one["progress"]["losses"][-1] == pytest.approx(
+        other["progress"]["losses"][-1], abs=1e-6 if method == "float" else 1e-4)  # fmt: skip
     assert {key: one["progress"][key] for key in ("step", "lines", "position")} == {
         key: other["progress"][key] for key in ("step", "lines", "position")}  # fmt: skip
     if method == "qat":
