@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 # Before NumPy and torch load, and for the programs that tests start: the work is small, and threads that wait for each
 # other spin on a busy machine.
@@ -18,6 +19,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import numpy as np
 import pytest
 from matplotlib import get_data_path
+
+if TYPE_CHECKING:
+    from quantvietocr.dataset.receipts import ReceiptGenerator
 
 ROOT = Path(__file__).resolve().parents[1]
 SHIPPED = ROOT / "weights" / "vgg_seq2seq-float16.safetensors"
@@ -98,6 +102,24 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def own_font_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Font verdicts of a test stay in its own folder."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.fixture(scope="module")
+def modules_font_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Font verdicts of a module's tests stay in a folder of theirs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="module")
+def clean_receipts(modules_font_cache: None) -> ReceiptGenerator:
+    """Receipts as they are printed, none photographed, in fonts that matplotlib brings."""
+    from test_receipts_synth import FONTS
+
+    from quantvietocr.dataset.receipts import ReceiptConfig, ReceiptGenerator
+
+    return ReceiptGenerator(ReceiptConfig(FONTS, degrade=0.0), seed=2)
 
 
 @pytest.fixture(autouse=True)
