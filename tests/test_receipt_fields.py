@@ -179,6 +179,13 @@ def test_a_long_name_and_address_go_on_below():
         "address": "671 Hai Bà Trưng, P. Thạch Thất, Hưng Yên"}
 
 
+@pytest.mark.parametrize("word", ["KHUYẾT", "LÁ", "***"])
+def test_a_name_goes_on_in_any_word(word):
+    rows = [("CỬA HÀNG ĐIỆN NƯỚC VÀ KIM KHÍ HƯNG THỊNH TRĂNG",), (word,), ("HÓA ĐƠN",)]
+    found = values(rows)["shop"]
+    assert found == rows[0][0] + (f" {word}" if word.isalpha() else "")
+
+
 def test_words_without_marks_are_as_large_as_those_with_them():
     rows = rows_of([("Nhà sách Thanh Xuân",), ("Đ/c: 651 Hùng Vương, Phường Phước Long, Bắc",), ("Ninh",), ("HÓA ĐƠN",)])
     low = [dataclasses.replace(line, box=Box.of(0, 62, 40, 75)) for line in rows[2].lines]  # 13 of 20 pixels high
@@ -254,6 +261,15 @@ def test_discounts_codes_and_telephones_are_no_items():
     rows = [("Mặt hàng", "SL", "Tiền"), ("Trà đá", "2", "6.000"), ("Giảm giá 10%", "-600"), ("0804 999 872",),
         ("8931234567890",)]
     assert bought(rows) == [("Trà đá", 2, None, 6_000)]
+
+
+@pytest.mark.parametrize("row", [("Trà vải", "2", "35.000", "70.000"), ("Trà vải", "2 x 35.000", "70.000"),
+                                 ("Trà vải 2 35.000 70.000",)])  # fmt: skip
+def test_an_item_named_almost_like_a_label(row):
+    """One letter from `Trả lại`; misread so that it resembles the label alone, it still is one where it counts nothing."""
+    rows = [("Bún bò", "1", "50.000", "50.000"), row, ("Tổng cộng", "120.000"), ("Trả lạl", "30.000")]
+    assert bought(rows) == [("Bún bò", 1, 50_000, 50_000), ("Trà vải", 2, 35_000, 70_000)]
+    assert bought([rows[0], ("Trả lạl", "30.000")]) == [("Bún bò", 1, 50_000, 50_000)]
 
 
 @pytest.mark.parametrize("rule", ["++++++++++++", "- - - - - -", "=-=-=-=-=-=", "########", "8888888888"])

@@ -63,23 +63,24 @@ def _unlabelled(text: str, labels: Sequence[str]) -> str:
 
 def _shop(rows: Sequence[Row], widest: float) -> list[Row]:
     """Of the rows that say nothing else, those in clearly the largest letters, else the first."""
-    names = [(place, row) for place, row in enumerate(rows) if _may_be_name(row.text)]
-    if not names:
+    places = [place for place, row in enumerate(rows) if _may_be_name(row.text)]
+    if not places:
         return []
-    heights = [max(size_of(line.box)[1] for line in row.lines) for _, row in names]
-    start = int(np.argmax(heights))
-    if heights[start] < LARGER * heights[0]:
-        start = 0
-    shop = [names[start]]
-    for (place, row), height in zip(names[start + 1 :], heights[start + 1 :]):
-        if place != shop[-1][0] + 1 or height < SAME_NAME * heights[start] or not goes_on(shop[-1][1], row, widest):
+    heights = [max(size_of(line.box)[1] for line in row.lines) for row in rows]
+    start = max(places, key=lambda place: heights[place])
+    if heights[start] < LARGER * heights[places[0]]:
+        start = places[0]
+    shop = [rows[start]]
+    for row, height in zip(rows[start + 1 :], heights[start + 1 :]):
+        if not (_may_be_name(row.text, 2) and height >= SAME_NAME * heights[start] and goes_on(shop[-1], row, widest)):
             break
-        shop.append((place, row))
-    return [row for _, row in shop]
+        shop.append(row)
+    return shop
 
 
-def _may_be_name(text: str) -> bool:
-    return (sum(letter.isalpha() for letter in text) >= 3 and not kind_of(text) and not is_title(text)
+def _may_be_name(text: str, letters: int = 3) -> bool:
+    """Whether a text of so many letters or more says nothing else."""
+    return (sum(letter.isalpha() for letter in text) >= letters and not kind_of(text) and not is_title(text)
             and not is_heading(text) and not find_date(text) and not is_telephone(text))  # fmt: skip
 
 

@@ -95,7 +95,16 @@ def items_of(rows: Sequence[Row]) -> tuple[Item, ...]:
 
 def _may_be_item(row: Row) -> bool:
     text = row.text
-    return not (_is_rule(text) or kind_of(text) or is_title(text) or is_telephone(text) or find_date(text))
+    return not (_is_rule(text) or _is_labelled(row) or is_title(text) or is_telephone(text) or find_date(text))
+
+
+def _is_labelled(row: Row) -> bool:
+    """Whether a row says something else than an item. One that only resembles its label (`Trà vải`, `Trả lại`) does not
+    where it counts pieces or names their price."""
+    if not kind_of(row.text) or kind_of(row.text, exact=True):
+        return bool(kind_of(row.text))
+    numbers = _split(row)[1]
+    return len(numbers) < 2 or _parse(numbers) is None
 
 
 def _is_rule(text: str) -> bool:

@@ -72,11 +72,14 @@ _ONE_WORD = re.compile(r"\W*\w+(?:\.\w+)?\s*(?P<sign>[:.(#]|$)?(?P<number>[-–]
 _BY_LENGTH = sorted(((label, kind) for kind, labels in _LABELS.items() for label in labels), key=lambda pair: -len(pair[0]))
 
 
-def kind_of(text: str) -> Kind:
-    """What the label that a text begins with announces; "" where it begins with none. The longest label wins."""
+def kind_of(text: str, exact: bool = False) -> Kind:
+    """What the label that a text begins with announces; "" where it begins with none. The longest label wins.
+
+    exact: letter by letter; otherwise as `starts_with` takes it, with the errors of a recogniser.
+    """
     folded = fold(text)
     for label, kind in _BY_LENGTH:
-        if starts_with(folded, label):
+        if f"{folded} ".startswith(f"{label} ") if exact else starts_with(folded, label):
             if " " in label:
                 return kind
             behind = _ONE_WORD.match(text)
