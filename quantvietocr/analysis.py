@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,7 @@ WIDTHS = (0, 128, 256, 384, 513, 768)  # px at height 32; from 513 on a line is 
 LENGTHS = (1, 11, 21, 41, 61, 81)  # characters
 HEIGHTS = (0, 20, 28, 36, 48, 64)  # px of the crop, a stand-in for resolution
 
+_RUN = re.compile(r"([^\w\s])(?:\s?\1){3,}")  # of one mark, spaced or not: a dotted leader, a rule
 _TONES = frozenset("\u0300\u0301\u0303\u0309\u0323")  # grave, acute, tilde, hook above, dot below
 
 
@@ -49,13 +51,15 @@ class CharacterErrors:
 class Analysis:
     """The errors of one reader on one set of lines.
 
-    classes: edits of each of CLASSES; they add up to `edits`, which is `metrics.score`'s. characters: the TOP characters
-    most often misread, by the lower end of the 95 % interval of their error rate (Wilson 1927), so that one slip in a rare
-    character does not come first; added characters have no place there. parts: title → lines by width, length, height
-    and given groups; each holds all lines.
+    short: all lines, with each run of four or more of one mark taken for a single one on both sides, as nobody counts the
+    points of a dotted leader. classes: edits of each of CLASSES; they add up to `edits`, which is `metrics.score`'s.
+    characters: the TOP characters most often misread, by the lower end of the 95 % interval of their error rate (Wilson
+    1927), so that one slip in a rare character does not come first; added characters have no place there. parts: title →
+    lines by width, length, height and given groups; each holds all lines.
     """
 
     whole: Part
+    short: Part
     classes: dict[str, int]
     characters: tuple[CharacterErrors, ...]
     parts: dict[str, tuple[Part, ...]]
@@ -96,8 +100,10 @@ def analyse(
         found = {part.name: part for part in parts([_bucket(size, starts) for size in sizes])}
         return tuple(found[name] for start in starts if (name := _bucket(start, starts)) in found)
 
+    bare, bare_read = ([_RUN.sub(r"\1", text) for text in texts] for texts in (refs, preds))
+    short = _part("runs as one mark", bare, [edit_distance(*pair) for pair in zip(bare, bare_read)])
     return Analysis(
-        _part("all", refs, edits), classes, _worst(refs, pairs),
+        _part("all", refs, edits), short, classes, _worst(refs, pairs),
         {"Width at height 32 (px)": by_size(widths, WIDTHS), "Text length (characters)": by_size([*map(len, refs)], LENGTHS),
          "Height of the crop (px)": by_size(heights, HEIGHTS)}
         | {title: tuple(sorted(parts(values), key=lambda part: (-part.edits, part.name)))

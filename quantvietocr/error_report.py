@@ -45,7 +45,8 @@ def errors_markdown(sets: Sequence[SetErrors]) -> str:
     blocks = [
         "Edits are counted per 1,000 characters of the references, in brackets their number. A letter's tone mark, its "
         "vowel quality (â ă ê ô ơ ư, and đ's stroke) and its case are told apart where the base letter is right. Misread "
-        "characters are ordered by the lower end of the 95 % interval of their error rate."
+        "characters are ordered by the lower end of the 95 % interval of their error rate. The last row of edits takes "
+        "a run of four or more of one mark (a dotted leader, a rule) for a single mark, in the references too."
     ]
     for one in sets:
         blocks += [f"## {one.data}", *_set_blocks(one)]
@@ -60,6 +61,8 @@ def _set_blocks(one: SetErrors) -> list[str]:
     for title in CLASSES:
         classes.append([title, *(_rate(analysis.classes[title], characters) for analysis in found)])
     classes.append(["all", *(_rate(analysis.edits, characters) for analysis in found)])
+    short = [analysis.short for analysis in found]
+    classes.append(["all, runs as one mark", *(_rate(part.edits, part.characters) for part in short)])
     blocks = [f"{found[0].whole.lines:,} lines, {characters:,} characters.", "\n".join(aligned(classes, left=1))]
     worst = [["Misread most often", *names]]
     for place in range(max(len(analysis.characters) for analysis in found)):

@@ -94,6 +94,15 @@ def test_groups_come_with_most_edits_first():
     assert found.parts["Font"] == (Part("B", 2, 4, 3, 0), Part("A", 1, 2, 0, 1))
 
 
+@pytest.mark.parametrize("written, read, edits, short, characters", [
+    ("Tel: ....", "Tel: .......", 3, 0, 6), ("- - - - - a", "----- a", 4, 0, 3), ("....", "----", 4, 1, 1),
+    ("Tel: ...", "Tel: ..", 1, 1, 8), ("1111", "11111", 1, 1, 4), ("Số ......: 12", "Số ....: 13", 3, 1, 8),
+])  # fmt: skip
+def test_a_run_of_one_mark_counts_as_one(written, read, edits, short, characters):
+    found = analyse([written], [read], [50], [32])
+    assert (found.edits, found.short.edits, found.short.characters) == (edits, short, characters)
+
+
 def test_texts_are_composed_before_they_are_compared():
     refs = ["ế ộ"]
     found = analyse([unicodedata.normalize("NFD", refs[0])], refs, [50], [32])
@@ -122,6 +131,8 @@ def test_the_report_holds_every_reader_and_set(tmp_path):
     row = next(line for line in text.splitlines() if line.startswith("| tone mark only"))
     rate = f"{1000 * tone / worse.whole.characters:.2f} ({tone})"
     assert [cell.strip() for cell in row.split("|")[2:4]] == ["0.00 (0)", rate]
+    row = next(line for line in text.splitlines() if line.startswith("| all, runs as one mark"))
+    assert row.endswith(f"{1000 * worse.short.edits / worse.short.characters:.2f} ({worse.short.edits}) |")
     first = worse.characters[0]
     shown = f"{first.char} {first.edits / first.written:.1%} ({first.edits} of {first.written})"
     assert shown.replace("|", "\\|") in text and "3 more with fewer edits are in errors.json." in text
