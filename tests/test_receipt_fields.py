@@ -266,7 +266,7 @@ def test_discounts_codes_and_telephones_are_no_items():
 @pytest.mark.parametrize("row", [("Trà vải", "2", "35.000", "70.000"), ("Trà vải", "2 x 35.000", "70.000"),
                                  ("Trà vải 2 35.000 70.000",)])  # fmt: skip
 def test_an_item_named_almost_like_a_label(row):
-    """One letter from `Trả lại`; misread so that it resembles the label alone, it still is one where it counts nothing."""
+    """`Trà vải` is one letter from `Trả lại`. A label that was misread counts nothing, and stays one."""
     rows = [("Bún bò", "1", "50.000", "50.000"), row, ("Tổng cộng", "120.000"), ("Trả lạl", "30.000")]
     assert bought(rows) == [("Bún bò", 1, 50_000, 50_000), ("Trà vải", 2, 35_000, 70_000)]
     assert bought([rows[0], ("Trả lạl", "30.000")]) == [("Bún bò", 1, 50_000, 50_000)]

@@ -101,10 +101,10 @@ def _may_be_item(row: Row) -> bool:
 def _is_labelled(row: Row) -> bool:
     """Whether a row says something else than an item. One that only resembles its label (`Trà vải`, `Trả lại`) does not
     where it counts pieces or names their price."""
-    if not kind_of(row.text) or kind_of(row.text, exact=True):
-        return bool(kind_of(row.text))
+    if not kind_of(row.text):
+        return False
     numbers = _split(row)[1]
-    return len(numbers) < 2 or _parse(numbers) is None
+    return len(numbers) < 2 or _parse(numbers) is None or bool(kind_of(row.text, exact=True))
 
 
 def _is_rule(text: str) -> bool:
