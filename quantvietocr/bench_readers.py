@@ -95,12 +95,12 @@ def _build(name: str, checkpoint: Checkpoint, model: Path | str, threads: int) -
         if name == "VietOCR":
             return _vietocr(checkpoint)
         if name.startswith("torch"):
-            return _ours(name, Predictor(checkpoint, threads))
+            return _ours(name, Predictor(checkpoint, threads, words=None))
         engine = "openvino" if name.startswith("OpenVINO") else "onnxruntime"
         need(engine, f"the reader “{name}”")
         if isinstance(model, str):
             return Missing(name, model)
-        predictor = Predictor(model, threads, engine=engine)
+        predictor = Predictor(model, threads, engine=engine, words=None)
         if name == "OpenVINO float":
             predictor.engine = OpenVinoEngine(Checkpoint(checkpoint.tensors, checkpoint.meta, str(model)), threads, None)
         return _ours(name, predictor)

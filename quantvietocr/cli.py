@@ -122,6 +122,8 @@ def _parser() -> argparse.ArgumentParser:
                       "network: in parts where that is surer (default), or squeezed as VietOCR does")  # fmt: skip
     verb.add_argument("--again", nargs="+", type=int, choices=(0, 1, 2), default=(0,), help="other looks at lines in doubt: a row of "
                       "every checkpoint for each number named (default 0)")  # fmt: skip
+    verb.add_argument("--words", default="vi", metavar="FILE", type=lambda name: None if name == "none" else name, help="what our "
+                      "engines read lines in doubt again with: vi (default), a file of `words`, or none")  # fmt: skip
     verb.add_argument("--into", nargs="+", default=(), metavar="FILE#NAME", help="also put the table into a Markdown file, between "
                       "<!-- table NAME --> and <!-- end NAME -->")  # fmt: skip
     verb.add_argument("--summary-into", nargs="+", default=(), metavar="FILE#NAME", help="the same with a row per reader over all "
@@ -210,6 +212,13 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--degrade", type=float, metavar="X", help="0 clean print, 1 as in real use (default)")
     verb.add_argument("--seed", type=int, metavar="N", help="another seed, other lines (default 0)")
     verb.add_argument("--workers", type=int, default=1, metavar="N", help="processes; the lines are the same (default 1)")
+
+    verb = verbs.add_parser("words", help="count the words of a text, which lines in doubt are then read again with")
+    verb.set_defaults(verb=do.words)
+    verb.add_argument("--text", nargs="+", required=True, metavar="FILE", help=".txt or .txt.gz, UTF-8")
+    verb.add_argument("--out", required=True, metavar="FILE", help="the .safetensors file to write")
+    verb.add_argument("--least-word", type=int, default=10, metavar="N", help="leave out rarer words (default %(default)s)")
+    verb.add_argument("--least-pair", type=int, default=5, metavar="N", help="leave out rarer pairs of words (default %(default)s)")
 
     verb = verbs.add_parser("serve", help="a page on this computer to drop receipts on and see what is read")
     verb.set_defaults(verb=do.serve)

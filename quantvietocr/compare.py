@@ -56,6 +56,7 @@ def compare(
     workers: int = 1,
     wide: str = "cut",
     again: Sequence[int] = (0,),
+    words: str | os.PathLike | None = "vi",
 ) -> list[Table]:
     """Read each set of lines with every reader and return a table for each, its rows in order.
 
@@ -68,8 +69,9 @@ def compare(
     outside the vocabulary, or that cannot be used (`read_annotation`). command: recorded in `table.json`. peers: other
     readers, of `peers.PEERS`, last. workers: processes that generate a recipe's lines. wide: how our engines read lines
     too wide for the network (`Predictor`); VietOCR's own code squeezes them. again: other looks at lines in doubt
-    (`Predictor`), a row for each number of them.
-    Raises CompareError, LineSetError, CheckpointError, AnnotationError, RecipeError, ImageError, BridgeError, PeerError.
+    (`Predictor`), a row for each number of them. words: what our engines read lines in doubt again with (`Predictor`).
+    Raises CompareError, LineSetError, CheckpointError, AnnotationError, RecipeError, ImageError, BridgeError, PeerError,
+    WordsError.
     """
     data = [data] if isinstance(data, str | os.PathLike) else data
     if not weights or not data or repeats < 1 or workers < 1 or threads < 0 or limit < 0:
@@ -78,7 +80,7 @@ def compare(
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(threads or before)
-        readers, chars, spec = entries([Path(w) for w in weights], vietocr, peers, config, threads, wide, again)
+        readers, chars, spec = entries([Path(w) for w in weights], vietocr, peers, config, threads, wide, again, words)
         sets = line_sets(data, out, chars, spec, unknown, problems, limit, workers)
         found = [_measure(readers, lines, repeats, command, spec, wide) for lines in sets]
     finally:

@@ -30,12 +30,14 @@ class WhitelistError(UserError):
 class Reading:
     """One decoded line: class numbers without go and end, the probability of each, and that of the end.
 
-    `end` is 0 where the line was cut off at the greatest length. `confidence.Calibration` makes one number of these.
+    `end` is 0 where the line was cut off at the greatest length. `looped`: characters left out as repeated (`greedy`).
+    `confidence.Calibration` makes one number of the probabilities.
     """
 
     ids: tuple[int, ...]
     probabilities: tuple[float, ...]
     end: float = 0.0
+    looped: int = 0
 
     @property
     def mean_probability(self) -> float:
@@ -179,7 +181,7 @@ def _reading(ids: np.ndarray, probabilities: np.ndarray, looped: np.ndarray, len
     if len(kept) < length:
         probabilities = np.minimum.reduceat(probabilities[:length], kept)
         ids = ids[kept]
-    return Reading(tuple(ids[:length].tolist()), tuple(probabilities[:length].tolist()), end)
+    return Reading(tuple(ids[:length].tolist()), tuple(probabilities[:length].tolist()), end, length - len(kept))
 
 
 def beam(

@@ -20,11 +20,14 @@ from .confidence import Calibration
 from .engines.base import Encoder, Engine
 from .engines.choose import describe_engine, open_file
 from .image import ImageSpec, line_pixels, open_line
+from .language.search import Spelling, search
+from .language.words import read as read_words
 from .wide import ways
 
 WIDE = ("cut", "squeeze")
 LOOPS = ("drop", "keep")
 DOUBTFUL = 0.7  # confidence below which a line is looked at again, and read a second way where it has one
+Second = Callable[[decode.Reading, np.ndarray, np.ndarray], decode.Reading]  # greedy, memory (1,S,2E), hidden (1,D) → final
 Ways = list[list[np.ndarray]]  # of reading a line: each its parts, uint8 (height,W,3)
 
 
@@ -45,10 +48,12 @@ class Predictor:
     `keep` keeps them, as VietOCR and beam search do.
     again: how many other looks, up to 2, are taken at what a first one left in doubt: narrower, then closer; the surest
     reading is kept (`again.surest`), for more time where there is doubt. 0 looks once, as VietOCR does.
+    words: what a line in doubt is read again with (`language.search`): `vi`, the shipped word file, the path of another, or
+    None to read characters alone, as VietOCR does. Not with a beam.
     whitelist: characters that alone may be read (the space too only if it is among them); None allows all.
     `about` says in sentences what computes.
     Raises CheckpointError for an unusable file, EngineError for an engine that is missing or does not run this file,
-    WhitelistError for characters that the network does not know.
+    WhitelistError for characters that the network does not know, WordsError for an unusable word file.
     """
 
     def __init__(
@@ -64,6 +69,7 @@ class Predictor:
         whitelist: str | None = None,
         loops: str = "drop",
         again: int = 0,
+        words: str | os.PathLike | None = "vi",
     ) -> None:
         if beam < 0 or batch_size < 1 or threads < 0:
             raise ValueError("beam and threads must be 0 or more, batch_size at least 1")
@@ -81,6 +87,7 @@ class Predictor:
         self.calibration = Calibration.of(checkpoint.meta.confidence)
         self.beam, self.batch_size, self.follow_states, self.wide, self.loops = beam, batch_size, follow_states, wide, loops
         self.again = again
+        self.spelling = None if words is None or beam else Spelling(read_words(words), self.meta.chars)
         self.refused = None if whitelist is None else decode.refused_classes(whitelist, self.meta.chars)
 
     def predict(self, img: Any, return_prob: bool = False) -> str | tuple[str, float]:
@@ -186,7 +193,8 @@ class Predictor:
         def read(engine: Engine, batch: Sequence[int]) -> list[tuple[str, decode.Reading]]:
             pixels = np.stack([lines[place] for place in batch])
             return read_lines(
-                engine, self.decoder, self.meta.chars, pixels, self.beam, self.follow_states, self.refused, self.loops
+                engine, self.decoder, self.meta.chars, pixels, self.beam, self.follow_states, self.refused, self.loops,
+                None if self.spelling is None else self._with_words,
             )
 
         if count == 1:
@@ -205,6 +213,14 @@ class Predictor:
             for engine in engines:
                 free.put(engine)
             yield from zip(batches, pool.map(read_beside, batches))  # which gives up those not begun when it is interrupted
+
+
+    def _with_words(self, reading: decode.Reading, memory: np.ndarray, hidden: np.ndarray) -> decode.Reading:
+        """A line's greedy reading, or where it leaves doubt that of a search with the words of the language."""
+        # A leader's marks are no words, and the search would not know when to stop.
+        if reading.looped or not reading.end or self.calibration.confidence(reading) >= DOUBTFUL:
+            return reading
+        return search(self.decoder, memory, hidden, self.spelling, refused=self.refused) or reading
 
 
 def _batches(widths: Sequence[int], most: int) -> list[list[int]]:
@@ -239,12 +255,17 @@ def one_blas_thread() -> Callable[[], AbstractContextManager]:
 
 def read_lines(
     engine: Encoder, decoder: decode.Decoder, chars: str, pixels: np.ndarray, beam: int = 0, follow_states: bool = True,
-    refused: np.ndarray | None = None, loops: str = "drop",
+    refused: np.ndarray | None = None, loops: str = "drop", second: Second | None = None,
 ) -> list[tuple[str, decode.Reading]]:
-    """Read uint8 pixels (N,H,W,3) of one width: text and per-character probabilities of each line."""
+    """Read uint8 pixels (N,H,W,3) of one width: text and per-character probabilities of each line.
+
+    second: makes the final reading of each greedy one, given the encoder's outputs of that line.
+    """
     memory, hidden = engine.encode(pixels)
     if beam:
         readings = decode.beam(decoder, memory, hidden, beam, follow_states=follow_states, refused=refused)
     else:
         readings = decode.greedy(decoder, memory, hidden, refused=refused, drop_loops=loops == "drop")
+        if second is not None:
+            readings = [second(found, memory[i : i + 1], hidden[i : i + 1]) for i, found in enumerate(readings)]
     return list(zip(decode.texts(readings, chars), readings))

@@ -107,11 +107,11 @@ def stored_as(checkpoint: Checkpoint) -> str:
 
 def entries(
     paths: Sequence[Path], vietocr: bool, peers: Sequence[str], config: str | os.PathLike | None, threads: int,
-    wide: str = "cut", again: Sequence[int] = (0,),
+    wide: str = "cut", again: Sequence[int] = (0,), words: str | os.PathLike | None = "vi",
 ) -> tuple[list[Entry], str, ImageSpec]:
     """The rows in order (VietOCR, checkpoints, peers), every character a checkpoint knows, and its image sizes.
 
-    Raises CompareError, CheckpointError, BridgeError, PeerError.
+    Raises CompareError, CheckpointError, BridgeError, PeerError, WordsError.
     """
     made: list[Entry] = []
     checkpoints: list[Checkpoint] = []
@@ -121,7 +121,7 @@ def entries(
         stems = [other.stem for other in paths]
         name = path.stem if stems.count(path.stem) == 1 else str(path)
         for looks in again:
-            reader = Predictor(checkpoint, threads=threads, batch_size=BATCH, wide=wide, again=looks)
+            reader = Predictor(checkpoint, threads=threads, batch_size=BATCH, wide=wide, again=looks, words=words)
             called = f"{name}, again {looks}" if looks else name
             made.append(Entry(called, str(path), checkpoint.meta.method, stored_as(checkpoint), reader.engine.name,
                               reader.engine.precision, path.stat().st_size, reader))  # fmt: skip

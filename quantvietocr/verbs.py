@@ -164,7 +164,7 @@ def compare(options: argparse.Namespace) -> None:
     tables = compare_files(
         options.data, options.weights, options.out, options.vietocr, options.config, options.threads, options.limit,
         options.repeats, options.unknown, options.problems, options.command, options.peer, options.workers, options.wide,
-        options.again,
+        options.again, options.words,
     )  # fmt: skip
     print(Path(options.out, "table.md").read_text(encoding="utf-8"))
     for places, written in ((options.into, page), (options.summary_into, summary)):
@@ -200,6 +200,15 @@ def methods(options: argparse.Namespace) -> None:
     if table.failed:
         raise UserError(f"{len(table.failed)} of {len(table.rows) - 1} methods failed: {', '.join(row.name for row in table.failed)}; "
                         "the table says why.")  # fmt: skip
+
+
+def words(options: argparse.Namespace) -> None:
+    from .errors import UserError
+    from .language.text import count_files, said
+
+    if min(options.least_word, options.least_pair) < 1:
+        raise UserError("--least-word and --least-pair must be at least 1.")
+    print(said(count_files(options.text, options.least_word, options.least_pair), options.out))
 
 
 def confidence(options: argparse.Namespace) -> None:

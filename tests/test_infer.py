@@ -99,9 +99,9 @@ def test_beam_threads_and_engine_reach_the_predictor(weights, folder, monkeypatc
     made = []
     monkeypatch.setattr("quantvietocr.Predictor", lambda *a, **k: made.append((a, k)) or Predictor(*a, **k), raising=False)
     options = "--beam", 3, "--batch-size", 7, "--engine", "torch", "--wide", "squeeze", "--whitelist", "abc", "--loops", "keep"
-    options += "--again", 2
+    options += "--again", 2, "--words", "none"
     assert run(weights, *options, folder / "line1.png") == 0
-    assert made == [((str(weights), 1, 3, None, 7), {"engine": "torch", "wide": "squeeze", "whitelist": "abc", "loops": "keep", "again": 2})]
+    assert made == [((str(weights), 1, 3, None, 7), {"engine": "torch", "wide": "squeeze", "whitelist": "abc", "loops": "keep", "again": 2, "words": None})]
 
 
 def test_a_list_of_paths_on_stdin(weights, folder, capsys, monkeypatch):

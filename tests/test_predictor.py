@@ -32,7 +32,7 @@ def pictures() -> list[Path]:
 
 @pytest.fixture(scope="module")
 def predictor(float_weights) -> Predictor:
-    return Predictor(float_weights, threads=1, wide="squeeze", loops="keep")
+    return Predictor(float_weights, threads=1, wide="squeeze", loops="keep", words=None)
 
 
 @pytest.fixture(scope="module")

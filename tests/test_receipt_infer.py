@@ -102,10 +102,10 @@ def test_it_goes_on_where_it_stopped(weights, folder, tmp_path, capsys, monkeypa
 def test_ways_of_reading_reach_the_pages_and_results_of_others_are_not_kept(weights, folder, tmp_path, capsys):
     out, page = tmp_path / "out", folder / "a1.png"
     assert run(weights, out, page) == 0
-    assert run(weights, out, page, "--whitelist", "ac", "--loops", "keep", "--wide", "squeeze") == 0
+    assert run(weights, out, page, "--whitelist", "ac", "--loops", "keep", "--wide", "squeeze", "--words", "none") == 0
     assert "1 pages read" in capsys.readouterr().err.splitlines()[-1]
     about = json.loads((out / "a1.json").read_text("utf-8"))
-    assert about["reader"] == f"{reader_name(weights)} wide squeeze whitelist ac loops keep"
+    assert about["reader"] == f"{reader_name(weights)} wide squeeze whitelist ac loops keep words None"
     assert set((out / "a1.txt").read_text("utf-8")) <= set("ac \n")
 
 

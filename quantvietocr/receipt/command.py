@@ -18,7 +18,7 @@ from .detect import about, open_detector
 from .files import outside, read_files
 from .pages import PAGE_SUFFIXES
 
-USUAL = {"beam": 0, "wide": "cut", "whitelist": None, "loops": "drop", "again": 0}  # settings that change what is read
+USUAL = {"beam": 0, "wide": "cut", "whitelist": None, "loops": "drop", "again": 0, "words": "vi"}  # settings that change what is read
 
 
 def run(options: argparse.Namespace, say: Callable[[object], None]) -> int:
@@ -39,7 +39,8 @@ def run(options: argparse.Namespace, say: Callable[[object], None]) -> int:
     out.mkdir(parents=True, exist_ok=True)  # if it cannot be, then before the long part
     given = options.weights, options.threads, options.beam, options.config, options.batch_size
     predictor = Predictor(
-        *given, engine=options.engine, wide=options.wide, whitelist=options.whitelist, loops=options.loops, again=options.again
+        *given, engine=options.engine, wide=options.wide, whitelist=options.whitelist, loops=options.loops, again=options.again,
+        words=options.words,
     )
     unusual = {name: getattr(options, name) for name, usual in USUAL.items() if getattr(options, name) != usual}
     detector = open_detector(options.detector, options.threads)

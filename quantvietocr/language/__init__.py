@@ -1,0 +1,1 @@
+"""What a language's words say of a reading in doubt."""
