@@ -122,8 +122,9 @@ def _parser() -> argparse.ArgumentParser:
                       "network: in parts where that is surer (default), or squeezed as VietOCR does")  # fmt: skip
     verb.add_argument("--again", nargs="+", type=int, choices=(0, 1, 2), default=(0,), help="other looks at lines in doubt: a row of "
                       "every checkpoint for each number named (default 0)")  # fmt: skip
-    verb.add_argument("--words", default="vi", metavar="FILE", type=lambda name: None if name == "none" else name, help="what our "
-                      "engines read lines in doubt again with: vi (default), a file of `words`, or none")  # fmt: skip
+    verb.add_argument("--words", nargs="+", default=("vi",), metavar="FILE", type=lambda name: None if name == "none" else name,
+                      help="what our engines read lines in doubt again with: vi (default), a file of `words`, or none; of several, a "
+                      "row of every checkpoint for each")  # fmt: skip
     verb.add_argument("--into", nargs="+", default=(), metavar="FILE#NAME", help="also put the table into a Markdown file, between "
                       "<!-- table NAME --> and <!-- end NAME -->")  # fmt: skip
     verb.add_argument("--summary-into", nargs="+", default=(), metavar="FILE#NAME", help="the same with a row per reader over all "

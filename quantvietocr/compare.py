@@ -56,7 +56,7 @@ def compare(
     workers: int = 1,
     wide: str = "cut",
     again: Sequence[int] = (0,),
-    words: str | os.PathLike | None = "vi",
+    words: Sequence[str | os.PathLike | None] = ("vi",),
 ) -> list[Table]:
     """Read each set of lines with every reader and return a table for each, its rows in order.
 
@@ -69,7 +69,8 @@ def compare(
     outside the vocabulary, or that cannot be used (`read_annotation`). command: recorded in `table.json`. peers: other
     readers, of `peers.PEERS`, last. workers: processes that generate a recipe's lines. wide: how our engines read lines
     too wide for the network (`Predictor`); VietOCR's own code squeezes them. again: other looks at lines in doubt
-    (`Predictor`), a row for each number of them. words: what our engines read lines in doubt again with (`Predictor`).
+    (`Predictor`), a row for each number of them. words: what our engines read lines in doubt again with
+    (`Predictor`), a row for each.
     Raises CompareError, LineSetError, CheckpointError, AnnotationError, RecipeError, ImageError, BridgeError, PeerError,
     WordsError.
     """
@@ -82,7 +83,7 @@ def compare(
         torch.set_num_threads(threads or before)
         readers, chars, spec = entries([Path(w) for w in weights], vietocr, peers, config, threads, wide, again, words)
         sets = line_sets(data, out, chars, spec, unknown, problems, limit, workers)
-        found = [_measure(readers, lines, repeats, command, spec, wide) for lines in sets]
+        found = [_measure(readers, lines, repeats, command, spec, wide, words) for lines in sets]
     finally:
         torch.set_num_threads(before)
     tables = [table for table, _ in found]
@@ -92,13 +93,15 @@ def compare(
 
 
 def _measure(
-    readers: Sequence[Entry], lines: LineSet, repeats: int, command: str | None, spec: ImageSpec, wide: str
+    readers: Sequence[Entry], lines: LineSet, repeats: int, command: str | None, spec: ImageSpec, wide: str,
+    words: Sequence[str | os.PathLike | None],
 ) -> tuple[Table, list[ReadAs]]:
     timed = _spread(lines.samples, lines.widths)
     times = _time(readers, timed, repeats)
     read_as = _read_all(readers, lines.samples, lines.widths)
     about = _setup(readers, lines, len(timed), repeats, command)
-    setup = dataclasses.replace(about, wide=wide, wide_lines=sum(excess(*size, spec) > 1 for size in lines.sizes))
+    wide_lines = sum(excess(*size, spec) > 1 for size in lines.sizes)
+    setup = dataclasses.replace(about, wide=wide, wide_lines=wide_lines, words=tuple(Path(name).name for name in words if name is not None))
     return Table(setup, tuple(_rows(readers, lines.samples, read_as, times, setup.reference))), read_as
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.metadata
+import itertools
 import os
 import tempfile
 from dataclasses import dataclass
@@ -107,7 +108,7 @@ def stored_as(checkpoint: Checkpoint) -> str:
 
 def entries(
     paths: Sequence[Path], vietocr: bool, peers: Sequence[str], config: str | os.PathLike | None, threads: int,
-    wide: str = "cut", again: Sequence[int] = (0,), words: str | os.PathLike | None = "vi",
+    wide: str = "cut", again: Sequence[int] = (0,), words: Sequence[str | os.PathLike | None] = ("vi",),
 ) -> tuple[list[Entry], str, ImageSpec]:
     """The rows in order (VietOCR, checkpoints, peers), every character a checkpoint knows, and its image sizes.
 
@@ -120,9 +121,11 @@ def entries(
         checkpoint = read(path, config if path.suffix != ".safetensors" else None)
         stems = [other.stem for other in paths]
         name = path.stem if stems.count(path.stem) == 1 else str(path)
-        for looks in again:
-            reader = Predictor(checkpoint, threads=threads, batch_size=BATCH, wide=wide, again=looks, words=words)
+        for looks, known in itertools.product(again, words):
+            reader = Predictor(checkpoint, threads=threads, batch_size=BATCH, wide=wide, again=looks, words=known)
             called = f"{name}, again {looks}" if looks else name
+            if len(words) > 1:
+                called += f", words {'none' if known is None else Path(known).name}"
             made.append(Entry(called, str(path), checkpoint.meta.method, stored_as(checkpoint), reader.engine.name,
                               reader.engine.precision, path.stat().st_size, reader))  # fmt: skip
         checkpoints.append(checkpoint)

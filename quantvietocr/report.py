@@ -61,6 +61,7 @@ class Setup:
     """Where and how the rows were measured. data: the set of lines, a recipe's name or an annotation's path as given.
 
     wide_lines: how many of them are too wide for the network, which our engines `cut` or `squeeze` (wide).
+    words: the word files that our engines read lines in doubt again with; rows are named by theirs where they differ.
     """
 
     data: str
@@ -77,6 +78,7 @@ class Setup:
     command: str | None
     wide: str = "squeeze"
     wide_lines: int = 0
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -162,9 +164,10 @@ def conditions(rows: Sequence[Row], setup: Setup) -> str:
     how = {"cut": "our engines read them in parts where that is surer, VietOCR's own code squeezes them",
            "squeeze": "all squeeze them"}[setup.wide]  # fmt: skip
     wide = f" {setup.wide_lines:,} of them are too wide for the network: {how}." if setup.wide_lines else ""
+    words = f" Lines in doubt our engines read again with the words of `{'`, `'.join(setup.words)}`." if setup.words else ""
     return (
-        f"{setup.lines:,} lines of {setup.data}, median width {setup.median_width} px at the network's height.{wide} ms/line: one "
-        f"line at a time{together}, from the decoded picture to the text, median of {setup.repeats} round(s) over the "
+        f"{setup.lines:,} lines of {setup.data}, median width {setup.median_width} px at the network's height.{wide}{words} "
+        f"ms/line: one line at a time{together}, from the decoded picture to the text, median of {setup.repeats} round(s) over the "
         f"same {setup.timed_lines} lines of all widths, after a warm-up, the rows taking turns; {setup.threads} thread(s), "
         f"at most {max(row.cores for row in rows):.1f} cores busy. {machine(setup)} ×: against “{setup.reference}”."
     )

@@ -266,6 +266,19 @@ def test_what_is_stored_is_told_from_the_file(float_weights):
     assert stored_as(mixed) == "CNN int8 (1 of 2 layers float32), decoder float32"
 
 
+def test_words_reach_the_readers_and_the_table_says_so(tiny, tmp_path, monkeypatch):
+    made = []
+    monkeypatch.setattr("quantvietocr.readers.Predictor", lambda *a, **k: made.append(k["words"]) or Predictor(*a, **k))
+    Image.new("RGB", (40, 16), "white").save(tmp_path / "a.png")
+    (tmp_path / "lines.txt").write_text("a.png\tab\n", encoding="utf-8")
+    sentence = "Lines in doubt our engines read again with the words of `vi`."
+    for words, names in ((["vi"], ["tiny"]), ([None], ["tiny"]), ([None, "vi"], ["tiny, words none", "tiny, words vi"])):
+        made.clear()
+        (table,) = compare(tmp_path / "lines.txt", [tiny], tmp_path / "out", repeats=1, words=words)
+        assert made == words and [row.name.replace(tiny.stem, "tiny") for row in table.rows] == names
+        assert (sentence in (tmp_path / "out" / "table.md").read_text("utf-8")) == ("vi" in words)
+
+
 def test_wide_lines_are_read_as_asked_and_counted(tiny, tmp_path):
     spec = read(tiny).meta.image
     bars = np.full((spec.height, 3 * spec.max_width, 3), 255, dtype=np.uint8)
