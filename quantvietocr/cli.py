@@ -217,7 +217,7 @@ def _parser() -> argparse.ArgumentParser:
     verb = verbs.add_parser("words", help="count the words of a text, which lines in doubt are then read again with")
     verb.set_defaults(verb=do.words)
     verb.add_argument("--text", nargs="+", required=True, metavar="FILE", help=".txt or .txt.gz, UTF-8")
-    verb.add_argument("--out", required=True, metavar="FILE", help="the .safetensors file to write")
+    verb.add_argument("--out", required=True, metavar="FILE", help="the .npz file to write")
     verb.add_argument("--least-word", type=int, default=10, metavar="N", help="leave out rarer words (default %(default)s)")
     verb.add_argument("--least-pair", type=int, default=5, metavar="N", help="leave out rarer pairs of words (default %(default)s)")
 

@@ -79,7 +79,7 @@ def test_the_words_after_another_share_one_whole(model):
 
 
 def test_a_written_model_reads_the_same(model, tmp_path):
-    read = words.read(words.write(model, tmp_path / "some.safetensors"))
+    read = words.read(words.write(model, tmp_path / "some.npz"))
     assert read.words == model.words and read.about == model.about
     for name in ("single", "left", "pairs", "paired"):
         np.testing.assert_array_equal(getattr(read, name), getattr(model, name))
@@ -93,17 +93,20 @@ def test_the_shipped_words_know_vietnamese():
 
 
 @pytest.mark.parametrize("content, sentence", [
-    (None, "no such word file"), (b"no safetensors at all", "is damaged"), ("another", "not a word file of this version"),
+    (None, "no such word file"), (b"nothing of the kind", "not a word file"), ("another", "not a word file"),
+    ("older", "version 0 of word files"),
     ("unfitting", r"its parts do not fit"),
 ])  # fmt: skip
 def test_a_file_that_is_no_word_file_is_refused(tmp_path, model, content, sentence):
-    path = tmp_path / "words.safetensors"
+    path = tmp_path / "words.npz"
     if isinstance(content, bytes):
         path.write_bytes(content)
     elif content == "another":
-        from quantvietocr.checkpoint import write
-
-        write(int8_checkpoint(), path)
+        np.savez(path, words=np.zeros(3))
+    elif content == "older":
+        words.write(model, path)
+        arrays = dict(np.load(path)) | {"about": np.frombuffer(b'{"format_version": 0}', np.uint8)}
+        np.savez(path, **arrays)
     elif content == "unfitting":
         words.write(WordModel(model.words[1:], model.single, model.left, model.pairs, model.paired), path)
     with pytest.raises(WordsError, match=f"{path.name}.*{sentence}"):
@@ -186,12 +189,12 @@ def test_predictor_without_words_reads_greedily(monkeypatch):
 
 
 def test_a_missing_word_file_is_named():
-    with pytest.raises(WordsError, match="nowhere.safetensors: no such word file"):
-        Predictor(int8_checkpoint(), words="nowhere.safetensors")
+    with pytest.raises(WordsError, match="nowhere.npz: no such word file"):
+        Predictor(int8_checkpoint(), words="nowhere.npz")
 
 
 def test_the_verb_counts_text_files(tmp_path, capsys):
-    plain, packed, out = tmp_path / "a.txt", tmp_path / "b.txt.gz", tmp_path / "some.safetensors"
+    plain, packed, out = tmp_path / "a.txt", tmp_path / "b.txt.gz", tmp_path / "some.npz"
     plain.write_text("\ufeff" + "\n".join(TEXT), "utf-8")
     packed.write_bytes(gzip.compress("\n".join(TEXT).encode()))
     arguments = ["words", "--text", str(plain), str(packed), "--out", str(out), "--least-word", "10"]

@@ -17,16 +17,18 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
 from ..errors import UserError
 
 FORMAT_VERSION = 1
-METADATA_KEY = "quantvietocr-words"
-SHIPPED = {"vi": Path(__file__).with_name("vi.safetensors")}
+SUFFIX = ".npz"  # NumPy alone reads it, as the light install must
+SHIPPED = {"vi": Path(__file__).with_name("vi.npz")}
 STEP = 0.08  # nats between two stored values: 255 of them reach from 0 to -20.4
 DISCOUNT = 0.75
+LEVELS = ("single", "left", "paired")  # arrays of log probabilities, which the file holds in steps
 MOST_WORDS = 1 << 16  # so that a pair is one 32-bit number
 
 _PHRASE = re.compile(r"[^\W\d_]+(?: [^\W\d_]+)*")
@@ -102,21 +104,17 @@ def build(lines: Iterable[str], least_word: int = 10, least_pair: int = 5, about
 
 
 def write(model: WordModel, path: str | os.PathLike) -> Path:
-    """Write a `.safetensors` file whole or not at all. Returns its path; raises WordsError for another ending."""
-    from safetensors.numpy import save
-
+    """Write an `.npz` file whole or not at all. Returns its path; raises WordsError for another ending."""
     path = Path(path)
-    if path.suffix != ".safetensors":
-        raise WordsError(f"{path}: word files are written as .safetensors; give a name that ends so.")
-    tensors = {
-        "words": np.frombuffer("\n".join(model.words).encode(), dtype=np.uint8),
-        "single": _levels(model.single), "left": _levels(model.left), "pairs": model.pairs, "paired": _levels(model.paired),
-    }  # fmt: skip
+    if path.suffix != SUFFIX:
+        raise WordsError(f"{path}: word files are written as {SUFFIX}; give a name that ends so.")
     about = json.dumps({"format_version": FORMAT_VERSION} | dict(model.about), ensure_ascii=False, sort_keys=True)
+    arrays = {"about": _bytes(about), "words": _bytes("\n".join(model.words)), "pairs": model.pairs}
+    arrays |= {name: _levels(getattr(model, name)) for name in LEVELS}
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished = path.with_name(f".{os.getpid()}.{path.name}")
     try:
-        unfinished.write_bytes(save(tensors, {METADATA_KEY: about}))
+        np.savez_compressed(unfinished, **arrays)
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
@@ -126,25 +124,29 @@ def write(model: WordModel, path: str | os.PathLike) -> Path:
 @lru_cache(maxsize=4)
 def read(path: str | os.PathLike) -> WordModel:
     """The model in a file, or one that is shipped, by its name: `vi`. Raises WordsError for a file that is none."""
-    from safetensors import SafetensorError, safe_open
-
     file = SHIPPED.get(str(path)) or Path(path)
     if not file.is_file():
         raise WordsError(f"{file}: no such word file; make one with `quantvietocr words`, or name {', '.join(SHIPPED)}.")
     try:
-        with safe_open(file, "numpy") as opened:
-            about = json.loads((opened.metadata() or {}).get(METADATA_KEY, "null"))
-            if not isinstance(about, dict) or about.get("format_version") != FORMAT_VERSION:
-                raise WordsError(f"{file}: not a word file of this version; make one with `quantvietocr words`.")
-            tensors = {name: opened.get_tensor(name) for name in ("words", "single", "left", "pairs", "paired")}
-        words = tuple(tensors["words"].tobytes().decode().split("\n"))
-    except (SafetensorError, json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise WordsError(f"{file}: the word file is damaged ({error}); make it again or get it again.") from error
-    single, left, paired = (tensors[name].astype(np.float32) * np.float32(-STEP) for name in ("single", "left", "paired"))
-    pairs = tensors["pairs"]
+        with np.load(file, allow_pickle=False) as opened:
+            arrays = dict(opened)
+        about = json.loads(arrays["about"].tobytes())
+        words = tuple(arrays["words"].tobytes().decode().split("\n"))
+        single, left, paired = (arrays[name].astype(np.float32) * np.float32(-STEP) for name in LEVELS)
+        pairs = arrays["pairs"]
+        version = about.pop("format_version")
+    except (OSError, EOFError, KeyError, ValueError, TypeError, AttributeError, BadZipFile) as error:
+        raise WordsError(f"{file}: not a word file, or a damaged one ({error}); make one with `quantvietocr words`.") from error
+    if version != FORMAT_VERSION:
+        raise WordsError(f"{file}: version {version} of word files, and this program reads {FORMAT_VERSION}: make it again with "
+                         "`quantvietocr words`.")  # fmt: skip
     if not len(words) == len(single) == len(left) or len(pairs) != len(paired) or (pairs[1:] <= pairs[:-1]).any():
-        raise WordsError(f"{file}: the word file is damaged (its parts do not fit); make it again or get it again.")
-    return WordModel(words, single, left, pairs, paired, {key: value for key, value in about.items() if key != "format_version"})
+        raise WordsError(f"{file}: the word file is damaged (its parts do not fit); make it again with `quantvietocr words`.")
+    return WordModel(words, single, left, pairs, paired, about)
+
+
+def _bytes(text: str) -> np.ndarray:
+    return np.frombuffer(text.encode(), dtype=np.uint8)
 
 
 def _levels(values: np.ndarray) -> np.ndarray:
