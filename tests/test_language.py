@@ -134,7 +134,9 @@ def test_what_the_network_is_sure_of_stays(model):
 def test_numbers_are_read_as_the_network_reads_them(model):
     reading = found(model, spoken("120 21", at_1={"2": 0.55, "1": 0.45}, at_4={"2": 0.6, "0": 0.4}))
     assert text_of(reading) == "120 21"
-    assert reading.probabilities == pytest.approx([1, 0.55, 1, 1, 0.6, 1], abs=2e-3) and reading.end == pytest.approx(1, abs=1e-3)
+    # Of the first doubt's other side both ends are weighed against the one reading.
+    assert reading.probabilities == pytest.approx([1, 0.33 / (0.33 + 0.45), 1, 1, 0.6, 1], abs=2e-3)
+    assert reading.end == pytest.approx(1, abs=1e-3)
 
 
 def test_a_probability_is_the_share_with_the_words_counted_in(model):
@@ -152,6 +154,11 @@ def test_readings_that_end_alike_are_followed_once(model):
     reading = search(decoder, np.zeros((1, 5, 2), np.float32), np.zeros((1, 1), np.float32), spelling)
     assert text_of(reading) == "tiến 12 tiền mặt tiền mặt"
     assert max(decoder.rows) == 4 and decoder.rows[-1] == 1
+
+
+def test_an_illegible_rest_is_no_reason_to_end(model):
+    steps = spoken("tiền ")[:-1] + [{"0": 0.35, "1": 0.3, "": 0.3}] + [{"0": 0.4, "1": 0.3, "2": 0.3}] * 9 + [{"": 0.999}]
+    assert text_of(found(model, steps)) == "tiền " + "0" * 10
 
 
 def test_refused_characters_are_not_read(model):

@@ -65,7 +65,7 @@ def search(
 ) -> Reading | None:  # fmt: skip
     """The best reading of one line, memory (1,S,2E) and hidden (1,D) from the encoder; None where none ended in time.
 
-    The probability of a character is the share of the readings that go on with it, words counted in.
+    The probability of a character is its share beside what else could stand there, words counted in.
     refused: as for `decode.greedy`.
     """
     # The same line for every path: views, for copies would not stay in the cache together.
@@ -102,11 +102,16 @@ def search(
 
 
 def _following(paths: Sequence[_Path], logits: np.ndarray, spelling: Spelling) -> list[tuple[_Path, int]]:
-    """The likely next steps of each path with the path's number, best first."""
+    """The likely next steps of each path with the path's number, best first.
+
+    A path may end only where nothing is likelier than that: each further character costs something, so that of all readings
+    of an illegible line the shortest would be the best.
+    """
     found = [
         (path.then(token, float(row[token]), spelling), slot)
         for slot, (path, row) in enumerate(zip(paths, logits))
         for token in np.flatnonzero(row > paths[0].score - path.score - BEHIND).tolist()
+        if token != EOS or row[EOS] == row.max()
     ]
     return sorted(found, key=lambda step: -step[0].score)
 
@@ -120,10 +125,11 @@ def _unlike(steps: Sequence[tuple[_Path, int]]) -> list[tuple[_Path, int]]:
 
 
 def _shares(chosen: _Path, others: Sequence[_Path]) -> list[float]:
-    """For each step of a reading, the share in [0,1] of all that goes on with it, beside what parts from it there.
+    """For each step of a reading, its share in [0,1] beside the others that part from it there.
 
-    Their product is the reading's own share. Each of `others` is weighed where it was given up, against the chosen one's
-    score at that place.
+    Each of `others` is weighed where it was given up, against the chosen one's score at that place. What else was in doubt by
+    then counts too, so that a line with doubts in several places is trusted less than the product of single ones says; that
+    tells wrong lines from right ones better.
     """
     against = [0.0] * len(chosen.ids)
     for other in others:
@@ -131,8 +137,4 @@ def _shares(chosen: _Path, others: Sequence[_Path]) -> list[float]:
         if at is not None:
             reached = min(len(other.ids), len(chosen.ids)) - 1
             against[at] += float(np.exp(min(other.score - chosen.scores[reached], 50.0)))
-    shares, along = [], 1.0
-    for odds in reversed(against):
-        shares.append(along / (along + odds))
-        along += odds
-    return shares[::-1]
+    return [1.0 / (1.0 + odds) for odds in against]
