@@ -62,14 +62,14 @@ def test_too_few_lines_are_refused():
 
 def test_the_file_carries_it(int8_weights, lines, tmp_path):
     checkpoint = read(int8_weights)
-    changed = dataclasses.replace(checkpoint.meta, confidence={"slope": 1.0, "offset": -3.0})
+    changed = dataclasses.replace(checkpoint.meta, confidence={"slope": 1.0, "offset": -6.0})
     path = write(dataclasses.replace(checkpoint, meta=changed), tmp_path / "w.safetensors")
     predictor = Predictor(path, threads=1)
     picture = sorted((lines / "img").glob("*.png"))[0]
     text, confidence = predictor.predict(picture, return_prob=True)
     ((_, reading),) = predictor.read_details(predictor.ways(open_line(picture))[0])
-    assert predictor.calibration == Calibration(1.0, -3.0) and text
-    assert confidence == pytest.approx(Calibration(1.0, -3.0).confidence(reading), rel=1e-9)
+    assert predictor.calibration == Calibration(1.0, -6.0) and text
+    assert confidence == pytest.approx(Calibration(1.0, -6.0).confidence(reading), rel=1e-9)
     assert confidence < 0.5 * Calibration().confidence(reading)
 
 
