@@ -41,7 +41,7 @@ def options_of(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--again", type=int, choices=(0, 1, 2), default=0, help="other looks at what the first left in doubt, "
                         "the surest reading kept: for poor scans, where it takes longer (default 0)")  # fmt: skip
     parser.add_argument("--words", default="vi", metavar="FILE", type=lambda name: None if name == "none" else name, help="what a "
-                        "line in doubt is read again with: vi (default), a file of `quantvietocr words`, or none")  # fmt: skip
+                        "line in doubt is read again with, but with --beam: vi (default), a file of `quantvietocr words`, or none")  # fmt: skip
     parser.add_argument("--whitelist", metavar="CHARS", help="read these characters alone, e.g. '0123456789., '")
     parser.add_argument("--beam", type=int, default=0, metavar="N", help="beam width, up to 32 (default 0: greedy)")
     parser.add_argument("--receipt", action="store_true", help="the pictures are receipts or pages (PDF too): find their lines, "

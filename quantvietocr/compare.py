@@ -101,7 +101,8 @@ def _measure(
     read_as = _read_all(readers, lines.samples, lines.widths)
     about = _setup(readers, lines, len(timed), repeats, command)
     wide_lines = sum(excess(*size, spec) > 1 for size in lines.sizes)
-    setup = dataclasses.replace(about, wide=wide, wide_lines=wide_lines, words=tuple(Path(name).name for name in words if name is not None))
+    named = tuple(Path(name).name for name in words if name is not None)
+    setup = dataclasses.replace(about, wide=wide, wide_lines=wide_lines, words=named)
     return Table(setup, tuple(_rows(readers, lines.samples, read_as, times, setup.reference))), read_as
 
 

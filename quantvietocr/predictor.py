@@ -214,7 +214,6 @@ class Predictor:
                 free.put(engine)
             yield from zip(batches, pool.map(read_beside, batches))  # which gives up those not begun when it is interrupted
 
-
     def _with_words(self, reading: decode.Reading, memory: np.ndarray, hidden: np.ndarray) -> decode.Reading:
         """A line's greedy reading, or where it leaves doubt that of a search with the words of the language."""
         # A leader's marks are no words, and the search would not know when to stop.

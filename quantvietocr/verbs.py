@@ -204,11 +204,16 @@ def methods(options: argparse.Namespace) -> None:
 
 def words(options: argparse.Namespace) -> None:
     from .errors import UserError
-    from .language.text import count_files, said
+    from .language.text import count_files
+    from .language.words import writable, write
 
     if min(options.least_word, options.least_pair) < 1:
         raise UserError("--least-word and --least-pair must be at least 1.")
-    print(said(count_files(options.text, options.least_word, options.least_pair), options.out))
+    out = writable(options.out)
+    model = count_files(options.text, options.least_word, options.least_pair)
+    about = model.about
+    print(f"{write(model, out)} ({out.stat().st_size / 1e6:.1f} MB): {about['words']:,} words and {about['pairs']:,} pairs of "
+          f"{about['tokens']:,} words of text")  # fmt: skip
 
 
 def confidence(options: argparse.Namespace) -> None:

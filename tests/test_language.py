@@ -209,6 +209,7 @@ def test_the_verb_counts_text_files(tmp_path, capsys):
     assert "words and" in capsys.readouterr().out
     read = words.read(out)
     assert read.about["texts"] == ["a.txt", "b.txt.gz"] and read.words == ("lên", "mặt", "tiến", "tiền", "và")
+    assert main([*arguments[:-3], "some.safetensors"]) == 2 and "written as .npz" in capsys.readouterr().err
     packed.write_bytes(packed.read_bytes()[:40])
     assert main(arguments) == 2 and "b.txt.gz: cannot be read as UTF-8 text" in capsys.readouterr().err
 

@@ -2,7 +2,7 @@
 
 The decoder knows characters; that `Tiền mặt` is a word pair and `Tiến mặt` is not, it has hardly had the lines to learn.
 Each word adds its log probability to that of its characters (shallow fusion: Gulcehre et al. 2015, arXiv 1503.03535).
-Numbers, codes and marks add nothing.
+Numbers and marks add nothing; the letters of a code are words like others, mostly unknown ones.
 """
 
 from __future__ import annotations

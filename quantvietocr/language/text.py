@@ -1,4 +1,4 @@
-"""`quantvietocr words`: text files in, a word file out."""
+"""The words of text files."""
 
 from __future__ import annotations
 
@@ -9,19 +9,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from .words import WordModel, WordsError, build, write
+from .words import WordModel, WordsError, build
 
 
 def count_files(files: Sequence[str | os.PathLike], least_word: int, least_pair: int) -> WordModel:
     """The words of UTF-8 text files, `.txt` or `.txt.gz`. Raises WordsError naming a file that cannot be read."""
     return build(_lines(files), least_word, least_pair, {"texts": [Path(file).name for file in files]})
-
-
-def said(model: WordModel, out: str | os.PathLike) -> str:
-    """Write the model; a sentence about the file."""
-    path = write(model, out)
-    return (f"{path} ({path.stat().st_size / 1e6:.1f} MB): {model.about['words']:,} words and {model.about['pairs']:,} pairs of "
-            f"{model.about['tokens']:,} words of text")  # fmt: skip
 
 
 def _lines(files: Sequence[str | os.PathLike]) -> Iterator[str]:

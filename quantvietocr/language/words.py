@@ -103,11 +103,17 @@ def build(lines: Iterable[str], least_word: int = 10, least_pair: int = 5, about
     return WordModel(tuple(kept), _rounded(single), _rounded(left), keys, _rounded(paired), about)
 
 
-def write(model: WordModel, path: str | os.PathLike) -> Path:
-    """Write an `.npz` file whole or not at all. Returns its path; raises WordsError for another ending."""
+def writable(path: str | os.PathLike) -> Path:
+    """`path`, if a word file may be written there; raises WordsError for another ending, before any counting."""
     path = Path(path)
     if path.suffix != SUFFIX:
         raise WordsError(f"{path}: word files are written as {SUFFIX}; give a name that ends so.")
+    return path
+
+
+def write(model: WordModel, path: str | os.PathLike) -> Path:
+    """Write an `.npz` file whole or not at all. Returns its path; raises WordsError for another ending."""
+    path = writable(path)
     about = json.dumps({"format_version": FORMAT_VERSION} | dict(model.about), ensure_ascii=False, sort_keys=True)
     arrays = {"about": _bytes(about), "words": _bytes("\n".join(model.words)), "pairs": model.pairs}
     arrays |= {name: _levels(getattr(model, name)) for name in LEVELS}
