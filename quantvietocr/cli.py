@@ -212,6 +212,9 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--style", choices=("receipt", "form", "letter", "poor_scan"), help="one kind of page (default: a mixture)")
     verb.add_argument("--degrade", type=float, metavar="X", help="0 clean print, 1 as in real use (default)")
     verb.add_argument("--seed", type=int, metavar="N", help="another seed, other lines (default 0)")
+    verb.add_argument("--config", metavar="YML", help="training settings whose data.synth decides what --text to --degrade would")
+    verb.add_argument("--misread-by", metavar="FILE", help="keep the lines alone that this checkpoint misreads, --count of them, to train "
+                      "on; readings.tsv says how")  # fmt: skip
     verb.add_argument("--workers", type=int, default=1, metavar="N", help="processes; the lines are the same (default 1)")
 
     verb = verbs.add_parser("words", help="count the words of a text, which lines in doubt are then read again with")

@@ -3,34 +3,76 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import hashlib
+import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .dataset.synth import LineGenerator, SynthConfig
 
 
 def synth(options: argparse.Namespace) -> None:
-    from .dataset.synth import LineGenerator, SynthConfig
+    from .dataset.synth import LineGenerator
     from .errors import UserError
 
     if options.workers < 1 or (options.count is not None and options.count < 1):
         raise UserError("--count and --workers must be at least 1.")
+    given = [name for name in ("count", "text", "fonts", "style", "degrade", "seed") if getattr(options, name) is not None]
+    if (options.misread_by or options.config) and (options.receipts or options.recipe):
+        raise UserError("--config and --misread-by are for lines by --count: leave --receipts and --recipe away.")
     if options.receipts or options.lines or options.turned is not None:
         return _receipts(options)
-    decided = [name for name in ("count", "text", "fonts", "style", "degrade", "seed") if getattr(options, name) is not None]
     if options.recipe is not None:
-        if decided:
-            raise UserError(f"The recipe decides what --{decided[0]} would: leave it away, or write a recipe of your own.")
+        if given:
+            raise UserError(f"The recipe decides what --{given[0]} would: leave it away, or write a recipe of your own.")
         return _recipe(options)
     if options.seal or options.count is None:
         raise UserError("--seal writes into a recipe: name it with --recipe." if options.seal else
                         "Say how many lines with --count, or name a --recipe.")  # fmt: skip
-    texts, fonts = tuple(options.text or ()), tuple(options.fonts or ())
-    degrade = 1.0 if options.degrade is None else options.degrade
+    reader = None
+    if options.misread_by:
+        from .predictor import Predictor
+
+        reader = Predictor(options.misread_by, words=None)
     try:
-        generator = LineGenerator(SynthConfig(texts, fonts, degrade=degrade, style=options.style or "mixture"), options.seed or 0)
+        knobs = _knobs(options, [name for name in given if name not in ("count", "seed")])
+        seen_as = {} if reader is None else {"vocab": reader.meta.chars}
+        generator = LineGenerator(knobs, options.seed or 0, **seen_as)
     except (ValueError, RuntimeError) as error:  # how the generator names a bad knob, text file or font
         raise UserError(str(error)) from error
     print(generator.describe(), file=sys.stderr)
-    print(generator.write(options.out, options.count, options.workers))
+    if reader is None:
+        print(generator.write(options.out, options.count, options.workers))
+    else:
+        from .misread import write_misread
+
+        print(write_misread(generator, reader, options.out, options.count, _origin(options, generator), options.workers))
+
+
+def _knobs(options: argparse.Namespace, given: list[str]) -> SynthConfig:
+    """What the lines are to be like: of the training settings named, or as said one by one."""
+    from .config import load_config
+    from .dataset.synth import SynthConfig
+    from .errors import UserError
+
+    if options.config is None:
+        degrade = 1.0 if options.degrade is None else options.degrade
+        return SynthConfig(tuple(options.text or ()), tuple(options.fonts or ()), degrade=degrade, style=options.style or "mixture")
+    if given:
+        raise UserError(f"--config decides what --{given[0]} would: leave it away, or write a config of your own.")
+    knobs = dataclasses.asdict(load_config(options.config).data.synth)
+    del knobs["share"]
+    return SynthConfig(**knobs)
+
+
+def _origin(options: argparse.Namespace, generator: LineGenerator) -> dict[str, Any]:
+    """What lines that a file misreads depend on, as JSON gives it back."""
+    read_by = hashlib.sha256(Path(options.misread_by).read_bytes()).hexdigest()
+    settings = json.loads(json.dumps(dataclasses.asdict(generator.config)))
+    return {"read_by": read_by, "count": options.count, "seed": generator.seed, "settings": settings}
 
 
 def _receipts(options: argparse.Namespace) -> None:

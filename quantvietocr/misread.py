@@ -1,0 +1,108 @@
+"""Generated lines that a checkpoint misreads, to train on: what it reads right already teaches it little.
+
+Most of a step's time is the backward pass, of lines that are mostly read right; looking at a line costs an eighth of training
+on it here. Choosing what to learn from by what a network gets wrong: Jiang et al. 2019, arXiv 1910.00762; by a fixed proxy
+of it: Coleman et al. 2020, arXiv 1906.11829.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from .dataset.loading import in_order
+from .dataset.synth.fonts import write_atomically
+from .dataset.synth.generator import ORIGIN, Line, LineGenerator
+from .image import line_pixels
+from .metrics import edit_distance
+from .predictor import Predictor
+
+CHUNK = 512  # lines drawn and read between two writes of the state
+ILLEGIBLE = 0.5  # edits by character above which a line says more about its damage, or a lost place, than about letters
+
+
+def write_misread(
+    generator: LineGenerator, reader: Predictor, folder: str | Path, wanted: int, origin: dict[str, Any], workers: int = 1
+) -> str:
+    """Write the first `wanted` of the generator's lines that the reader misreads, as VietOCR's format.
+
+    ``folder/img/NUMBER.png`` by the line's number, ``annotation.txt``, ``lines.tsv`` (`generator.ORIGIN`) and
+    ``readings.tsv``: the picture, its text, and what was read instead. Lines of which more than half was misread are left out,
+    and counted. The reader sees each line as training does, squeezed into the network's width, without words.
+    origin: what the lines depend on; a run that was interrupted goes on in the same folder where this is the same.
+    Returns how many lines were looked at, and what became of them, in a sentence.
+    """
+    folder = Path(folder)
+    (folder / "img").mkdir(parents=True, exist_ok=True)
+    annotation, state = folder / "annotation.txt", folder / "state.json"
+    annotation.unlink(missing_ok=True)  # which says that all pictures are there
+    found = _resumed(state, origin)
+    rows, chunk = found["rows"], found["chunks"]
+    with (tqdm(total=wanted, initial=min(wanted, len(rows)), unit="line", desc="misread") as bar,
+          closing(in_order(partial(_draw, generator), count(chunk), workers)) as chunks):  # fmt: skip
+        while len(rows) < wanted:
+            lines = next(chunks)
+            for number, (line, text) in enumerate(zip(lines, read_greedily(reader, lines)), chunk * CHUNK):
+                if len(rows) == wanted:
+                    break
+                kind = judge(line.text, text)
+                found[kind] += 1
+                if kind == "misread":
+                    rows.append(_write(folder, number, line, text))
+                    bar.update(1)
+            chunk = found["chunks"] = chunk + 1
+            bar.set_postfix_str(f"looked at {chunk * CHUNK:,}")
+            write_atomically(state, json.dumps(found, ensure_ascii=False))
+    _write_tables(folder, rows)
+    looked = found["right"] + found["misread"] + found["illegible"]
+    return (f"{annotation}: of {looked:,} lines looked at, {found['misread']:,} were misread and kept, {found['right']:,} read right; "
+            f"{found['illegible']:,} were more than half misread and left out.")  # fmt: skip
+
+
+def judge(text: str, read: str) -> str:
+    """What became of a line: `right`, `misread`, or `illegible` where more than half of its characters were misread."""
+    edits = edit_distance(text, read)
+    return "right" if not edits else "illegible" if edits > ILLEGIBLE * len(text) else "misread"
+
+
+def read_greedily(reader: Predictor, lines: Sequence[Line]) -> list[str]:
+    """Each line as the network sees it in training: whole, and squeezed where it is too wide."""
+    return [text for text, _ in reader.read_details([line_pixels(line.image, reader.spec) for line in lines])]
+
+
+def _draw(generator: LineGenerator, chunk: int) -> list[Line]:
+    return [generator.line(number) for number in range(chunk * CHUNK, (chunk + 1) * CHUNK)]
+
+
+def _resumed(state: Path, origin: dict[str, Any]) -> dict[str, Any]:
+    if state.is_file():
+        found = json.loads(state.read_text(encoding="utf-8"))
+        if found["origin"] == origin:
+            return found
+    return {"origin": origin, "chunks": 0, "right": 0, "misread": 0, "illegible": 0, "rows": []}
+
+
+def _write(folder: Path, number: int, line: Line, read: str) -> list[str]:
+    """Save a line's picture; its row: path, text, reading, and the rest of its origin."""
+    name = f"img/{number:06d}.png"
+    Image.fromarray(line.image).save(folder / name, compress_level=3)
+    return [name, line.text, read, Path(line.font).name, line.family, line.font_class, line.kind]
+
+
+def _write_tables(folder: Path, rows: Sequence[Sequence[str]]) -> None:
+    def table(name: str, columns: Callable[[Sequence[str]], Sequence[str]], head: Sequence[str] = ()) -> None:
+        lines = ([head] if head else []) + [columns(row) for row in rows]
+        write_atomically(folder / name, "".join("\t".join(line) + "\n" for line in lines))
+
+    table("lines.tsv", lambda row: (row[0], *row[3:]), ORIGIN)
+    table("readings.tsv", lambda row: row[:3], ("path", "text", "read"))
+    table("annotation.txt", lambda row: row[:2])
