@@ -1,7 +1,7 @@
 """Generated lines that a checkpoint misreads, to train on: what it reads right already teaches it little.
 
-Most of a step's time is the backward pass, of lines that are mostly read right; looking at a line costs an eighth of training
-on it here. Choosing what to learn from by what a network gets wrong: Jiang et al. 2019, arXiv 1910.00762; by a fixed proxy
+Most of a step's time is the backward pass, of lines that are mostly read right; to look at a line with an 8-bit file costs a
+fraction of training on it. Choosing what to learn from by what a network gets wrong: Jiang et al. 2019, arXiv 1910.00762; by a fixed proxy
 of it: Coleman et al. 2020, arXiv 1906.11829.
 """
 
