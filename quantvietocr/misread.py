@@ -1,27 +1,24 @@
 """Generated lines that a checkpoint misreads, to train on: what it reads right already teaches it little.
 
 Most of a step's time is the backward pass, of lines that are mostly read right; to look at a line with an 8-bit file costs a
-fraction of training on it. Choosing what to learn from by what a network gets wrong: Jiang et al. 2019, arXiv 1910.00762; by a fixed proxy
-of it: Coleman et al. 2020, arXiv 1906.11829.
+fraction of training on it. Choosing what to learn from by what a network gets wrong: Jiang et al. 2019, arXiv 1910.00762;
+by a fixed proxy of it: Coleman et al. 2020, arXiv 1906.11829.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
 from .dataset.loading import in_order
 from .dataset.synth.fonts import write_atomically
-from .dataset.synth.generator import ORIGIN, Line, LineGenerator
+from .dataset.synth.generator import Line, LineGenerator, write_line, write_tables
 from .image import line_pixels
 from .metrics import edit_distance
 from .predictor import Predictor
@@ -51,18 +48,21 @@ def write_misread(
           closing(in_order(partial(_draw, generator), count(chunk), workers)) as chunks):  # fmt: skip
         while len(rows) < wanted:
             lines = next(chunks)
-            for number, (line, text) in enumerate(zip(lines, read_greedily(reader, lines)), chunk * CHUNK):
+            readings = reader.read_details([line_pixels(line.image, reader.spec) for line in lines])
+            for number, (line, (read, _)) in enumerate(zip(lines, readings), chunk * CHUNK):
                 if len(rows) == wanted:
                     break
-                kind = judge(line.text, text)
+                kind = judge(line.text, read)
                 found[kind] += 1
                 if kind == "misread":
-                    rows.append(_write(folder, number, line, text))
+                    rows.append([*write_line(line, folder, number), read])
                     bar.update(1)
             chunk = found["chunks"] = chunk + 1
             bar.set_postfix_str(f"looked at {chunk * CHUNK:,}")
             write_atomically(state, json.dumps(found, ensure_ascii=False))
-    _write_tables(folder, rows)
+    readings = "".join(f"{labelled}\t{read}\n" for labelled, _, read in rows)
+    write_atomically(folder / "readings.tsv", f"path\ttext\tread\n{readings}")
+    write_tables(folder, [(labelled, drawn) for labelled, drawn, _ in rows])
     looked = found["right"] + found["misread"] + found["illegible"]
     return (f"{annotation}: of {looked:,} lines looked at, {found['misread']:,} were misread and kept, {found['right']:,} read right; "
             f"{found['illegible']:,} were more than half misread and left out.")  # fmt: skip
@@ -72,11 +72,6 @@ def judge(text: str, read: str) -> str:
     """What became of a line: `right`, `misread`, or `illegible` where more than half of its characters were misread."""
     edits = edit_distance(text, read)
     return "right" if not edits else "illegible" if edits > ILLEGIBLE * len(text) else "misread"
-
-
-def read_greedily(reader: Predictor, lines: Sequence[Line]) -> list[str]:
-    """Each line as the network sees it in training: whole, and squeezed where it is too wide."""
-    return [text for text, _ in reader.read_details([line_pixels(line.image, reader.spec) for line in lines])]
 
 
 def _draw(generator: LineGenerator, chunk: int) -> list[Line]:
@@ -89,20 +84,3 @@ def _resumed(state: Path, origin: dict[str, Any]) -> dict[str, Any]:
         if found["origin"] == origin:
             return found
     return {"origin": origin, "chunks": 0, "right": 0, "misread": 0, "illegible": 0, "rows": []}
-
-
-def _write(folder: Path, number: int, line: Line, read: str) -> list[str]:
-    """Save a line's picture; its row: path, text, reading, and the rest of its origin."""
-    name = f"img/{number:06d}.png"
-    Image.fromarray(line.image).save(folder / name, compress_level=3)
-    return [name, line.text, read, Path(line.font).name, line.family, line.font_class, line.kind]
-
-
-def _write_tables(folder: Path, rows: Sequence[Sequence[str]]) -> None:
-    def table(name: str, columns: Callable[[Sequence[str]], Sequence[str]], head: Sequence[str] = ()) -> None:
-        lines = ([head] if head else []) + [columns(row) for row in rows]
-        write_atomically(folder / name, "".join("\t".join(line) + "\n" for line in lines))
-
-    table("lines.tsv", lambda row: (row[0], *row[3:]), ORIGIN)
-    table("readings.tsv", lambda row: row[:3], ("path", "text", "read"))
-    table("annotation.txt", lambda row: row[:2])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import hashlib
 import json
 import sys
 from pathlib import Path
@@ -12,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .dataset.synth import LineGenerator, SynthConfig
+    from .image import ImageSpec
 
 
 def synth(options: argparse.Namespace) -> None:
     from .dataset.synth import LineGenerator
     from .errors import UserError
+    from .image import ImageSpec
+    from .vocab import DEFAULT_CHARS
 
     if options.workers < 1 or (options.count is not None and options.count < 1):
         raise UserError("--count and --workers must be at least 1.")
@@ -38,9 +40,9 @@ def synth(options: argparse.Namespace) -> None:
 
         reader = Predictor(options.misread_by, words=None)
     try:
-        knobs = _knobs(options, [name for name in given if name not in ("count", "seed")])
-        seen_as = {} if reader is None else {"vocab": reader.meta.chars}
-        generator = LineGenerator(knobs, options.seed or 0, **seen_as)
+        spec, chars = (ImageSpec(), DEFAULT_CHARS) if reader is None else (reader.spec, reader.meta.chars)
+        knobs = _knobs(options, [name for name in given if name not in ("count", "seed")], spec)
+        generator = LineGenerator(knobs, options.seed or 0, chars)
     except (ValueError, RuntimeError) as error:  # how the generator names a bad knob, text file or font
         raise UserError(str(error)) from error
     print(generator.describe(), file=sys.stderr)
@@ -52,27 +54,28 @@ def synth(options: argparse.Namespace) -> None:
         print(write_misread(generator, reader, options.out, options.count, _origin(options, generator), options.workers))
 
 
-def _knobs(options: argparse.Namespace, given: list[str]) -> SynthConfig:
+def _knobs(options: argparse.Namespace, given: list[str], spec: ImageSpec) -> SynthConfig:
     """What the lines are to be like: of the training settings named, or as said one by one."""
     from .config import load_config
     from .dataset.synth import SynthConfig
     from .errors import UserError
+    from .train.data import synth_config
 
     if options.config is None:
         degrade = 1.0 if options.degrade is None else options.degrade
-        return SynthConfig(tuple(options.text or ()), tuple(options.fonts or ()), degrade=degrade, style=options.style or "mixture")
+        return SynthConfig(tuple(options.text or ()), tuple(options.fonts or ()), max_width=spec.max_width, degrade=degrade,
+                           style=options.style or "mixture")  # fmt: skip
     if given:
         raise UserError(f"--config decides what --{given[0]} would: leave it away, or write a config of your own.")
-    knobs = dataclasses.asdict(load_config(options.config).data.synth)
-    del knobs["share"]
-    return SynthConfig(**knobs)
+    return synth_config(load_config(options.config).data.synth, spec)
 
 
 def _origin(options: argparse.Namespace, generator: LineGenerator) -> dict[str, Any]:
     """What lines that a file misreads depend on, as JSON gives it back."""
-    read_by = hashlib.sha256(Path(options.misread_by).read_bytes()).hexdigest()
+    from .checkpoint import sha256
+
     settings = json.loads(json.dumps(dataclasses.asdict(generator.config)))
-    return {"read_by": read_by, "count": options.count, "seed": generator.seed, "settings": settings}
+    return {"read_by": sha256(options.misread_by), "count": options.count, "seed": generator.seed, "settings": settings}
 
 
 def _receipts(options: argparse.Namespace) -> None:

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 from tqdm import tqdm
 
 from ..checkpoint import Meta
-from ..config import Config
+from ..config import Config, SynthSettings
 from ..dataset.annotation import Sample, read_annotation
 from ..dataset.sources import FolderSource, Source, SynthSource
+from ..image import ImageSpec
 from ..vocab import Vocab
+
+if TYPE_CHECKING:
+    from ..dataset.synth import SynthConfig
 
 
 def training_sources(config: Config, meta: Meta) -> list[tuple[Source, float]]:
     """The settings' folders and generator as batch sources; prints what each annotation held and lost."""
-    from ..dataset.synth import LineGenerator, SynthConfig
+    from ..dataset.synth import LineGenerator
     from ..dataset.synth.degrade import augment
 
     data = config.data
@@ -31,11 +36,18 @@ def training_sources(config: Config, meta: Meta) -> list[tuple[Source, float]]:
         change = partial(augment, strength=entry.augment) if entry.augment > 0 else None
         sources.append((FolderSource(annotation.samples, meta.image, change), entry.share))
     if data.synth.share > 0:
-        knobs = dataclasses.asdict(data.synth)
-        share = knobs.pop("share")
-        generator = LineGenerator(SynthConfig(**knobs, max_width=meta.image.max_width), seed=config.train.seed, vocab=meta.chars)
-        sources.append((SynthSource(generator, meta.image), share))
+        generator = LineGenerator(synth_config(data.synth, meta.image), seed=config.train.seed, vocab=meta.chars)
+        sources.append((SynthSource(generator, meta.image), data.synth.share))
     return sources
+
+
+def synth_config(settings: SynthSettings, spec: ImageSpec) -> SynthConfig:
+    """What generated lines are to be like by the settings, for a network of this input size."""
+    from ..dataset.synth import SynthConfig
+
+    knobs = dataclasses.asdict(settings)
+    del knobs["share"]
+    return SynthConfig(**knobs, max_width=spec.max_width)
 
 
 def validation_samples(config: Config, meta: Meta) -> tuple[Sample, ...]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,9 +101,23 @@ class LineGenerator:
             else:
                 with ProcessPoolExecutor(workers, initializer=_adopt, initargs=(self,)) as executor:
                     _collect(executor.map(_write_in_worker, [folder] * len(chunks), chunks), rows, bar)
-        write_atomically(origins, "".join(f"{row}\n" for row in ["\t".join(ORIGIN), *(origin for _, origin in rows)]))
-        write_atomically(annotation, "".join(f"{row}\n" for row, _ in rows))
-        return annotation
+        return write_tables(folder, rows)
+
+
+def write_tables(folder: Path, rows: Sequence[tuple[str, str]]) -> Path:
+    """Write lines.tsv, then annotation.txt, of the rows that `write_line` gave; returns the annotation's path."""
+    write_atomically(folder / "lines.tsv", "".join(f"{row}\n" for row in ["\t".join(ORIGIN), *(origin for _, origin in rows)]))
+    annotation = folder / "annotation.txt"
+    write_atomically(annotation, "".join(f"{row}\n" for row, _ in rows))
+    return annotation
+
+
+def write_line(line: Line, folder: Path, index: int) -> tuple[str, str]:
+    """Save a line's picture, ``folder/img/INDEX.png``: its row of the annotation and its row of lines.tsv."""
+    name = f"img/{index:06d}.png"
+    Image.fromarray(line.image).save(folder / name, compress_level=3)
+    origin = (name, Path(line.font).name, line.family, line.font_class, line.kind)
+    return f"{name}\t{line.text}", "\t".join(origin)
 
 
 def _collect(done, rows: list[tuple[str, str]], bar: tqdm) -> None:
@@ -112,15 +127,8 @@ def _collect(done, rows: list[tuple[str, str]], bar: tqdm) -> None:
 
 
 def _write_chunk(generator: LineGenerator, folder: Path, indices: range) -> list[tuple[str, str]]:
-    """Draw and save these lines: for each, its row of the annotation and its row of lines.tsv."""
-    rows = []
-    for index in indices:
-        line = generator.line(index)
-        name = f"img/{index:06d}.png"
-        Image.fromarray(line.image).save(folder / name, compress_level=3)
-        origin = (name, Path(line.font).name, line.family, line.font_class, line.kind)
-        rows.append((f"{name}\t{line.text}", "\t".join(origin)))
-    return rows
+    """Draw and save these lines: what `write_line` gives for each."""
+    return [write_line(generator.line(index), folder, index) for index in indices]
 
 
 _adopted: LineGenerator | None = None
