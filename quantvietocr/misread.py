@@ -24,7 +24,8 @@ from .metrics import edit_distance
 from .predictor import Predictor
 
 CHUNK = 512  # lines drawn and read between two writes of the state
-ILLEGIBLE = 0.5  # edits by character above which a line says more about its damage, or a lost place, than about letters
+ILLEGIBLE = 0.5  # edits by character above which a line says more about its damage than about letters
+STOPPED = 0.2  # edits by character read below which what was read of an illegible line is its start, and the reader lost its place
 
 
 def write_misread(
@@ -34,22 +35,26 @@ def write_misread(
 
     ``folder/img/NUMBER.png`` by the line's number, ``annotation.txt``, ``lines.tsv`` (`generator.ORIGIN`) and
     ``readings.tsv``: the picture, its text, and what was read instead. Lines of which more than half was misread are left out,
-    and counted. The reader sees each line as training does, squeezed into the network's width, without words.
-    origin: what the lines depend on; a run that was interrupted goes on in the same folder where this is the same.
+    and counted, unless the reader just stopped early. The reader sees each line as training does, squeezed into the network's width, without words.
+    origin: what the lines depend on; where this is the same, a run that was interrupted, or in which fewer lines were wanted,
+    goes on in the same folder.
     Returns how many lines were looked at, and what became of them, in a sentence.
     """
     folder = Path(folder)
     (folder / "img").mkdir(parents=True, exist_ok=True)
     annotation, state = folder / "annotation.txt", folder / "state.json"
     annotation.unlink(missing_ok=True)  # which says that all pictures are there
-    found = _resumed(state, origin)
-    rows, chunk = found["rows"], found["chunks"]
+    found = _resumed(state, origin, wanted)
+    rows, looked = found["rows"], _looked_at(found)
+    chunk = looked // CHUNK  # of which the first lines may have been looked at before
     with (tqdm(total=wanted, initial=min(wanted, len(rows)), unit="line", desc="misread") as bar,
           closing(in_order(partial(_draw, generator), count(chunk), workers)) as chunks):  # fmt: skip
         while len(rows) < wanted:
             lines = next(chunks)
             readings = reader.read_details([line_pixels(line.image, reader.spec) for line in lines])
             for number, (line, (read, _)) in enumerate(zip(lines, readings), chunk * CHUNK):
+                if number < looked:
+                    continue
                 if len(rows) == wanted:
                     break
                 kind = judge(line.text, read)
@@ -57,30 +62,41 @@ def write_misread(
                 if kind == "misread":
                     rows.append([*write_line(line, folder, number), read])
                     bar.update(1)
-            chunk = found["chunks"] = chunk + 1
+            chunk += 1
             bar.set_postfix_str(f"looked at {chunk * CHUNK:,}")
             write_atomically(state, json.dumps(found, ensure_ascii=False))
     readings = "".join(f"{labelled}\t{read}\n" for labelled, _, read in rows)
     write_atomically(folder / "readings.tsv", f"path\ttext\tread\n{readings}")
     write_tables(folder, [(labelled, drawn) for labelled, drawn, _ in rows])
-    looked = found["right"] + found["misread"] + found["illegible"]
-    return (f"{annotation}: of {looked:,} lines looked at, {found['misread']:,} were misread and kept, {found['right']:,} read right; "
+    return (f"{annotation}: of {_looked_at(found):,} lines looked at, {found['misread']:,} were misread and kept, {found['right']:,} read right; "
             f"{found['illegible']:,} were more than half misread and left out.")  # fmt: skip
 
 
 def judge(text: str, read: str) -> str:
-    """What became of a line: `right`, `misread`, or `illegible` where more than half of its characters were misread."""
+    """What became of a line: `right`, `misread`, or `illegible` where more than half of its characters were misread.
+
+    A line of which the start alone was read (behind a rule, say) is legible, however much of it is missing.
+    """
     edits = edit_distance(text, read)
-    return "right" if not edits else "illegible" if edits > ILLEGIBLE * len(text) else "misread"
+    if not edits:
+        return "right"
+    if edits <= ILLEGIBLE * len(text) or read and edit_distance(text[: len(read)], read) <= STOPPED * len(read):
+        return "misread"
+    return "illegible"
 
 
 def _draw(generator: LineGenerator, chunk: int) -> list[Line]:
     return [generator.line(number) for number in range(chunk * CHUNK, (chunk + 1) * CHUNK)]
 
 
-def _resumed(state: Path, origin: dict[str, Any]) -> dict[str, Any]:
+def _resumed(state: Path, origin: dict[str, Any], wanted: int) -> dict[str, Any]:
     if state.is_file():
         found = json.loads(state.read_text(encoding="utf-8"))
-        if found["origin"] == origin:
+        if found["origin"] == origin and len(found["rows"]) <= wanted:
             return found
-    return {"origin": origin, "chunks": 0, "right": 0, "misread": 0, "illegible": 0, "rows": []}
+    return {"origin": origin, "right": 0, "misread": 0, "illegible": 0, "rows": []}
+
+
+def _looked_at(found: dict[str, Any]) -> int:
+    """How many lines, from the generator's first on."""
+    return found["right"] + found["misread"] + found["illegible"]

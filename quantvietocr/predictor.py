@@ -22,10 +22,11 @@ from .engines.choose import describe_engine, open_file
 from .image import ImageSpec, line_pixels, open_line
 from .language.search import Spelling, search
 from .language.words import read as read_words
+from .leaders import leaders_in
 from .wide import ways
 
 WIDE = ("cut", "squeeze")
-LOOPS = ("drop", "keep")
+LOOPS = ("count", "drop", "keep")
 DOUBTFUL = 0.7  # confidence below which a line is looked at again, and read a second way where it has one
 Second = Callable[[decode.Reading, np.ndarray, np.ndarray], decode.Reading]  # greedy, memory (1,S,2E), hidden (1,D) → final
 Ways = list[list[np.ndarray]]  # of reading a line: each its parts, uint8 (height,W,3)
@@ -44,8 +45,9 @@ class Predictor:
     engine: torch (`.pth`, `.safetensors`), onnxruntime or openvino (`.onnx`); auto takes the fastest that is installed.
     wide: a line more than 1.5 times too wide for the network is read in parts, `cut` between words; one less too wide is
     squeezed, read in parts as well where that left doubt, and the surer text kept. `squeeze` squeezes all, as VietOCR does.
-    loops: `drop` leaves out characters repeated while attention stood still, as in a dotted leader (`decode.greedy`);
-    `keep` keeps them, as VietOCR and beam search do.
+    loops: `count` reads the text between rules and leaders by itself and counts their marks in the picture (`leaders`);
+    with it `drop` leaves out characters repeated while attention stood still (`decode.greedy`); `keep` keeps them, as
+    VietOCR and beam search do.
     again: how many other looks, up to 2, are taken at what a first one left in doubt: narrower, then closer; the surest
     reading is kept (`again.surest`), for more time where there is doubt. 0 looks once, as VietOCR does.
     words: what a line in doubt is read again with (`language.search`): `vi`, the shipped word file, the path of another, or
@@ -67,7 +69,7 @@ class Predictor:
         engine: str = "auto",
         wide: str = "cut",
         whitelist: str | None = None,
-        loops: str = "drop",
+        loops: str = "count",
         again: int = 0,
         words: str | os.PathLike | None = "vi",
     ) -> None:
@@ -88,6 +90,7 @@ class Predictor:
         self.beam, self.batch_size, self.follow_states, self.wide, self.loops = beam, batch_size, follow_states, wide, loops
         self.again = again
         self.spelling = None if words is None or beam else Spelling(read_words(words), self.meta.chars)
+        self.readable = self.meta.chars if whitelist is None else whitelist
         self.refused = None if whitelist is None else decode.refused_classes(whitelist, self.meta.chars)
 
     def predict(self, img: Any, return_prob: bool = False) -> str | tuple[str, float]:
@@ -140,7 +143,7 @@ class Predictor:
             progress(sum(missing[number] == 0 for number in {owner[place] for place in places}))
 
         pixels = [part for parts in lines for part in parts]
-        read = iter(self._look_again(pixels, self.read_pixels(pixels, done)))
+        read = iter(self._count_marks(pixels, self._look_again(pixels, self.read_pixels(pixels, done))))
         results = []
         for parts in lines:
             found = [next(read) for _ in parts]
@@ -156,6 +159,16 @@ class Predictor:
             others = iter(self.read_pixels([look(lines[i], self.spec) for i in doubtful for look in looks]))
             for i in doubtful:
                 readings[i] = surest([readings[i], *(next(others) for _ in looks)])
+        return readings
+
+    def _count_marks(self, lines: Sequence[np.ndarray], readings: list[tuple[str, float]]) -> list[tuple[str, float]]:
+        """The readings, of lines at the network's size, after a closer look at those with rules and leaders."""
+        if self.loops != "count":
+            return readings
+        found = {i: leaders for i, (text, _) in enumerate(readings) if (leaders := leaders_in(lines[i], text, self.readable))}
+        pieces = iter(self.read_pixels([piece for leaders in found.values() for piece in leaders.pieces]) if found else [])
+        for i, leaders in found.items():
+            readings[i] = leaders.reading(readings[i], [next(pieces) for _ in leaders.pieces])
         return readings
 
     def read_pixels(
@@ -254,7 +267,7 @@ def one_blas_thread() -> Callable[[], AbstractContextManager]:
 
 def read_lines(
     engine: Encoder, decoder: decode.Decoder, chars: str, pixels: np.ndarray, beam: int = 0, follow_states: bool = True,
-    refused: np.ndarray | None = None, loops: str = "drop", second: Second | None = None,
+    refused: np.ndarray | None = None, loops: str = "count", second: Second | None = None,
 ) -> list[tuple[str, decode.Reading]]:
     """Read uint8 pixels (N,H,W,3) of one width: text and per-character probabilities of each line.
 
@@ -264,7 +277,7 @@ def read_lines(
     if beam:
         readings = decode.beam(decoder, memory, hidden, beam, follow_states=follow_states, refused=refused)
     else:
-        readings = decode.greedy(decoder, memory, hidden, refused=refused, drop_loops=loops == "drop")
+        readings = decode.greedy(decoder, memory, hidden, refused=refused, drop_loops=loops != "keep")
         if second is not None:
             readings = [second(found, memory[i : i + 1], hidden[i : i + 1]) for i, found in enumerate(readings)]
     return list(zip(decode.texts(readings, chars), readings))

@@ -75,7 +75,7 @@ def _origin(options: argparse.Namespace, generator: LineGenerator) -> dict[str, 
     from .checkpoint import sha256
 
     settings = json.loads(json.dumps(dataclasses.asdict(generator.config)))
-    return {"read_by": sha256(options.misread_by), "count": options.count, "seed": generator.seed, "settings": settings}
+    return {"read_by": sha256(options.misread_by), "seed": generator.seed, "settings": settings}
 
 
 def _receipts(options: argparse.Namespace) -> None:

@@ -74,6 +74,13 @@ def test_a_line_is_right_misread_or_illegible():
     assert judge("a", "") == "illegible"
 
 
+@pytest.mark.parametrize(("read", "kind"), [
+    ("Tên: ___", "misread"), ("Tén: ___", "misread"), ("Tén; ___", "illegible"), ("T", "misread"), ("", "illegible"),
+])  # fmt: skip
+def test_a_line_of_which_the_start_alone_was_read_is_legible(read, kind):
+    assert judge("Tên: ______________ Ngày: ____", read) == kind
+
+
 def test_only_misread_lines_are_kept_and_all_are_counted(tmp_path, reader):
     generator = Watched()
     said = write_misread(generator, reader, tmp_path, WANTED, {}, workers=0)
@@ -100,6 +107,17 @@ def test_an_interrupted_run_goes_on_with_the_next_chunk(tmp_path, reader):
     assert min(second.drawn) == CHUNK
     for name in ("annotation.txt", "readings.tsv", "lines.tsv"):
         assert (tmp_path / "parts" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_more_lines_are_added_to_those_there(tmp_path, reader):
+    write_misread(Watched(), reader, tmp_path / "whole", WANTED, {}, workers=0)
+    write_misread(Watched(), reader, tmp_path / "parts", 2, {}, workers=0)  # ends within the first chunk
+    second = Watched()
+    said = write_misread(second, reader, tmp_path / "parts", WANTED, {}, workers=0)
+    assert second.drawn[0] == 0 and "of 21 lines looked at, 6 were misread and kept" in said
+    for name in ("annotation.txt", "readings.tsv", "lines.tsv"):
+        assert (tmp_path / "parts" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    assert "of 6 lines looked at, 2 were" in write_misread(Watched(), reader, tmp_path / "parts", 2, {}, workers=0), "fewer: anew"
 
 
 def test_other_settings_begin_anew(tmp_path, reader):

@@ -1,0 +1,135 @@
+"""Where a line's picture holds a rule or a leader: a long stretch in which nothing stands but one row of marks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+# Lengths are shares of the picture's height. Chosen on generated forms and receipts of another seed than the benchmark's.
+LONG = 1.5       # the shortest stretch that is looked for
+THICK = 0.17     # the rows that its marks take
+GAP = 0.6        # the widest blank between two marks
+END = 0.8        # how far from its ends a stretch may run into what stands beside it
+ABOVE, BELOW = 0.12, 0.94  # rows beyond are a neighbouring line's, or a frame's
+BLUR = 8         # pixels to each side whose mean is the paper
+INKED = 0.22     # the least share of a stretch's columns that are inked
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Columns `first` to `end` (excluded) of a picture, in which rows `top` to `bottom` alone are inked.
+
+    profile: the ink of those rows in each column, in grey levels, float32 (end - first,).
+    """
+
+    first: int
+    end: int
+    top: int
+    bottom: int
+    profile: np.ndarray
+
+    @property
+    def solid(self) -> float:
+        """The share of the columns that are inked: about a third in a dotted leader, all in a rule."""
+        return float((self.profile > 0.5 * np.percentile(self.profile, 90)).mean())
+
+
+def ink(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What stands out from the paper around it in uint8 pixels (H,W,3): grey levels, float32 (H,W), and where it is ink, bool."""
+    grey = pixels.astype(np.float32).mean(axis=2)
+    off = grey - _box_mean(grey)
+    low, high = np.percentile(off, (1, 99))
+    if -low >= high:  # dark ink, on lighter paper
+        off, high = -off, -low
+    noise = 1.48 * np.median(np.abs(off))  # of a normal distribution: its standard deviation
+    return off, off > max(0.3 * high, 2.5 * noise, 12.0)
+
+
+def stretches(pixels: np.ndarray) -> list[Stretch]:
+    """The rules and leaders in uint8 pixels (H,W,3) of a line, from left to right, those below `LONG` left out."""
+    off, inked = ink(pixels)
+    height = len(inked)
+    above, below = int(ABOVE * height), int(BELOW * height)
+    inked[_frame(inked, above, below)] = False
+    marks = inked & (_neighbours(inked) > 0)  # without specks
+    thick = max(2, round(THICK * height))
+    found = [
+        (end - first, first, end, top, float(np.maximum(off[top : top + thick, first:end], 0).sum()))
+        for top in range(int(0.15 * height), height - thick + 1)
+        for first, end in _clear(marks, top, thick, above, below)
+    ]
+    kept: list[Stretch] = []
+    for length, first, end, *_ in sorted(found, reverse=True):
+        if any(first < other.end and end > other.first for other in kept):
+            continue
+        # The same marks lie in several rows' bands: of those about as long, the band that holds most of their ink.
+        alike = [one for one in found if one[1] < end and one[2] > first and one[0] >= 0.9 * length]
+        _, first, end, top, _ = max(alike, key=lambda one: one[4])
+        trimmed = _trimmed(inked, first, end, top, thick, above, below)
+        if trimmed is not None:
+            first, end = trimmed
+            profile = np.maximum(off[top : top + thick, first:end], 0).sum(axis=0)
+            kept.append(Stretch(first, end, top, top + thick, profile))
+    return sorted(kept, key=lambda stretch: stretch.first)
+
+
+def _box_mean(grey: np.ndarray) -> np.ndarray:
+    side = 2 * BLUR + 1
+    sums = np.pad(np.pad(grey, BLUR, mode="edge").astype(np.float64).cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
+    return ((sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]) / side**2).astype(np.float32)
+
+
+def _neighbours(inked: np.ndarray) -> np.ndarray:
+    height, width = inked.shape
+    padded = np.pad(inked, 1).astype(np.int8)
+    around = sum(padded[y : y + height, x : x + width] for y in range(3) for x in range(3))
+    return around - inked
+
+
+def _frame(inked: np.ndarray, above: int, below: int) -> np.ndarray:
+    """Rows of a frame's line, bool (H,): inked under the text too, all along the picture."""
+    height = len(inked)
+    text = inked[above:below].sum(axis=0) >= 0.22 * height
+    if text.sum() < height:  # too little text to tell
+        return np.zeros(height, dtype=bool)
+    along = inked.mean(axis=1)
+    frame = (inked[:, text].mean(axis=1) > 0.85) & (along > 0.75)
+    return frame | (np.append(frame[1:], False) & (along > 0.5))  # and its blurred upper edge
+
+
+def _other(inked: np.ndarray, top: int, thick: int, above: int, below: int) -> np.ndarray:
+    """How many pixels of each column are inked outside the band of rows, its own blurred edges aside."""
+    return inked[above : max(top - 1, 0)].sum(axis=0) + inked[top + thick + 1 : below].sum(axis=0)
+
+
+def _clear(marks: np.ndarray, top: int, thick: int, above: int, below: int) -> Iterator[tuple[int, int]]:
+    """First column and the one after the last, of each long stretch with ink in this band of rows and next to none elsewhere."""
+    height = len(marks)
+    band = marks[top : top + thick].any(axis=0)
+    free = (_other(marks, top, thick, above, below) <= 1).astype(np.float32)
+    clear = np.convolve(free, np.full(5, 0.2, dtype=np.float32), mode="same") >= 0.75  # one noisy column in five may be
+    columns = np.flatnonzero(clear & band)
+    if len(columns) < 2:
+        return
+    blocked = np.cumsum(~clear)[columns]
+    apart = (np.diff(columns) > GAP * height) | (np.diff(blocked) > 0)
+    for first, end in zip(columns[np.append(True, apart)], columns[np.append(apart, True)] + 1):
+        if end - first >= LONG * height and band[first:end].mean() >= INKED:
+            yield int(first), int(end)
+
+
+def _trimmed(
+    inked: np.ndarray, first: int, end: int, top: int, thick: int, above: int, below: int
+) -> tuple[int, int] | None:
+    """The stretch without letters or signs at its ends; None where too little is left."""
+    height = len(inked)
+    blocked = np.flatnonzero(_other(inked, top, thick, above, below)[first:end] >= 2) + first
+    reach = int(END * height)
+    begun, ended = blocked[blocked < first + reach], blocked[blocked >= end - reach]
+    first, end = int(begun[-1]) + 1 if len(begun) else first, int(ended[0]) if len(ended) else end
+    columns = np.flatnonzero(inked[top : top + thick, first:end].any(axis=0)) + first
+    if len(columns) < 2 or columns[-1] + 1 - columns[0] < 0.8 * LONG * height:
+        return None
+    return int(columns[0]), int(columns[-1]) + 1
