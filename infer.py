@@ -36,8 +36,9 @@ def options_of(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="most lines run together (default 32)")
     parser.add_argument("--wide", choices=("cut", "squeeze"), default="cut", help="lines too wide for the network: in parts cut "
                         "between words where that is surer (default), or squeezed as VietOCR does")  # fmt: skip
-    parser.add_argument("--loops", choices=("drop", "keep"), default="drop", help="characters repeated while attention stands "
-                        "still, as in a dotted leader: leave them out (default), or keep them as VietOCR does")  # fmt: skip
+    parser.add_argument("--loops", choices=("count", "drop", "keep"), default="count", help="rules and dotted leaders: read the "
+                        "text between them by itself and count their marks in the picture (default); leave out what is repeated while "
+                        "attention stands still; or keep it as VietOCR does")  # fmt: skip
     parser.add_argument("--again", type=int, choices=(0, 1, 2), default=0, help="other looks at what the first left in doubt, "
                         "the surest reading kept: for poor scans, where it takes longer (default 0)")  # fmt: skip
     parser.add_argument("--words", default="vi", metavar="FILE", type=lambda name: None if name == "none" else name, help="what a "

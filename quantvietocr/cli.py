@@ -125,6 +125,9 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--words", nargs="+", default=("vi",), metavar="FILE", type=lambda name: None if name == "none" else name,
                       help="what our engines read lines in doubt again with: vi (default), a file of `words`, or none; of several, a "
                       "row of every checkpoint for each")  # fmt: skip
+    verb.add_argument("--loops", nargs="+", choices=("count", "drop", "keep"), default=("count",), help="rules and leaders: count "
+                      "their marks in the picture (default), leave out what is repeated, or keep it as VietOCR does; of several, a row "
+                      "of every checkpoint for each")  # fmt: skip
     verb.add_argument("--into", nargs="+", default=(), metavar="FILE#NAME", help="also put the table into a Markdown file, between "
                       "<!-- table NAME --> and <!-- end NAME -->")  # fmt: skip
     verb.add_argument("--summary-into", nargs="+", default=(), metavar="FILE#NAME", help="the same with a row per reader over all "

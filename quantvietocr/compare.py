@@ -57,6 +57,7 @@ def compare(
     wide: str = "cut",
     again: Sequence[int] = (0,),
     words: Sequence[str | os.PathLike | None] = ("vi",),
+    loops: Sequence[str] = ("count",),
 ) -> list[Table]:
     """Read each set of lines with every reader and return a table for each, its rows in order.
 
@@ -70,7 +71,7 @@ def compare(
     readers, of `peers.PEERS`, last. workers: processes that generate a recipe's lines. wide: how our engines read lines
     too wide for the network (`Predictor`); VietOCR's own code squeezes them. again: other looks at lines in doubt
     (`Predictor`), a row for each number of them. words: what our engines read lines in doubt again with
-    (`Predictor`), a row for each.
+    (`Predictor`), a row for each. loops: what our engines do about rules and leaders (`Predictor`), a row for each.
     Raises CompareError, LineSetError, CheckpointError, AnnotationError, RecipeError, ImageError, BridgeError, PeerError,
     WordsError.
     """
@@ -81,7 +82,7 @@ def compare(
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(threads or before)
-        readers, chars, spec = entries([Path(w) for w in weights], vietocr, peers, config, threads, wide, again, words)
+        readers, chars, spec = entries([Path(w) for w in weights], vietocr, peers, config, threads, wide, again, words, loops)
         sets = line_sets(data, out, chars, spec, unknown, problems, limit, workers)
         found = [_measure(readers, lines, repeats, command, spec, wide, words) for lines in sets]
     finally:

@@ -109,6 +109,7 @@ def stored_as(checkpoint: Checkpoint) -> str:
 def entries(
     paths: Sequence[Path], vietocr: bool, peers: Sequence[str], config: str | os.PathLike | None, threads: int,
     wide: str = "cut", again: Sequence[int] = (0,), words: Sequence[str | os.PathLike | None] = ("vi",),
+    loops: Sequence[str] = ("count",),
 ) -> tuple[list[Entry], str, ImageSpec]:
     """The rows in order (VietOCR, checkpoints, peers), every character a checkpoint knows, and its image sizes.
 
@@ -121,11 +122,13 @@ def entries(
         checkpoint = read(path, config if path.suffix != ".safetensors" else None)
         stems = [other.stem for other in paths]
         name = path.stem if stems.count(path.stem) == 1 else str(path)
-        for looks, known in itertools.product(again, words):
-            reader = Predictor(checkpoint, threads=threads, batch_size=BATCH, wide=wide, again=looks, words=known)
+        for looks, known, repeated in itertools.product(again, words, loops):
+            reader = Predictor(checkpoint, threads=threads, batch_size=BATCH, wide=wide, again=looks, words=known, loops=repeated)
             called = f"{name}, again {looks}" if looks else name
             if len(words) > 1:
                 called += f", words {'none' if known is None else Path(known).name}"
+            if len(loops) > 1:
+                called += f", loops {repeated}"
             made.append(Entry(called, str(path), checkpoint.meta.method, stored_as(checkpoint), reader.engine.name,
                               reader.engine.precision, path.stat().st_size, reader))  # fmt: skip
         checkpoints.append(checkpoint)

@@ -164,7 +164,7 @@ def compare(options: argparse.Namespace) -> None:
     tables = compare_files(
         options.data, options.weights, options.out, options.vietocr, options.config, options.threads, options.limit,
         options.repeats, options.unknown, options.problems, options.command, options.peer, options.workers, options.wide,
-        options.again, options.words,
+        options.again, options.words, options.loops,
     )  # fmt: skip
     print(Path(options.out, "table.md").read_text(encoding="utf-8"))
     for places, written in ((options.into, page), (options.summary_into, summary)):

@@ -279,6 +279,17 @@ def test_words_reach_the_readers_and_the_table_says_so(tiny, tmp_path, monkeypat
         assert (sentence in (tmp_path / "out" / "table.md").read_text("utf-8")) == ("vi" in words)
 
 
+def test_ways_with_loops_reach_the_readers_and_the_rows(tiny, tmp_path, monkeypatch):
+    made = []
+    monkeypatch.setattr("quantvietocr.readers.Predictor", lambda *a, **k: made.append(k["loops"]) or Predictor(*a, **k))
+    Image.new("RGB", (40, 16), "white").save(tmp_path / "a.png")
+    (tmp_path / "lines.txt").write_text("a.png\tab\n", encoding="utf-8")
+    for loops, names in ((["drop"], ["tiny"]), (["count", "keep"], ["tiny, loops count", "tiny, loops keep"])):
+        made.clear()
+        (table,) = compare(tmp_path / "lines.txt", [tiny], repeats=1, loops=loops)
+        assert made == loops and [row.name.replace(tiny.stem, "tiny") for row in table.rows] == names
+
+
 def test_wide_lines_are_read_as_asked_and_counted(tiny, tmp_path):
     spec = read(tiny).meta.image
     bars = np.full((spec.height, 3 * spec.max_width, 3), 255, dtype=np.uint8)

@@ -191,7 +191,7 @@ def test_senseless_options_are_refused(options):
 
 
 def test_ways_with_loops_are_named():
-    with pytest.raises(ValueError, match="loops is 'cut'; it must be one of drop, keep"):
+    with pytest.raises(ValueError, match="loops is 'cut'; it must be one of count, drop, keep"):
         Predictor(int8_checkpoint(), loops="cut")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ LONG = 1.5       # the shortest stretch that is looked for
 THICK = 0.17     # the rows that its marks take
 GAP = 0.6        # the widest blank between two marks
 END = 0.8        # how far from its ends a stretch may run into what stands beside it
+FOOT = 0.2       # what of a letter beside a stretch may look like a mark: the foot of an A
 ABOVE, BELOW = 0.12, 0.94  # rows beyond are a neighbouring line's, or a frame's
 BLUR = 8         # pixels to each side whose mean is the paper
 INKED = 0.22     # the least share of a stretch's columns that are inked
@@ -21,7 +23,8 @@ INKED = 0.22     # the least share of a stretch's columns that are inked
 class Stretch:
     """Columns `first` to `end` (excluded) of a picture, in which rows `top` to `bottom` alone are inked.
 
-    profile: the ink of those rows in each column, in grey levels, float32 (end - first,).
+    profile: the ink of those rows in each column, in grey levels, float32 (end - first,). beside: the share of the other
+    columns with ink that have it in those rows; a frame's line goes on under the text.
     """
 
     first: int
@@ -29,6 +32,7 @@ class Stretch:
     top: int
     bottom: int
     profile: np.ndarray
+    beside: float
 
     @property
     def solid(self) -> float:
@@ -40,10 +44,11 @@ def ink(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """What stands out from the paper around it in uint8 pixels (H,W,3): grey levels, float32 (H,W), and where it is ink, bool."""
     grey = pixels.astype(np.float32).mean(axis=2)
     off = grey - _box_mean(grey)
-    low, high = np.percentile(off, (1, 99))
-    if -low >= high:  # dark ink, on lighter paper
-        off, high = -off, -low
-    noise = 1.48 * np.median(np.abs(off))  # of a normal distribution: its standard deviation
+    if (off**3).sum() < 0:  # dark ink, on lighter paper: the few pixels that are far off are darker
+        off = -off
+    high = np.percentile(off, 99)
+    # Noise differs from one pixel to the next, paper and most of the ink do not. Factors: of a normal distribution.
+    noise = 1.48 * np.median(np.abs(grey[:, 1:-1] - (grey[:, :-2] + grey[:, 2:]) / 2)) / math.sqrt(1.5)
     return off, off > max(0.3 * high, 2.5 * noise, 12.0)
 
 
@@ -71,7 +76,7 @@ def stretches(pixels: np.ndarray) -> list[Stretch]:
         if trimmed is not None:
             first, end = trimmed
             profile = np.maximum(off[top : top + thick, first:end], 0).sum(axis=0)
-            kept.append(Stretch(first, end, top, top + thick, profile))
+            kept.append(Stretch(first, end, top, top + thick, profile, _beside(inked, first, end, top, thick)))
     return sorted(kept, key=lambda stretch: stretch.first)
 
 
@@ -125,11 +130,28 @@ def _trimmed(
 ) -> tuple[int, int] | None:
     """The stretch without letters or signs at its ends; None where too little is left."""
     height = len(inked)
-    blocked = np.flatnonzero(_other(inked, top, thick, above, below)[first:end] >= 2) + first
+    from_, to = max(first - 2, 0), end + 2  # what stands right beside it too
+    blocked = np.flatnonzero(_other(inked, top, thick, above, below)[from_:to] >= 2) + from_
     reach = int(END * height)
     begun, ended = blocked[blocked < first + reach], blocked[blocked >= end - reach]
-    first, end = int(begun[-1]) + 1 if len(begun) else first, int(ended[0]) if len(ended) else end
-    columns = np.flatnonzero(inked[top : top + thick, first:end].any(axis=0)) + first
+    band = inked[top : top + thick].any(axis=0)
+    if len(begun):
+        first = max(first, int(begun[-1]) + 1 + _foot(band[begun[-1] + 1 :], height))
+    if len(ended):
+        end = min(end, int(ended[0]) - _foot(band[: ended[0]][::-1], height))
+    columns = np.flatnonzero(band[first:end]) + first
     if len(columns) < 2 or columns[-1] + 1 - columns[0] < 0.8 * LONG * height:
         return None
     return int(columns[0]), int(columns[-1]) + 1
+
+
+def _beside(inked: np.ndarray, first: int, end: int, top: int, thick: int) -> float:
+    others = np.delete(inked, np.s_[first:end], axis=1)
+    others = others[:, others.any(axis=0)]
+    return float(others[top : top + thick].any(axis=0).mean()) if others.size else 0.0
+
+
+def _foot(band: np.ndarray, height: int) -> int:
+    """How many columns beside a letter are the letter's: inked ones, where they are few."""
+    blank = np.flatnonzero(~band[: int(FOOT * height) + 1])
+    return int(blank[0]) if len(blank) else 0

@@ -18,7 +18,7 @@ from .detect import about, open_detector
 from .files import outside, read_files
 from .pages import PAGE_SUFFIXES
 
-USUAL = {"beam": 0, "wide": "cut", "whitelist": None, "loops": "drop", "again": 0, "words": "vi"}  # settings that change what is read
+USUAL = {"beam": 0, "wide": "cut", "whitelist": None, "loops": "count", "again": 0, "words": "vi"}  # settings that change what is read
 
 
 def run(options: argparse.Namespace, say: Callable[[object], None]) -> int:
