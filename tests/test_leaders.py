@@ -12,8 +12,8 @@ from PIL import Image, ImageDraw, ImageFont
 from quantvietocr import Predictor, predictor
 from quantvietocr.image import ImageSpec, line_pixels
 from quantvietocr.leaders import SURE, Leaders, leaders_in
-from quantvietocr.leaders.count import count, dotted, size_of_letters
-from quantvietocr.leaders.find import ink, stretches
+from quantvietocr.leaders.count import ADVANCE, UNDERLINE, count, dotted, size_of_letters
+from quantvietocr.leaders.find import Stretch, ink, stretches
 
 WEIGHTS = Path(__file__).parents[1] / "weights/vgg_seq2seq-qat-int8.safetensors"
 FONT = ImageFont.truetype(f"{get_data_path()}/fonts/ttf/DejaVuSans.ttf", 24)
@@ -84,6 +84,12 @@ def test_underscores_are_counted_by_their_gaps_or_the_letters(number):
     found, how = count(solid, "_", size, HEIGHT)
     assert abs(found - number) <= max(1, 0.2 * number) and how in ("letters", "joints")
     assert count(solid, "_", None, HEIGHT) is None, "a rule alone does not say what an underscore takes"
+
+
+def test_noise_on_a_solid_rule_is_no_joints():
+    profile = 400 + 10 * np.random.default_rng(1).normal(size=200)
+    rule = Stretch(0, 200, 20, 25, profile.astype(np.float32), 0.0)
+    assert count(rule, "_", 20.0, HEIGHT) == (round(200 / (20 * ADVANCE["_"] * UNDERLINE)), "letters")
 
 
 def test_too_little_text_has_no_size():

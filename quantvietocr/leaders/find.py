@@ -58,12 +58,11 @@ def stretches(pixels: np.ndarray) -> list[Stretch]:
     height = len(inked)
     above, below = int(ABOVE * height), int(BELOW * height)
     inked[_frame(inked, above, below)] = False
-    marks = inked & (_neighbours(inked) > 0)  # without specks
     thick = max(2, round(THICK * height))
     found = [
         (end - first, first, end, top, float(np.maximum(off[top : top + thick, first:end], 0).sum()))
         for top in range(int(0.15 * height), height - thick + 1)
-        for first, end in _clear(marks, top, thick, above, below)
+        for first, end in _clear(inked, top, thick, above, below)
     ]
     kept: list[Stretch] = []
     for length, first, end, *_ in sorted(found, reverse=True):
@@ -86,13 +85,6 @@ def _box_mean(grey: np.ndarray) -> np.ndarray:
     return ((sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]) / side**2).astype(np.float32)
 
 
-def _neighbours(inked: np.ndarray) -> np.ndarray:
-    height, width = inked.shape
-    padded = np.pad(inked, 1).astype(np.int8)
-    around = sum(padded[y : y + height, x : x + width] for y in range(3) for x in range(3))
-    return around - inked
-
-
 def _frame(inked: np.ndarray, above: int, below: int) -> np.ndarray:
     """Rows of a frame's line, bool (H,): inked under the text too, all along the picture."""
     height = len(inked)
@@ -109,11 +101,11 @@ def _other(inked: np.ndarray, top: int, thick: int, above: int, below: int) -> n
     return inked[above : max(top - 1, 0)].sum(axis=0) + inked[top + thick + 1 : below].sum(axis=0)
 
 
-def _clear(marks: np.ndarray, top: int, thick: int, above: int, below: int) -> Iterator[tuple[int, int]]:
+def _clear(inked: np.ndarray, top: int, thick: int, above: int, below: int) -> Iterator[tuple[int, int]]:
     """First column and the one after the last, of each long stretch with ink in this band of rows and next to none elsewhere."""
-    height = len(marks)
-    band = marks[top : top + thick].any(axis=0)
-    free = (_other(marks, top, thick, above, below) <= 1).astype(np.float32)
+    height = len(inked)
+    band = inked[top : top + thick].any(axis=0)
+    free = (_other(inked, top, thick, above, below) <= 1).astype(np.float32)
     clear = np.convolve(free, np.full(5, 0.2, dtype=np.float32), mode="same") >= 0.75  # one noisy column in five may be
     columns = np.flatnonzero(clear & band)
     if len(columns) < 2:
