@@ -20,6 +20,7 @@ MARKS = "_.-=*~·"
 ROW = re.compile(rf"([{re.escape(MARKS)}])\1\1+")  # that a reader takes for a row of marks
 NO_TEXT = re.compile(rf"[{re.escape(MARKS)} ]")
 UNSEEN = 2.5     # heights: the shortest rule that is looked for where none was read
+BESIDE = 0.4     # of a rule that was not read: the share of the other columns from which on it is a frame's, or an underline
 SPACE = 0.2      # of the letters' size: the narrowest blank that is a space
 NEWS = 3         # characters more than in the first reading, from which on the text was not all read
 OFF = 1.5        # times more or fewer than what was read, from which on a count of marks with a period is not believed
@@ -87,17 +88,13 @@ def leaders_in(pixels: np.ndarray, read: str, readable: str) -> Leaders | None:
         return None
     height, found = len(pixels), stretches(pixels)
     if not marks:
-        rows = [(one, "_") for one in found if one.end - one.first >= UNSEEN * height and one.solid > 0.9 and not _frames(one, height)]
+        rows = [(one, "_") for one in found if one.end - one.first >= UNSEEN * height and one.solid > 0.9
+                and one.beside < BESIDE]
     else:
         longest = sorted(sorted(found, key=lambda one: one.first - one.end)[: len(marks)], key=lambda one: one.first)
         named = marks if len(marks) == len(longest) else marks[:1] * len(longest)
         rows = [(one, _seen(one, mark, height, readable)) for one, mark in zip(longest, named)]
     return Leaders(pixels, rows) if rows else None
-
-
-def _frames(stretch: Stretch, height: int) -> bool:
-    """Whether it may be a frame's line, or a table's, which goes on under the text or is at the picture's edge."""
-    return stretch.beside > (0.2 if stretch.bottom > BELOW * height else 0.7)
 
 
 def _seen(stretch: Stretch, mark: str, height: int, readable: str) -> str:

@@ -24,7 +24,7 @@ class Stretch:
     """Columns `first` to `end` (excluded) of a picture, in which rows `top` to `bottom` alone are inked.
 
     profile: the ink of those rows in each column, in grey levels, float32 (end - first,). beside: the share of the other
-    columns with ink that have it in those rows; a frame's line goes on under the text.
+    columns in which a line goes on in those rows, with paper above and below, as a frame's does under the text.
     """
 
     first: int
@@ -75,7 +75,7 @@ def stretches(pixels: np.ndarray) -> list[Stretch]:
         if trimmed is not None:
             first, end = trimmed
             profile = np.maximum(off[top : top + thick, first:end], 0).sum(axis=0)
-            kept.append(Stretch(first, end, top, top + thick, profile, _beside(inked, first, end, top, thick)))
+            kept.append(Stretch(first, end, top, top + thick, profile, _beside(off, first, end, top, thick)))
     return sorted(kept, key=lambda stretch: stretch.first)
 
 
@@ -137,10 +137,16 @@ def _trimmed(
     return int(columns[0]), int(columns[-1]) + 1
 
 
-def _beside(inked: np.ndarray, first: int, end: int, top: int, thick: int) -> float:
-    others = np.delete(inked, np.s_[first:end], axis=1)
-    others = others[:, others.any(axis=0)]
-    return float(others[top : top + thick].any(axis=0).mean()) if others.size else 0.0
+def _beside(off: np.ndarray, first: int, end: int, top: int, thick: int) -> float:
+    row = top + int(np.argmax(off[top : top + thick, first:end].mean(axis=1)))
+    others = np.delete(off, np.s_[first:end], axis=1)
+    if not others.size:
+        return 0.0
+    line = others[max(row - 1, 0) : row + 2].max(axis=0)
+    around = others[max(row - 3, 0)]
+    if row + 3 < len(off):
+        around = np.maximum(around, others[row + 3])
+    return float((line - around > 0.25 * off[row, first:end].mean()).mean())
 
 
 def _foot(band: np.ndarray, height: int) -> int:
