@@ -137,6 +137,8 @@ def test_what_was_read_decides_whether_there_is_something_to_look_for():
     assert leaders_in(pixels, "Tel: Fax", READABLE.replace("_", "")) is None, "no mark that may be read"
     assert leaders_in(drawn(f"Tel: {'_' * 7} Fax"), "Tel: Fax", READABLE) is None, "a short one, of which no mark was read"
     assert leaders_in(drawn(f"Tel: {'.' * 20} Fax"), "Tel: Fax", READABLE) is None, "dots, of which none was read"
+    bars = drawn(f"{'▌' * 6} {'_' * 12} {'▌' * 6}")
+    assert isinstance(leaders_in(bars, "gp", READABLE), Leaders), "beside ink that passes through its rows"
     assert leaders_in(drawn(f"Tel: {' ' * 20} Fax", frame=True), "Tel: Fax", READABLE) is None, "a frame's line"
     assert leaders_in(drawn("Tel: Fax"), "Tel: ___ Fax", READABLE) is None, "no mark is there"
     two = leaders_in(drawn(f"Số {'_' * 9} ngày {'_' * 14} ab"), "Số ___", READABLE)
