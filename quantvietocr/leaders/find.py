@@ -44,7 +44,7 @@ def ink(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """What stands out from the paper around it in uint8 pixels (H,W,3): grey levels, float32 (H,W), and where it is ink, bool."""
     grey = pixels.astype(np.float32).mean(axis=2)
     off = grey - _box_mean(grey)
-    if (off**3).sum() < 0:  # dark ink, on lighter paper: the few pixels that are far off are darker
+    if (off * off * off).sum() < 0:  # dark ink, on lighter paper: the few pixels that are far off are darker
         off = -off
     high = np.percentile(off, 99)
     # Noise differs from one pixel to the next, paper and most of the ink do not. Factors: of a normal distribution.
@@ -59,10 +59,11 @@ def stretches(pixels: np.ndarray) -> list[Stretch]:
     above, below = int(ABOVE * height), int(BELOW * height)
     inked[_frame(inked, above, below)] = False
     thick = max(2, round(THICK * height))
+    ink_above = np.pad(inked.cumsum(axis=0, dtype=np.int16), ((1, 0), (0, 0)))  # row r: how many pixels above it
     found = [
         (end - first, first, end, top, float(np.maximum(off[top : top + thick, first:end], 0).sum()))
         for top in range(int(0.15 * height), height - thick + 1)
-        for first, end in _clear(inked, top, thick, above, below)
+        for first, end in _clear(ink_above, top, thick, above, below)
     ]
     kept: list[Stretch] = []
     for length, first, end, *_ in sorted(found, reverse=True):
@@ -71,7 +72,7 @@ def stretches(pixels: np.ndarray) -> list[Stretch]:
         # The same marks lie in several rows' bands: of those about as long, the band that holds most of their ink.
         alike = [one for one in found if one[1] < end and one[2] > first and one[0] >= 0.9 * length]
         _, first, end, top, _ = max(alike, key=lambda one: one[4])
-        trimmed = _trimmed(inked, first, end, top, thick, above, below)
+        trimmed = _trimmed(inked, ink_above, first, end, top, thick, above, below)
         if trimmed is not None:
             first, end = trimmed
             profile = np.maximum(off[top : top + thick, first:end], 0).sum(axis=0)
@@ -96,16 +97,17 @@ def _frame(inked: np.ndarray, above: int, below: int) -> np.ndarray:
     return frame | (np.append(frame[1:], False) & (along > 0.5))  # and its blurred upper edge
 
 
-def _other(inked: np.ndarray, top: int, thick: int, above: int, below: int) -> np.ndarray:
+def _other(ink_above: np.ndarray, top: int, thick: int, above: int, below: int) -> np.ndarray:
     """How many pixels of each column are inked outside the band of rows, its own blurred edges aside."""
-    return inked[above : max(top - 1, 0)].sum(axis=0) + inked[top + thick + 1 : below].sum(axis=0)
+    over = ink_above[max(top - 1, above)] - ink_above[above]
+    return over + ink_above[below] - ink_above[min(top + thick + 1, below)]
 
 
-def _clear(inked: np.ndarray, top: int, thick: int, above: int, below: int) -> Iterator[tuple[int, int]]:
+def _clear(ink_above: np.ndarray, top: int, thick: int, above: int, below: int) -> Iterator[tuple[int, int]]:
     """First column and the one after the last, of each long stretch with ink in this band of rows and next to none elsewhere."""
-    height = len(inked)
-    band = inked[top : top + thick].any(axis=0)
-    free = (_other(inked, top, thick, above, below) <= 1).astype(np.float32)
+    height = len(ink_above) - 1
+    band = ink_above[top + thick] > ink_above[top]
+    free = (_other(ink_above, top, thick, above, below) <= 1).astype(np.float32)
     clear = np.convolve(free, np.full(5, 0.2, dtype=np.float32), mode="same") >= 0.75  # one noisy column in five may be
     columns = np.flatnonzero(clear & band)
     if len(columns) < 2:
@@ -118,12 +120,12 @@ def _clear(inked: np.ndarray, top: int, thick: int, above: int, below: int) -> I
 
 
 def _trimmed(
-    inked: np.ndarray, first: int, end: int, top: int, thick: int, above: int, below: int
+    inked: np.ndarray, ink_above: np.ndarray, first: int, end: int, top: int, thick: int, above: int, below: int
 ) -> tuple[int, int] | None:
     """The stretch without letters or signs at its ends; None where too little is left."""
     height = len(inked)
     from_, to = max(first - 2, 0), end + 2  # what stands right beside it too
-    blocked = np.flatnonzero(_other(inked, top, thick, above, below)[from_:to] >= 2) + from_
+    blocked = np.flatnonzero(_other(ink_above, top, thick, above, below)[from_:to] >= 2) + from_
     reach = int(END * height)
     begun, ended = blocked[blocked < first + reach], blocked[blocked >= end - reach]
     band = inked[top : top + thick].any(axis=0)
