@@ -22,7 +22,7 @@ from .engines.choose import describe_engine, open_file
 from .image import ImageSpec, line_pixels, open_line
 from .language.search import Spelling, search
 from .language.words import read as read_words
-from .leaders import leaders_in
+from .leaders import joined, leaders_in
 from .wide import ways
 
 WIDE = ("cut", "squeeze")
@@ -147,7 +147,7 @@ class Predictor:
         results = []
         for parts in lines:
             found = [next(read) for _ in parts]
-            text = " ".join(text for text, _ in found if text) if len(parts) > 1 else found[0][0]
+            text = joined([text for text, _ in found if text]) if len(parts) > 1 else found[0][0]
             results.append((text, float(np.prod([confidence for _, confidence in found]))))
         return results
 

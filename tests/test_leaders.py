@@ -11,13 +11,13 @@ from PIL import Image, ImageDraw, ImageFont
 
 from quantvietocr import Predictor, predictor
 from quantvietocr.image import ImageSpec, line_pixels
-from quantvietocr.leaders import SURE, Leaders, leaders_in
-from quantvietocr.leaders.count import ADVANCE, UNDERLINE, count, dotted, size_of_letters
+from quantvietocr.leaders import SURE, Leaders, joined, leaders_in
+from quantvietocr.leaders.count import ADVANCE, UNDERLINE, count, dotted, size_of_letters, without_signs
 from quantvietocr.leaders.find import Stretch, ink, stretches
 
 WEIGHTS = Path(__file__).parents[1] / "weights/vgg_seq2seq-qat-int8.safetensors"
 FONT = ImageFont.truetype(f"{get_data_path()}/fonts/ttf/DejaVuSans.ttf", 24)
-READABLE = "abc _.-"
+READABLE = "abc _.,-"
 HEIGHT = 32
 
 
@@ -68,9 +68,32 @@ def test_marks_with_a_period_are_counted_exactly(mark, number):
     assert count(found, mark, None, HEIGHT) == (number, "period")
 
 
-def test_a_sign_behind_a_leader_is_no_mark_of_it():
-    (found,) = stretches(drawn(f"Tên: {'.' * 20}  . "))
-    assert count(found, ".", None, HEIGHT) == (20, "period")
+@pytest.mark.parametrize("before, mark, behind", [("", ".", "  . "), ("", ".", ", ab"), ("- ", "-", " ab"), ("", "-", " - ab")])
+def test_a_sign_beside_a_row_is_no_mark_of_it(before, mark, behind):
+    (found,) = stretches(drawn(f"Tên: {before}{mark * 20}{behind}"))
+    row = without_signs(found, mark, HEIGHT)
+    first, end = columns(f"Tên: {before}", mark * 20)
+    assert row.first == pytest.approx(first, abs=8) and row.end - row.first == pytest.approx(end - first, abs=5)
+    assert len(row.profile) == len(row.centre) == row.end - row.first
+    assert count(row, mark, None, HEIGHT) == (20, "period")
+
+
+def test_a_full_stop_behind_a_rule_is_no_part_of_it():
+    profile = np.array([400] * 100 + [0] * 3 + [300] * 3, np.float32)
+    with_stop = Stretch(9, 115, 20, 25, profile, np.full(106, 22, np.float32), 0.0)
+    row = without_signs(with_stop, "_", HEIGHT)
+    assert (row.first, row.end) == (9, 109) and row.solid == 1.0
+    apart = np.tile(np.array([400] * 5 + [0] * 2, np.float32), 15)
+    underscores = Stretch(9, 114, 20, 25, apart, 22 + 0 * apart, 0.0)
+    assert without_signs(underscores, "_", HEIGHT) == underscores, "the last one is no full stop"
+    (alone,) = stretches(drawn(f"Tên: {'_' * 12} ab"))
+    assert without_signs(alone, "_", HEIGHT) == alone
+
+
+def test_dashes_that_fill_a_closely_cut_picture_are_counted():
+    along = np.arange(494) % 38 < 30
+    profile = np.where(along, 400, 0).astype(np.float32)
+    assert count(Stretch(9, 503, 14, 19, profile, 16 + 0 * profile, 0.0), "-", None, HEIGHT) == (13, "period")
 
 
 @pytest.mark.parametrize("number", [8, 15, 24])
@@ -88,7 +111,7 @@ def test_underscores_are_counted_by_their_gaps_or_the_letters(number):
 
 def test_noise_on_a_solid_rule_is_no_joints():
     profile = 400 + 10 * np.random.default_rng(1).normal(size=200)
-    rule = Stretch(0, 200, 20, 25, profile.astype(np.float32), 0.0)
+    rule = Stretch(0, 200, 20, 25, profile.astype(np.float32), np.full(200, 22, np.float32), 0.0)
     assert count(rule, "_", 20.0, HEIGHT) == (round(200 / (20 * ADVANCE["_"] * UNDERLINE)), "letters")
 
 
@@ -120,8 +143,55 @@ def test_spaces_are_where_there_is_a_blank(line):
 def test_where_all_text_was_read_the_marks_alone_are_counted():
     line = f"Tel: {'.' * 20}; Fax"
     assert with_pieces(drawn(line), (f"Tel: {'.' * 17}; Fax", 0.6), ("Tel:", 0.9), ("; F", 0.1)) == (line, 0.6)
-    unbelieved = f"Tel: {'.' * 8}; Fax"
-    assert with_pieces(drawn(line), (unbelieved, 0.6), ("Tel:", 0.9), ("; F", 0.1)) == (unbelieved, 0.6)
+    few = f"Tel: {'.' * 8}; Fax"
+    assert with_pieces(drawn(line), (few, 0.6), ("Tel:", 0.9), ("; F", 0.1)) == (line, 0.6)
+    assert with_pieces(drawn(line), (few, 0.6), ("Tel: ...", 0.9), ("; F", 0.1)) == (few, 0.6), "a part of the row was found"
+    starred = few.replace(".", "*")
+    assert with_pieces(drawn(line), (starred, 0.6), ("Tel:", 0.9), ("; F", 0.1)) == (starred, 0.6), "other marks are there"
+
+
+@pytest.mark.parametrize("sign, piece, said", [(",", ", Fax", ", Fax"), (" -", "- Fax", " - Fax"), ("", "Fax", " Fax"), ("", "= Fax", " Fax")])
+def test_a_sign_behind_a_row_that_the_first_reading_lacks_is_its_pieces(sign, piece, said):
+    pixels = drawn(f"Tel: {'.' * 20}{sign} Fax")
+    assert with_pieces(pixels, (f"Tel: {'.' * 19} Fax", 0.6), ("Tel:", 0.9), (piece, 0.9))[0] == f"Tel: {'.' * 20}{said}"
+    assert with_pieces(pixels, (f"Tel: {'.' * 19} Fox", 0.6), ("Tel:", 0.9), (piece, 0.9))[0] == f"Tel: {'.' * 20} Fox"
+
+
+@pytest.mark.parametrize("sign", [".", ","])
+def test_a_full_stop_or_comma_that_its_piece_overlooks_is_seen(sign):
+    line = f"Tel: {'_' * 12}{sign} Abc"
+    pieces = ("Tel:", 1.0), ("Abc", 1.0)
+    read = "Tel: ____", 0.0
+    assert with_pieces(drawn(line), read, *pieces)[0].endswith(f"_{sign} Abc")
+    assert with_pieces(drawn(line), read, ("Tel:", 1.0), (f"{sign} Abc", 1.0))[0].endswith(f"_{sign} Abc"), "once"
+    assert with_pieces(drawn(f"Tel: {'_' * 12} Abc"), read, *pieces)[0].endswith("_ Abc"), "none is there"
+    assert with_pieces(drawn(f"Tel: {'_' * 12} i - b"), read, ("Tel:", 1.0), ("i - b", 1.0))[0].endswith("_ i - b"), "a letter"
+    assert sign not in leaders_in(drawn(line), read[0], "_ab ").reading(read, list(pieces))[0], "it may not be read"
+
+
+def test_a_rule_alone_is_measured_by_the_picture():
+    text, sure = with_pieces(drawn("_" * 20), ("_" * 31, 0.9))
+    assert set(text) == {"_"} and 10 <= len(text) <= 30 and sure <= SURE["joints"]
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_marks_beside_a_part_of_a_row_are_counted_with_it(side):
+    pixels = drawn("-" * 24)
+    (row,) = stretches(pixels)
+    middle = (row.first + row.end) // 2
+    first, end = ((middle, row.end), (row.first, middle))[side]
+    part = Stretch(first, end, row.top, row.bottom, row.profile[first - row.first : end - row.first],
+                   row.centre[first - row.first : end - row.first], 0.0)  # fmt: skip
+    leaders = Leaders(pixels, [(part, "-")], READABLE)
+    assert leaders.reading(("-" * 20, 0.5), [("-" * 11, 0.5)])[0] == "-" * 24
+    assert leaders.reading(("", 0.5), [("-" * 11, 0.5)])[0] == "-" * 24, "whatever was read first"
+    assert leaders.reading(("-" * 20, 0.5), [("ab", 0.5)])[0] != "-" * 24, "text is none"
+
+
+def test_parts_of_a_line_are_joined_by_blanks_but_within_a_row():
+    assert joined(["Tel", "...", "....; ab", "___"]) == "Tel .......; ab ___"
+    assert joined(["7000", "0001"]) == "7000 0001" and joined(["a..", "...", "---"]) == "a.. ... ---"
+    assert joined(["ab", "ab"]) == "ab ab" and joined([]) == ""
 
 
 def test_dots_read_as_underscores_are_dots_where_they_may_be_read():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from dataclasses import replace
 
 import numpy as np
 
@@ -20,6 +21,10 @@ ADVANCE = {char: width / 1000 for width, chars in _HELVETICA.items() for char in
 USUAL = 0.556  # of a character that is not in the table
 WORDS = 0.35     # of the height: a wider blank than this is one between words, or a tab
 UNDERLINE = 0.85  # of its advance in the table: what an underscore takes in faces with Vietnamese letters, beside their letters
+LONGEST = dict.fromkeys("-=", 1.6)  # heights: their greatest period, as a line of them alone is cut out closely
+APART = 0.5      # of a period: how much wider than between two marks the blank before a sign is
+SIGN = 0.2       # heights: the greatest width of a full stop or a comma
+LOWER = 0.025    # heights: how much lower than a dot's the middle of a comma is
 OVERSAMPLED = 16  # how much finer than the picture's columns a period is told
 
 # The chance that a count is right, of each way to tell it: measured on generated forms and receipts.
@@ -49,13 +54,13 @@ def count(stretch: Stretch, mark: str, size: float | None, height: int) -> tuple
     """
     profile, solid = stretch.profile, stretch.solid
     advance = None if size is None else size * ADVANCE.get(mark, USUAL) * (UNDERLINE if mark == "_" else 1.0)
-    period, strength, _ = _period(profile, 0.07 * height, 0.9 * height, height)
+    period, strength, _ = _period(profile, 0.07 * height, LONGEST.get(mark, 0.9) * height, height)
     if mark != "_":
         if advance is not None and strength < 0.5:
             nearer, its_strength, _ = _period(profile, 0.5 * advance, 1.9 * advance, height)
             if its_strength > 0.7 * strength:
                 period, strength = nearer, its_strength
-        return (_marks(profile, period, height), "period") if strength > 0.4 else None
+        return (_fitting(len(profile), period, solid), "period") if strength > 0.4 else None
     if strength > 0.5 and solid < 0.93 and (advance is None or 0.5 < period / advance < 1.8):
         return _fitting(len(profile), period, solid), "period"
     if advance is None:
@@ -65,6 +70,36 @@ def count(stretch: Stretch, mark: str, size: float | None, height: int) -> tuple
     if height_of_peak > 6:
         return _fitting(len(profile), period, solid), "joints"
     return max(1, round(len(profile) / advance)), "letters"
+
+
+def without_signs(stretch: Stretch, mark: str, height: int) -> Stretch:
+    """The stretch less a single sign beside its row: a dash behind a space, a comma behind dots."""
+    profile = stretch.profile
+    period, strength, _ = _period(profile, 0.07 * height, LONGEST.get(mark, 0.9) * height, height)
+    columns = np.flatnonzero(profile > 0.4 * np.percentile(profile, 90))
+    breaks = np.flatnonzero(np.diff(columns) > 1)
+    if mark == "_":
+        if stretch.solid > 0.9 and len(breaks) and len(columns) - 1 - breaks[-1] < SIGN * height:
+            return _cut(stretch, 0, int(columns[breaks[-1]]) + 1)
+        return stretch
+    if strength < 0.4 or len(breaks) < 4:
+        return stretch
+    firsts, ends = columns[np.append(0, breaks + 1)], columns[np.append(breaks, len(columns) - 1)] + 1
+    blanks = firsts[1:] - ends[:-1]
+    wide = np.median(blanks) + APART * period
+    begin, stop = int(blanks[0] > wide), len(firsts)
+    if blanks[-1] > wide:
+        stop -= 1
+    elif mark == ".":
+        low = [np.average(stretch.centre[a:b], weights=profile[a:b]) for a, b in zip(firsts[-5:], ends[-5:])]
+        if low[-1] - np.median(low[:-1]) > LOWER * height:
+            stop -= 1
+    return _cut(stretch, int(firsts[begin]), int(ends[stop - 1]))
+
+
+def _cut(stretch: Stretch, first: int, end: int) -> Stretch:
+    return replace(stretch, first=stretch.first + first, end=stretch.first + end, profile=stretch.profile[first:end],
+                   centre=stretch.centre[first:end])  # fmt: skip
 
 
 def dotted(stretch: Stretch, height: int) -> bool:
@@ -77,33 +112,10 @@ def _fitting(length: float, period: float, inked: float) -> int:
     return max(1, round(length / period + 1 - inked))
 
 
-def _marks(profile: np.ndarray, period: float, height: int) -> int:
-    """Marks of about this period: those in the longest row of them alone, as a sign behind a space may stand beside them."""
-    first, end = _longest_row(profile, period)
-    row = profile[first:end]
-    if 4 * period <= len(row) < len(profile):
-        again, strength, _ = _period(row, 0.07 * height, 0.9 * height, height)
-        if strength > 0.4 and abs(math.log(again / period)) < 0.15:
-            period = again
-    else:
-        row = profile
-    return _fitting(len(row), period, float((row > 0.5 * np.percentile(row, 90)).mean()))
-
-
-def _longest_row(profile: np.ndarray, period: float) -> tuple[int, int]:
-    columns = np.flatnonzero(profile > 0.4 * np.percentile(profile, 90))
-    if len(columns) < 2:
-        return 0, len(profile)
-    apart = np.diff(columns) > 1.6 * period
-    firsts, ends = columns[np.append(True, apart)], columns[np.append(apart, True)] + 1
-    longest = int(np.argmax(ends - firsts))
-    return int(firsts[longest]), int(ends[longest])
-
-
 def _period(profile: np.ndarray, shortest: float, longest: float, height: int) -> tuple[float, float, float]:
     """The strongest period between two bounds, in columns; its share of the spectrum's power; its peak's height above
     the median between these bounds, 0 where it is at a bound. (1, 0, 0) where the profile is too short to tell."""
-    length, side = len(profile), 2 * (height // 2) + 1
+    length, side = len(profile), 2 * (int(max(height, 1.25 * longest)) // 2) + 1
     drift = np.convolve(np.pad(profile, side // 2, mode="edge"), np.ones(side) / side, mode="valid")
     power = np.abs(np.fft.rfft((profile - drift) * np.hanning(length), OVERSAMPLED * length)) ** 2
     frequency = np.arange(len(power)) / (OVERSAMPLED * length)

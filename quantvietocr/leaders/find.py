@@ -14,6 +14,7 @@ THICK = 0.17     # the rows that its marks take
 GAP = 0.6        # the widest blank between two marks
 END = 0.8        # how far from its ends a stretch may run into what stands beside it
 FOOT = 0.2       # what of a letter beside a stretch may look like a mark: the foot of an A
+TAIL = 0.1       # how far below the marks the tail of a comma reaches
 ABOVE, BELOW = 0.12, 0.94  # rows beyond are a neighbouring line's, or a frame's
 BLUR = 8         # pixels to each side whose mean is the paper
 INKED = 0.22     # the least share of a stretch's columns that are inked
@@ -23,7 +24,8 @@ INKED = 0.22     # the least share of a stretch's columns that are inked
 class Stretch:
     """Columns `first` to `end` (excluded) of a picture, in which rows `top` to `bottom` alone are inked.
 
-    profile: the ink of those rows in each column, in grey levels, float32 (end - first,). beside: the share of the other
+    profile: the ink of those rows in each column, in grey levels, float32 (end - first,). centre: the row about which each
+    column's ink lies, that of a comma's tail too, float32 (end - first,). beside: the share of the other
     columns in which a line goes on in those rows, with paper above and below, as a frame's does under the text.
     """
 
@@ -32,6 +34,7 @@ class Stretch:
     top: int
     bottom: int
     profile: np.ndarray
+    centre: np.ndarray
     beside: float
 
     @property
@@ -76,7 +79,8 @@ def stretches(pixels: np.ndarray) -> list[Stretch]:
         if trimmed is not None:
             first, end = trimmed
             profile = np.maximum(off[top : top + thick, first:end], 0).sum(axis=0)
-            kept.append(Stretch(first, end, top, top + thick, profile, _beside(off, first, end, top, thick)))
+            centre = _centre(off[max(top - 1, 0) : top + thick + round(TAIL * height), first:end], max(top - 1, 0))
+            kept.append(Stretch(first, end, top, top + thick, profile, centre, _beside(off, first, end, top, thick)))
     return sorted(kept, key=lambda stretch: stretch.first)
 
 
@@ -137,6 +141,12 @@ def _trimmed(
     if len(columns) < 2 or columns[-1] + 1 - columns[0] < 0.8 * LONG * height:
         return None
     return int(columns[0]), int(columns[-1]) + 1
+
+
+def _centre(off: np.ndarray, top: int) -> np.ndarray:
+    ink_of = np.maximum(off, 0)
+    rows = np.arange(top, top + len(off), dtype=np.float32)[:, None]
+    return (ink_of * rows).sum(axis=0) / np.maximum(ink_of.sum(axis=0), 1e-6)
 
 
 def _beside(off: np.ndarray, first: int, end: int, top: int, thick: int) -> float:
