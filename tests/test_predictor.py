@@ -71,8 +71,9 @@ def test_every_line_reads_as_with_vietocr(theirs, predictor, pictures, readings)
 
 
 def test_beam_search_reads_as_with_vietocr_on_request(float_weights, theirs, pictures):
-    some = pictures[::4]
-    expected = [theirs.predict_beam(Image.open(path)) for path in some]
+    # Hardly legible, so that beams change places: where all is clear both ways to search read the same.
+    some = [picture.reduce(3).resize(picture.size) for picture in (Image.open(path).convert("RGB") for path in pictures[::4])]
+    expected = [theirs.predict_beam(picture) for picture in some]
     asked = Predictor(float_weights, threads=1, beam=4, follow_states=False, wide="squeeze").predict_batch(some)
     ours = Predictor(float_weights, threads=1, beam=4, wide="squeeze").predict_batch(some)
     assert asked == expected
