@@ -75,13 +75,13 @@ def count(stretch: Stretch, mark: str, size: float | None, height: int) -> tuple
 def without_signs(stretch: Stretch, mark: str, height: int) -> Stretch:
     """The stretch less a single sign beside its row: a dash behind a space, a comma behind dots."""
     profile = stretch.profile
-    period, strength, _ = _period(profile, 0.07 * height, LONGEST.get(mark, 0.9) * height, height)
     columns = np.flatnonzero(profile > 0.4 * np.percentile(profile, 90))
     breaks = np.flatnonzero(np.diff(columns) > 1)
     if mark == "_":
         if stretch.solid > 0.9 and len(breaks) and len(columns) - 1 - breaks[-1] < SIGN * height:
             return _cut(stretch, 0, int(columns[breaks[-1]]) + 1)
         return stretch
+    period, strength, _ = _period(profile, 0.07 * height, LONGEST.get(mark, 0.9) * height, height)
     if strength < 0.4 or len(breaks) < 4:
         return stretch
     firsts, ends = columns[np.append(0, breaks + 1)], columns[np.append(breaks, len(columns) - 1)] + 1
