@@ -42,6 +42,7 @@ class SynthSettings:
     style: list[str] = field(default_factory=lambda: ["mixture"])
     capitals: float = 0.0
     rare: float = 0.0
+    lists: float = 0.0
 
 
 @dataclass
@@ -182,6 +183,7 @@ class Config:
             "data.synth.embedded_share": synth.embedded_share,
             "data.synth.capitals": synth.capitals,
             "data.synth.rare": synth.rare,
+            "data.synth.lists": synth.lists,
         }
         if self.quant.pact_alpha is not None:
             positive["quant.pact_alpha"] = self.quant.pact_alpha

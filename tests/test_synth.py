@@ -16,6 +16,7 @@ from quantvietocr.dataset.synth import LineGenerator, SynthConfig, augment, rend
 from quantvietocr.dataset.synth.config import SynthError
 from quantvietocr.dataset.synth.dice import Dice, Weighted
 from quantvietocr.dataset.synth.fonts import FontPool
+from quantvietocr.dataset.synth.lists import make_list
 from quantvietocr.dataset.synth.phrases import MAKERS, MIX
 from quantvietocr.dataset.synth.profiles import Profile
 from quantvietocr.dataset.synth.syllables import syllables
@@ -303,6 +304,30 @@ def test_rare_characters_of_a_vocabulary_without_capitals():
     source = TextSource(SynthConfig(rare=1.0), "abcdeghiklmnopqrstuvxy 0123456789")
     texts = [source.sample(Dice(np.random.default_rng([6, i])), "any")[0] for i in range(50)]
     assert all(texts) and set("".join(texts)) <= set("abcdeghiklmnopqrstuvxy 0123456789")
+
+
+def test_lists_come_where_asked_for_and_nowhere_else():
+    def texts(lists: float) -> list[str]:
+        source = TextSource(SynthConfig(lists=lists), DEFAULT_CHARS)
+        return [source.sample(Dice(np.random.default_rng([7, i])), "letter")[0] for i in range(400)]
+
+    def share(some: list[str]) -> float:
+        return sum(bool(re.search(r"\b\d+, \d+, \d+", text)) for text in some) / len(some)
+
+    assert all(1 <= len(text) <= 110 and "  " not in text and text == text.strip() for text in texts(1.0))
+    assert share(texts(1.0)) > 0.15 > 10 * share(texts(0.0))
+    with pytest.raises(SynthError, match="lists=-1"):
+        SynthConfig(lists=-1)
+
+
+def test_a_list_names_each_member_once_in_its_order():
+    """Numbers rise or repeat as drawn, letters follow the alphabet, and nothing is outside VietOCR's characters."""
+    found = [make_list(Dice(np.random.default_rng([8, i]))) for i in range(600)]
+    assert set("".join(found)) <= set(DEFAULT_CHARS)
+    assert any("V, VI, VII" in text for text in found)
+    rows = [[int(n) for n in re.findall(r"\d+", text)] for text in found if re.fullmatch(r"[^\d]*(\d+, ){4,}\d+", text)]
+    assert len(rows) > 50 and sum(row == sorted(row) for row in rows) > 0.7 * len(rows)
+    assert max(len(row) for row in rows) > 8
 
 
 def test_settings_without_capitals_draw_the_lines_they_always_drew():

@@ -33,6 +33,7 @@ class SynthConfig:
     style: str | tuple[str, ...] = "mixture"
     capitals: float = 0.0           # share of labels set in capitals, beside those that are anyway
     rare: float = 0.0               # share of labels that get words with capitals of two marks, symbols and the like
+    lists: float = 0.0              # share of labels that get an enumeration: numbers in a row, letters, names
     height: tuple[int, int] = (18, 72)  # pixels, height of the crop before the reader resizes it
     family_faces: int = 16          # faces kept per font family, so that a 70-file family costs no more than others
 
@@ -51,7 +52,7 @@ class SynthConfig:
                 raise SynthError(f"synth: style={style!r} is unknown: use {', '.join(STYLES)}")
         if not self.styles:
             raise SynthError(f"synth: style is empty: name one or more of {', '.join(STYLES)}")
-        for name in ("capitals", "rare", "embedded_share"):
+        for name in ("capitals", "rare", "lists", "embedded_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise SynthError(f"synth: {name}={getattr(self, name)}: set a share between 0 and 1")
         if self.degrade < 0 or self.max_squeeze < 1 or self.max_width < 32:

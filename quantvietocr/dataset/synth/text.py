@@ -11,6 +11,7 @@ import numpy as np
 
 from quantvietocr.dataset.synth.config import SynthConfig, SynthError
 from quantvietocr.dataset.synth.dice import Dice, Weighted
+from quantvietocr.dataset.synth.lists import make_list
 from quantvietocr.dataset.synth.phrases import MAKERS, MIX, make_scramble
 from quantvietocr.dataset.synth.syllables import syllables
 
@@ -127,6 +128,8 @@ class TextSource:
             text = text.upper()
         if self.config.rare and dice.chance(self.config.rare):
             text = self._with_rare(dice, text)
+        if self.config.lists and dice.chance(self.config.lists):
+            text = self._with_list(dice, text)
         return self._fit(dice, text, target), is_long
 
     def _embedded(self, dice: Dice, mix: str, target: int) -> str:
@@ -150,6 +153,13 @@ class TextSource:
                 words = [other.upper() for other in words]
             # Near the start: what is put at the end of a long text is cut off with it.
             words.insert(dice.integer(0, min(len(words), 4)), word)
+        return " ".join(words)
+
+    @staticmethod
+    def _with_list(dice: Dice, text: str) -> str:
+        """``text`` with an enumeration between two of its first words."""
+        words, members = text.split(), make_list(dice)
+        words.insert(dice.integer(0, min(len(words), 4)), members.upper() if text.isupper() else members)
         return " ".join(words)
 
     def _word_with(self, dice: Dice, letter: str) -> str:
