@@ -49,7 +49,7 @@ class Font:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What decides the lines. From ``style`` to ``height``: as in :class:`SynthConfig`; texts come from the embedded source.
+    """What decides the lines. From ``style`` to ``lists``: as in :class:`SynthConfig`; texts come from the embedded source.
 
     ``sha256`` covers all labels and decoded pixels in order (see :func:`lines_sha256`), ``first`` those of the first FIRST
     lines; ``made_with`` says with which libraries. All three are empty until :func:`seal` fills them in.
@@ -67,6 +67,7 @@ class Recipe:
     max_squeeze: float
     lengths: list[float]
     height: list[int]
+    lists: float = 0.0
     sha256: str = ""
     first: str = ""
     made_with: str = ""
@@ -160,7 +161,7 @@ def _synth_config(recipe: Recipe, fonts: Sequence[Path]) -> SynthConfig:
     return SynthConfig(
         fonts=tuple(map(str, fonts)), min_chars=recipe.min_chars, max_chars=recipe.max_chars, max_width=recipe.max_width,
         max_squeeze=recipe.max_squeeze, lengths=tuple(recipe.lengths), degrade=recipe.degrade, style=recipe.style,
-        height=tuple(recipe.height), family_faces=len(recipe.fonts))
+        height=tuple(recipe.height), lists=recipe.lists, family_faces=len(recipe.fonts))
 
 
 def find_fonts(recipe: Recipe) -> list[Path]:
