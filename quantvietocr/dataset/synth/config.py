@@ -33,7 +33,7 @@ class SynthConfig:
     style: str | tuple[str, ...] = "mixture"
     capitals: float = 0.0           # share of labels set in capitals, beside those that are anyway
     rare: float = 0.0               # share of labels that get words with capitals of two marks, symbols and the like
-    lists: float = 0.0              # share of labels that get an enumeration: numbers in a row, letters, names
+    lists: float = 0.0              # share of labels that get an enumeration, or a number of repeated digits
     height: tuple[int, int] = (18, 72)  # pixels, height of the crop before the reader resizes it
     family_faces: int = 16          # faces kept per font family, so that a 70-file family costs no more than others
 

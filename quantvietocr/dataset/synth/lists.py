@@ -1,4 +1,4 @@
-"""Enumerations: members so alike that a reader that attends by what it just wrote can skip one, or lose its place."""
+"""Enumerations and repeated digits: members so alike that a reader that attends by what it just wrote can skip one, or lose its place."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -15,12 +15,31 @@ LETTERS = "abcdđeghik"
 
 
 def make_list(dice: Dice) -> str:
-    """An enumeration of three to twelve members: numbers most often, in a row or with gaps, also letters, codes, names."""
+    """An enumeration of three to twelve members: numbers most often, in a row or with gaps, also letters, codes, names.
+
+    One in four is a number of repeated digits instead, alike in the same way: ``0009998888``, ``1000000000``.
+    """
+    if dice.chance(0.25):
+        return _repeated_digits(dice)
     members = dice.pick(MEMBERS)(dice, min(dice.integer(3, 12), dice.integer(3, 12)))
     joint = dice.pick(JOINTS)
     last = dice.pick((" và ", " và ", " đến ", " hoặc ")) if joint[0] in ",;" and dice.chance(0.3) else joint
     text = joint.join(members[:-1]) + last + members[-1]
     return f"{dice.pick(HEADS)} {text}" if dice.chance(0.5) else text
+
+
+def _repeated_digits(dice: Dice) -> str:
+    kind = dice.pick(("runs", "runs", "zeros", "amount"))
+    if kind == "amount":
+        head = str(dice.integer(1, 999))
+        return head + dice.pick((".", ".", ",", "")).join(["", *["000"] * dice.integer(1, 4)]) + dice.pick((" đồng", "đ", " VND", ""))
+    digits = "0001" if kind == "zeros" else "0123456789"
+    longest = 1 if kind == "zeros" else 5
+    length = dice.integer(6, 16)
+    text = ""
+    while len(text) < length:
+        text += dice.pick(digits) * dice.integer(1, longest)
+    return dice.pick(("", "", "ĐT: ", "STK ", "Mã số ", "Số ", "MST: ", "CCCD ")) + text[:length]
 
 
 def _row(dice: Dice, count: int) -> list[int]:
