@@ -18,8 +18,10 @@ from PIL import Image
 import train_qat
 from quantvietocr.checkpoint import read
 from quantvietocr.config import load_config
+from quantvietocr.train import objective
 from quantvietocr.train.loop import train
 from quantvietocr.train.state import TrainError, load_state
+from quantvietocr.train.teacher import label_smoothing_loss
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -105,6 +107,25 @@ def test_a_loss_that_is_not_a_number_names_the_lines(lines, float_weights, tmp_p
     overrides = settings(lines, float_weights, tmp_path, "float", **{"train.max_lr": 1e30, "train.bf16": False})
     with pytest.raises(TrainError, match=r"loss became (nan|inf) .*00000\d\.png.*max_lr"):
         train(load_config(None, overrides))
+
+
+def test_a_gradient_that_is_not_a_number_stops_before_it_is_in_the_weights(lines, float_weights, tmp_path, monkeypatch):
+    losses = []
+
+    def broken(logits, *rest):  # finite, but the square root's slope at 0 times 0 is none
+        loss = label_smoothing_loss(logits, *rest)
+        losses.append(loss + (logits * 0).sqrt().sum() if len(losses) == 2 else loss)
+        return losses[-1]
+
+    monkeypatch.setattr(objective, "label_smoothing_loss", broken)
+    overrides = settings(lines, float_weights, tmp_path, "float", **{"train.save_every": 1})
+    with pytest.raises(TrainError, match=r"gradient became nan .*00000\d\.png.*--resume"):
+        train(load_config(None, overrides))
+    assert len(losses) == 3 and torch.isfinite(losses[-1])
+    state = load_state(tmp_path)
+    assert state["progress"]["step"] == 2 and all(torch.isfinite(value).all() for value in state["network"].values())
+    train(load_config(None, overrides), resume=True)
+    assert load_state(tmp_path)["progress"]["step"] == 6
 
 
 def test_bad_beginnings_are_one_sentence(lines, float_weights, int8_weights, tmp_path, capsys):

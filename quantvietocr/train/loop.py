@@ -172,13 +172,20 @@ def _step(
     found = dict(zip(parts, world.sums([part.item() for part in parts.values()])))
     value = sum(found.values())
     if not math.isfinite(value):
-        raise TrainError(f"The loss became {value} on the batch of {', '.join(share.names[:8])}"
-                         f"{' …' if len(share.names) > 8 else ''}: look at these lines, or lower train.max_lr.")
+        raise _not_finite("loss", value, share)
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
-    nn.utils.clip_grad_norm_(network.parameters(), clip)
+    norm = nn.utils.clip_grad_norm_(network.parameters(), clip).item()
+    if not math.isfinite(norm):  # before it is in the weights, and they in the state to resume from
+        raise _not_finite("gradient", norm, share)
     optimizer.step()
     return found
+
+
+def _not_finite(what: str, value: float, share: Share) -> TrainError:
+    return TrainError(f"The {what} became {value} on the batch of {', '.join(share.names[:8])}"
+                      f"{' …' if len(share.names) > 8 else ''}: look at these lines, or lower train.max_lr; --resume goes on from "
+                      "the last state saved.")  # fmt: skip
 
 
 def _means(window: list[dict[str, float]]) -> dict[str, float]:
