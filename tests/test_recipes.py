@@ -132,7 +132,7 @@ def test_sealing_keeps_the_rest_of_the_recipe_and_covers_the_first_lines(recipe,
 
 def test_every_setting_reaches_the_generator(tmp_path):
     knobs = {"style": "receipt", "degrade": 0.5, "min_chars": 3, "max_chars": 9, "max_width": 300, "max_squeeze": 1.1,
-             "lengths": (0.2, 0.3, 0.5), "height": (20, 30)}  # fmt: skip
+             "lengths": (0.2, 0.3, 0.5), "height": (20, 30), "lists": 0.4}  # fmt: skip
     lists = {key: list(knobs[key]) for key in ("lengths", "height")}
     generator = recipes.make_generator(read_recipe(write_recipe(tmp_path / "r.yml", **{**knobs, **lists}, seed=77)))
     assert {key: getattr(generator.config, key) for key in knobs} == knobs
@@ -288,7 +288,7 @@ def test_the_shipped_recipes_are_whole():
     assert all(recipe.first and recipe.made_with for recipe in shipped) and len({recipe.sha256 for recipe in shipped}) == 4
 
 
-@pytest.mark.parametrize("path", recipes_in(BENCH), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*recipes_in(BENCH), BENCH.parent / "lists.yml"], ids=lambda path: path.stem)
 def test_the_shipped_recipes_still_give_their_first_lines(path, system_fonts):
     recipe = read_recipe(path)
     try:

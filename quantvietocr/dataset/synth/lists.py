@@ -1,4 +1,7 @@
-"""Enumerations and repeated digits: members so alike that a reader that attends by what it just wrote can skip one, or lose its place."""
+"""Enumerations and repeated digits.
+
+Their members are so alike that a reader that attends by what it just wrote can skip one, or lose its place.
+"""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -32,7 +35,8 @@ def _repeated_digits(dice: Dice) -> str:
     kind = dice.pick(("runs", "runs", "zeros", "amount"))
     if kind == "amount":
         head = str(dice.integer(1, 999))
-        return head + dice.pick((".", ".", ",", "")).join(["", *["000"] * dice.integer(1, 4)]) + dice.pick((" đồng", "đ", " VND", ""))
+        amount = dice.pick((".", ".", ",", "")).join([head, *["000"] * dice.integer(1, 4)])
+        return amount + dice.pick((" đồng", "đ", " VND", ""))
     digits = "0001" if kind == "zeros" else "0123456789"
     longest = 1 if kind == "zeros" else 5
     length = dice.integer(6, 16)
