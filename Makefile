@@ -34,7 +34,7 @@ test: setup
 	@$(PY) -m pytest -q -rs --durations=10 --durations-min=1
 
 demo: setup
-	@$(PY) -m quantvietocr.demo --out runs/demo
+	@$(PY) -m quantvietocr.cli.demo --out runs/demo
 
 clean:
 	rm -rf $(VENV) runs/demo build *.egg-info .pytest_cache

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from quantvietocr.dataset.synth import LineGenerator, SynthConfig
+from quantvietocr.synth.lines import LineGenerator, SynthConfig
 
 SEED = 2026
 CHOSEN = {

@@ -6,13 +6,13 @@ __version__ = "0.1.0"
 __all__ = ["Predictor", "__version__"]
 
 if TYPE_CHECKING:
-    from .predictor import Predictor
+    from .reading.predictor import Predictor
 
 
 def __getattr__(name: str) -> Any:
     # torch takes seconds to import: only those who read lines pay for it.
     if name == "Predictor":
-        from .predictor import Predictor
+        from .reading.predictor import Predictor
 
         return Predictor
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Sequence
 
-from .yaml_settings import ConfigError, build, override, read_tree
+from .common.yaml_settings import ConfigError, build, override, read_tree
 
 
 @dataclass

@@ -21,7 +21,7 @@ import pytest
 from matplotlib import get_data_path
 
 if TYPE_CHECKING:
-    from quantvietocr.dataset.receipts import ReceiptGenerator
+    from quantvietocr.synth.receipts import ReceiptGenerator
 
 ROOT = Path(__file__).resolve().parents[1]
 SHIPPED = ROOT / "weights" / "vgg_seq2seq-float16.safetensors"
@@ -47,7 +47,7 @@ def float_weights() -> Path:
 @pytest.fixture(scope="session")
 def int8_weights(float_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The float checkpoint with int8 encoder and decoder."""
-    from quantvietocr.checkpoint import read, write
+    from quantvietocr.checkpoint.files import read, write
     from quantvietocr.quantize.static import quantize_dynamic
 
     return write(quantize_dynamic(read(float_weights)), tmp_path_factory.mktemp("weights") / "dynamic.safetensors")
@@ -56,7 +56,7 @@ def int8_weights(float_weights: Path, tmp_path_factory: pytest.TempPathFactory) 
 @pytest.fixture(scope="session")
 def lines(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of eight short, clean generated lines: `img/000000.png` to `img/000007.png` and `annotation.txt`."""
-    from quantvietocr.dataset.synth import LineGenerator, SynthConfig
+    from quantvietocr.synth.lines import LineGenerator, SynthConfig
 
     fonts = tuple(f"{get_data_path()}/fonts/ttf/DejaVu{name}.ttf" for name in ("Sans", "Serif"))
     config = SynthConfig(fonts=fonts, min_chars=4, max_chars=14, degrade=0.0, style="letter")
@@ -69,8 +69,8 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory: pytest.TempPathFactory, float_weights: Path) -> dict[str, tuple[Path, Path]]:
     """The shipped checkpoints, each with its ONNX file."""
-    from quantvietocr.checkpoint import read
-    from quantvietocr.onnx_export import export_onnx
+    from quantvietocr.checkpoint.files import read
+    from quantvietocr.export.onnx import export_onnx
 
     folder = tmp_path_factory.mktemp("onnx")
     files = {"int8": SHIPPED_INT8, "float": float_weights}
@@ -80,7 +80,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory, float_weights: Path) -> d
 @pytest.fixture(scope="session")
 def pixels(lines: Path) -> list[np.ndarray]:
     """The lines, as the network takes them."""
-    from quantvietocr.image import line_pixels, open_line
+    from quantvietocr.pictures.image import line_pixels, open_line
 
     return [line_pixels(open_line(path)) for path in sorted((lines / "img").iterdir())]
 
@@ -90,8 +90,8 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny random int8 network that ends its lines: one cut off at the greatest length has no confidence."""
     from tiny import int8_checkpoint, transformer
 
-    from quantvietocr.checkpoint import write
-    from quantvietocr.quantize.dynamic import quantize_decoder
+    from quantvietocr.checkpoint.files import write
+    from quantvietocr.quantize.recurrent import quantize_decoder
 
     checkpoint = int8_checkpoint()
     ending = dict(checkpoint.tensors) | quantize_decoder(transformer(seed=26))
@@ -117,7 +117,7 @@ def clean_receipts(modules_font_cache: None) -> ReceiptGenerator:
     """Receipts as they are printed, none photographed, in fonts that matplotlib brings."""
     from test_receipts_synth import FONTS
 
-    from quantvietocr.dataset.receipts import ReceiptConfig, ReceiptGenerator
+    from quantvietocr.synth.receipts import ReceiptConfig, ReceiptGenerator
 
     return ReceiptGenerator(ReceiptConfig(FONTS, degrade=0.0), seed=2)
 

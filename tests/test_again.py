@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from quantvietocr import Predictor
-from quantvietocr.again import LOOKS, closer, narrower, surest
-from quantvietocr.compare import compare
-from quantvietocr.image import ImageSpec
+from quantvietocr.measure.lines.compare import compare
+from quantvietocr.pictures.image import ImageSpec
+from quantvietocr.reading.again import LOOKS, closer, narrower, surest
 
 SPEC = ImageSpec()
 

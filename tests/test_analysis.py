@@ -9,10 +9,10 @@ import unicodedata
 import pytest
 from PIL import Image
 
-from quantvietocr.analysis import CLASSES, TOP, CharacterErrors, Part, analyse, edit_class, lower_bound
-from quantvietocr.error_report import SHOWN_GROUPS, SetErrors, errors_markdown, write_errors
-from quantvietocr.metrics import confusions, score
-from quantvietocr.vocab import DEFAULT_CHARS
+from quantvietocr.checkpoint.vocab import DEFAULT_CHARS
+from quantvietocr.measure.lines.errors import SHOWN_GROUPS, SetErrors, errors_markdown, write_errors
+from quantvietocr.metrics.accuracy import confusions, score
+from quantvietocr.metrics.analysis import CLASSES, TOP, CharacterErrors, Part, analyse, edit_class, lower_bound
 
 
 def noisy(number: int) -> tuple[list[str], list[str]]:

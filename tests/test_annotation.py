@@ -5,8 +5,8 @@ import unicodedata
 import pytest
 from PIL import Image
 
+from quantvietocr.checkpoint.vocab import Vocab
 from quantvietocr.dataset.annotation import AnnotationError, read_annotation
-from quantvietocr.vocab import Vocab
 
 VOCAB = Vocab()
 

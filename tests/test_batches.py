@@ -9,11 +9,11 @@ import pytest
 import torch
 from PIL import Image
 
+from quantvietocr.checkpoint.vocab import Vocab, VocabError
 from quantvietocr.dataset.annotation import Sample
 from quantvietocr.dataset.batches import BatchStream, cut_by_width, eval_batches
 from quantvietocr.dataset.sources import FolderSource, Item, SynthSource
-from quantvietocr.image import ImageError, ImageSpec, line_pixels, open_line
-from quantvietocr.vocab import Vocab, VocabError
+from quantvietocr.pictures.image import ImageError, ImageSpec, line_pixels, open_line
 
 VOCAB = Vocab()
 SPEC = ImageSpec()

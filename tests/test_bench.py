@@ -14,14 +14,16 @@ import torch
 from PIL import Image
 from tiny import float_checkpoint, int8_checkpoint
 
-from quantvietocr import bench as module, cli
-from quantvietocr.bench import BenchError, bench, take_turns
-from quantvietocr.bench_lines import TEXTS, line_of, mixed_lines
-from quantvietocr.bench_readers import READERS, Missing, build, onnx_models
-from quantvietocr.bench_report import Bench, Setup, Timing, choice, markdown, ratios
-from quantvietocr.checkpoint import read, write
-from quantvietocr.cold_start import cold_start
-from quantvietocr.image import line_width
+from quantvietocr.checkpoint.files import read, write
+from quantvietocr.cli.main import main as cli
+from quantvietocr.measure.speed import bench as module
+from quantvietocr.measure.speed.bench import BenchError, bench
+from quantvietocr.measure.speed.cold_start import cold_start
+from quantvietocr.measure.speed.pictures import TEXTS, line_of, mixed_lines
+from quantvietocr.measure.speed.readers import build, onnx_models
+from quantvietocr.measure.speed.report import Bench, Setup, Timing, choice, markdown, ratios
+from quantvietocr.measure.speed.timing import READERS, Missing, take_turns
+from quantvietocr.pictures.image import line_width
 
 INT8 = Path(__file__).resolve().parents[1] / "weights" / "vgg_seq2seq-qat-int8.safetensors"
 
@@ -151,7 +153,7 @@ def test_readers_take_turns_and_warm_ups_do_not_count(monkeypatch):
         clock.now += len(order)
         return f"{reader}{len(order)}"
 
-    monkeypatch.setattr("quantvietocr.bench_readers.time.perf_counter", lambda: clock.now)
+    monkeypatch.setattr("quantvietocr.measure.speed.readers.time.perf_counter", lambda: clock.now)
     steps = []
     taken = take_turns("ab", call, 2, 1, SimpleNamespace(update=steps.append), lines=5)
     assert order == list("ababab") and steps == [5] * 6

@@ -9,11 +9,12 @@ import pytest
 import torch
 import yaml
 
-from quantvietocr import vietocr_bridge as bridge
-from quantvietocr.image import ImageSpec
+from quantvietocr.checkpoint.vietocr_yaml import BridgeError, VietOCRConfig, read_yaml
+from quantvietocr.checkpoint.vocab import DEFAULT_CHARS
+from quantvietocr.pictures.image import ImageSpec
 from quantvietocr.train.teacher import label_smoothing_loss, teacher_forced_logits
-from quantvietocr.vietocr_bridge import BridgeError, VietOCRConfig, load_float, read_yaml
-from quantvietocr.vocab import DEFAULT_CHARS
+from quantvietocr.vietocr_bridge.network import load_float
+from quantvietocr.vietocr_bridge.network import network as bridge
 
 FC_OUT = "transformer.decoder.fc_out.weight"
 
@@ -37,7 +38,7 @@ def batch() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 def test_vietocr_imports_in_a_fresh_process_and_only_when_asked():
     """torchvision's compiled operators may not load beside this torch; only a fresh process meets that."""
     code = (
-        "import sys, quantvietocr.vietocr_bridge as b\n"
+        "import sys, quantvietocr.vietocr_bridge.network as b\n"
         "assert not {'vietocr', 'torchvision'} & set(sys.modules)\n"
         "found = b.import_vietocr()\n"
         "assert len(found.Vocab('abc')) == 7 and callable(found.translate.translate)\n"
@@ -58,7 +59,7 @@ def test_a_missing_package_is_named_with_the_remedy(monkeypatch):
 def test_a_missing_torchvision_is_named_with_the_remedy():
     code = (
         "import sys; sys.modules['torchvision'] = None\n"
-        "import quantvietocr.vietocr_bridge as b\n"
+        "import quantvietocr.vietocr_bridge.network as b\n"
         "try: b.build_float()\n"
         "except b.BridgeError as error: print(error)\n"
     )

@@ -14,11 +14,11 @@ import yaml
 from safetensors.numpy import load_file, save_file
 from tiny import CHARS, float_checkpoint, float_state, int8_checkpoint, without
 
-from quantvietocr import cli
-from quantvietocr.checkpoint import CheckpointError, Meta, read, sha256, write
-from quantvietocr.describe import describe
-from quantvietocr.image import ImageSpec
-from quantvietocr.vocab import DEFAULT_CHARS
+from quantvietocr.checkpoint.describe import describe
+from quantvietocr.checkpoint.files import CheckpointError, Meta, read, sha256, write
+from quantvietocr.checkpoint.vocab import DEFAULT_CHARS
+from quantvietocr.cli.main import main as cli
+from quantvietocr.pictures.image import ImageSpec
 
 
 def save_pth(path: Path, state: dict[str, np.ndarray]) -> Path:

@@ -15,12 +15,13 @@ from matplotlib import get_data_path
 from PIL import Image
 from tiny import int8_checkpoint
 
-from quantvietocr import Predictor, cli
-from quantvietocr.checkpoint import Checkpoint, Meta, read, sha256, write
-from quantvietocr.metrics import cer
-from quantvietocr.quantize.qat import QuantizeError
+from quantvietocr import Predictor
+from quantvietocr.checkpoint.files import Checkpoint, Meta, read, sha256, write
+from quantvietocr.cli.main import main as cli
+from quantvietocr.metrics.accuracy import cer
+from quantvietocr.quantize.scheme import QuantizeError
 from quantvietocr.quantize.static import quantize_dynamic, quantize_static
-from quantvietocr.vietocr_bridge import float_network
+from quantvietocr.vietocr_bridge.network import float_network
 
 FONTS = f"{get_data_path()}/fonts/ttf"
 
@@ -81,7 +82,7 @@ def test_an_interruption_is_no_traceback(tiny, monkeypatch, capsys):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("quantvietocr.describe.describe", interrupt)
+    monkeypatch.setattr("quantvietocr.checkpoint.describe.describe", interrupt)
     assert cli.main(["describe", str(tiny)]) == 130
     assert "interrupted" in capsys.readouterr().err
 
@@ -139,7 +140,7 @@ def test_accuracy_is_not_inherited(float_weights):
 
 
 def test_an_exported_file_is_read_by_vietocr_itself(float_weights, lines, tmp_path, capsys):
-    from quantvietocr.vietocr_bridge import build_float, import_vietocr
+    from quantvietocr.vietocr_bridge.network import build_float, import_vietocr
 
     out = tmp_path / "vietocr.pth"
     assert cli.main(["export", "--format", "vietocr", str(float_weights), "--out", str(out)]) == 0

@@ -10,17 +10,16 @@ import tiny
 import torch
 from tiny import int8_checkpoint
 
-from quantvietocr import packing
-from quantvietocr.checkpoint import CheckpointError, read, write
-from quantvietocr.describe import describe
-from quantvietocr.engines.onnx_file import read_onnx
-from quantvietocr.folding import float_layers
-from quantvietocr.onnx_export import export_onnx
-from quantvietocr.packing import PackingError, pack, packings, unpack
-from quantvietocr.predictor import Predictor
-from quantvietocr.quantize.compact import compact_scheme, four_bit, four_bit_layers, packed, with_weights
+from quantvietocr.checkpoint.describe import describe
+from quantvietocr.checkpoint.files import CheckpointError, packing, read, write
+from quantvietocr.checkpoint.folding import float_layers
+from quantvietocr.checkpoint.onnx_file import read_onnx
+from quantvietocr.checkpoint.packing import PackingError, pack, packings, unpack
+from quantvietocr.export.onnx import export_onnx
+from quantvietocr.quantize.bits.compact import compact_scheme, four_bit, four_bit_layers, packed, with_weights
 from quantvietocr.quantize.grouped import on_grid_int8
 from quantvietocr.quantize.scheme import Scheme
+from quantvietocr.reading.predictor import Predictor
 
 LARGE = "cnn.model.features.0.weight"
 

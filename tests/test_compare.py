@@ -16,12 +16,13 @@ import torch
 from PIL import Image
 from tiny import int8_checkpoint
 
-from quantvietocr import Predictor, compare as module
-from quantvietocr.checkpoint import Checkpoint, read, write
-from quantvietocr.compare import compare
+from quantvietocr import Predictor
+from quantvietocr.checkpoint.files import Checkpoint, read, write
 from quantvietocr.dataset.annotation import AnnotationError, Sample
-from quantvietocr.metrics import score
-from quantvietocr.readers import CompareError, stored_as
+from quantvietocr.measure.lines import compare as module
+from quantvietocr.measure.lines.compare import compare
+from quantvietocr.measure.lines.readers import CompareError, stored_as
+from quantvietocr.metrics.accuracy import score
 
 
 @pytest.fixture
@@ -268,7 +269,7 @@ def test_what_is_stored_is_told_from_the_file(float_weights):
 
 def test_words_reach_the_readers_and_the_table_says_so(tiny, tmp_path, monkeypatch):
     made = []
-    monkeypatch.setattr("quantvietocr.readers.Predictor", lambda *a, **k: made.append(k["words"]) or Predictor(*a, **k))
+    monkeypatch.setattr("quantvietocr.measure.lines.readers.Predictor", lambda *a, **k: made.append(k["words"]) or Predictor(*a, **k))
     Image.new("RGB", (40, 16), "white").save(tmp_path / "a.png")
     (tmp_path / "lines.txt").write_text("a.png\tab\n", encoding="utf-8")
     sentence = "Lines in doubt our engines read again with the words of `vi`."
@@ -281,7 +282,7 @@ def test_words_reach_the_readers_and_the_table_says_so(tiny, tmp_path, monkeypat
 
 def test_ways_with_loops_reach_the_readers_and_the_rows(tiny, tmp_path, monkeypatch):
     made = []
-    monkeypatch.setattr("quantvietocr.readers.Predictor", lambda *a, **k: made.append(k["loops"]) or Predictor(*a, **k))
+    monkeypatch.setattr("quantvietocr.measure.lines.readers.Predictor", lambda *a, **k: made.append(k["loops"]) or Predictor(*a, **k))
     Image.new("RGB", (40, 16), "white").save(tmp_path / "a.png")
     (tmp_path / "lines.txt").write_text("a.png\tab\n", encoding="utf-8")
     for loops, names in ((["drop"], ["tiny"]), (["count", "keep"], ["tiny, loops count", "tiny, loops keep"])):

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from quantvietocr import Predictor
-from quantvietocr.checkpoint import CheckpointError, read, validate, write
-from quantvietocr.cli import main
-from quantvietocr.confidence import FEWEST, Calibration, ConfidenceError, fit
-from quantvietocr.decode import Reading
-from quantvietocr.image import open_line
-from quantvietocr.metrics import auroc
+from quantvietocr.checkpoint.files import CheckpointError, read, validate, write
+from quantvietocr.cli.main import main
+from quantvietocr.metrics.trust import auroc
+from quantvietocr.pictures.image import open_line
+from quantvietocr.reading.confidence import FEWEST, Calibration, ConfidenceError, fit
+from quantvietocr.reading.decode import Reading
 
 
 def sigmoid(value: float) -> float:
@@ -82,7 +82,7 @@ def test_a_file_with_another_confidence_is_refused(int8_weights, stored):
 
 
 def test_the_verb_fits_a_file(float_weights, lines, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("quantvietocr.confidence.FEWEST", 1)
+    monkeypatch.setattr("quantvietocr.reading.confidence.FEWEST", 1)
     path = write(read(float_weights), tmp_path / "w.safetensors")
     annotation = tmp_path / "annotation.txt"
     rows = (lines / "annotation.txt").read_text(encoding="utf-8").splitlines()

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from quantvietocr.common.yaml_settings import ConfigError, build, to_yaml
 from quantvietocr.config import Config, FolderConfig, load_config
-from quantvietocr.yaml_settings import ConfigError, build, to_yaml
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 TRAINABLE = "data.synth.share=1"  # the least that makes a configuration valid

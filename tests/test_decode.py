@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from quantvietocr import decode
-from quantvietocr.decode import EOS, GO, Decoder, Reading
-from quantvietocr.vietocr_bridge import import_vietocr
-from quantvietocr.vocab import DEFAULT_CHARS
+from quantvietocr.checkpoint.vocab import DEFAULT_CHARS
+from quantvietocr.reading import decode
+from quantvietocr.reading.decode import EOS, GO, Decoder, Reading
+from quantvietocr.vietocr_bridge.network import import_vietocr
 
 CLASSES, CHANNELS, MOST = 233, 48, 24
 WIDTHS = (8, 37, 160)  # places in the sequence: a 32-pixel line has 16, a 320-pixel one 160

@@ -12,7 +12,9 @@ import tiny_train
 import torch
 from PIL import Image
 
-from quantvietocr.checkpoint import read, write
+from quantvietocr.checkpoint.files import read, write
+from quantvietocr.checkpoint.vocab import Vocab
+from quantvietocr.common.yaml_settings import ConfigError
 from quantvietocr.config import load_config
 from quantvietocr.dataset.annotation import read_annotation
 from quantvietocr.dataset.batches import Batch, BatchStream
@@ -22,8 +24,6 @@ from quantvietocr.train.distill import Distillation, distillation_of, features_l
 from quantvietocr.train.distributed import Share
 from quantvietocr.train.objective import Objective
 from quantvietocr.train.state import TrainError
-from quantvietocr.vocab import Vocab
-from quantvietocr.yaml_settings import ConfigError
 
 CPU = torch.device("cpu")
 

@@ -15,14 +15,14 @@ import pytest
 import tiny_train
 import torch
 
+from quantvietocr.checkpoint.vocab import Vocab
 from quantvietocr.config import load_config
+from quantvietocr.dataset.annotation import read_annotation
 from quantvietocr.dataset.batches import BatchStream
 from quantvietocr.dataset.sources import FolderSource
-from quantvietocr.dataset.annotation import read_annotation
 from quantvietocr.train import loop
 from quantvietocr.train.distributed import split
 from quantvietocr.train.state import load_state
-from quantvietocr.vocab import Vocab
 
 SCRIPT = Path(tiny_train.__file__)
 STEPS, RATE = 9, 1e-3

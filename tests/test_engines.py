@@ -13,12 +13,12 @@ from tiny import int8_checkpoint
 
 import infer
 from quantvietocr import Predictor
-from quantvietocr.checkpoint import CheckpointError, read, write
+from quantvietocr.checkpoint.files import CheckpointError, write
+from quantvietocr.checkpoint.onnx_file import DIGEST_KEY, read_onnx
 from quantvietocr.engines.base import EngineError
 from quantvietocr.engines.choose import open_file
 from quantvietocr.engines.cpu import int8_instructions, int8_warning
-from quantvietocr.engines.onnx_file import DIGEST_KEY, read_onnx
-from quantvietocr.onnx_export import export_onnx, to_onnx
+from quantvietocr.export.onnx import export_onnx, to_onnx
 
 ONNX_ENGINES = ["onnxruntime", "openvino"]
 

@@ -11,8 +11,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from quantvietocr import fetch as module
-from quantvietocr.fetch import FetchError, fetch, git_blob_id, is_drive, published_address
+from quantvietocr.vietocr_bridge.fetch import FetchError, fetch, git_blob_id, is_drive, published_address
+from quantvietocr.vietocr_bridge.network import fetch as module
 
 CONTENT = np.random.default_rng(0).bytes(300_000)
 BLOB = hashlib.sha1(b"blob 300000\0" + CONTENT).hexdigest()

@@ -9,18 +9,18 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from quantvietocr.checkpoint import read, write
+from quantvietocr.checkpoint.files import read, write
+from quantvietocr.checkpoint.vocab import Vocab
 from quantvietocr.config import QuantConfig, TrainConfig
 from quantvietocr.dataset.annotation import read_annotation
 from quantvietocr.engines.torch_engine import TorchEngine
-from quantvietocr.predictor import Predictor
 from quantvietocr.quantize import fx, qat, static
 from quantvietocr.quantize.export import numbers_of, quantized_checkpoint
 from quantvietocr.quantize.methods import prepare_training, scheme_of
 from quantvietocr.quantize.observers import OBSERVERS
 from quantvietocr.quantize.scheme import QuantizeError, Scheme
+from quantvietocr.reading.predictor import Predictor
 from quantvietocr.train.optimizer import make_optimizer
-from quantvietocr.vocab import Vocab
 
 PICTURES = tiny_network.pictures()
 PATHS = ("eager", "fx")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from quantvietocr.image import (
+from quantvietocr.pictures.image import (
     MAX_PIXELS,
     ImageError,
     ImageSpec,
@@ -36,7 +36,7 @@ def encoded(img: Image.Image, kind: str = "PNG", **options) -> bytes:
 def translate():
     """VietOCR's own preprocessing; its torchvision import needs the bridge's help beside a CPU torch."""
     pytest.importorskip("vietocr")
-    bridge = pytest.importorskip("quantvietocr.vietocr_bridge")
+    bridge = pytest.importorskip("quantvietocr.vietocr_bridge.network")
     return bridge.import_vietocr().translate
 
 
@@ -260,6 +260,6 @@ def test_bad_sizes_are_refused():
 
 
 def test_needs_numpy_and_pillow_alone():
-    code = "import sys, quantvietocr.image; print(sorted(m for m in ('torch', 'vietocr', 'yaml') if m in sys.modules))"
+    code = "import sys, quantvietocr.pictures.image; print(sorted(m for m in ('torch', 'vietocr', 'yaml') if m in sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -16,10 +16,12 @@ import pytest
 from PIL import Image
 
 import infer
-from quantvietocr import Predictor, picture_files, stream
+from quantvietocr import Predictor
 from quantvietocr.engines.torch_engine import TorchEngine
-from quantvietocr.picture_files import find_pictures, natural
-from quantvietocr.plot import draw_lines
+from quantvietocr.pictures import find as picture_files
+from quantvietocr.pictures.find import find_pictures, natural
+from quantvietocr.reading import stream
+from quantvietocr.reading.plot import draw_lines
 
 
 @pytest.fixture

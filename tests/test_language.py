@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from tiny import int8_checkpoint
 
-from quantvietocr import Predictor, decode
-from quantvietocr.cli import main
-from quantvietocr.confidence import Calibration
-from quantvietocr.decode import EOS, Reading
-from quantvietocr.language import words
-from quantvietocr.language.search import Spelling, search
-from quantvietocr.language.words import WordModel, WordsError, build
+from quantvietocr import Predictor
+from quantvietocr.cli.main import main
+from quantvietocr.reading import decode
+from quantvietocr.reading.confidence import Calibration
+from quantvietocr.reading.decode import EOS, Reading
+from quantvietocr.reading.words import model as words
+from quantvietocr.reading.words.model import WordModel, WordsError, build
+from quantvietocr.reading.words.search import Spelling, search
 
 CHARS = "tiềnếmặ 012"
 TEXT = ["Tiền mặt, tiền mặt. TIỀN MẶT và tiền", "tiến tiến tiến, tiến lên 12 lên"] * 5
@@ -173,7 +174,7 @@ def test_a_line_that_does_not_end_has_no_reading(model):
 
 def test_predictor_reads_again_only_what_is_in_doubt(monkeypatch):
     asked = []
-    monkeypatch.setattr("quantvietocr.predictor.search", lambda *a, **k: asked.append(a) or Reading((5, 6), (0.9, 0.9), 0.9))
+    monkeypatch.setattr("quantvietocr.reading.predictor.search", lambda *a, **k: asked.append(a) or Reading((5, 6), (0.9, 0.9), 0.9))
     predictor = Predictor(int8_checkpoint(), threads=1)
     predictor.calibration = Calibration(1.0, 0.0)
     memory, hidden = np.zeros((1, 3, 8), np.float32), np.zeros((1, 4), np.float32)
@@ -186,7 +187,7 @@ def test_predictor_reads_again_only_what_is_in_doubt(monkeypatch):
 
 
 def test_predictor_without_words_reads_greedily(monkeypatch):
-    monkeypatch.setattr("quantvietocr.predictor.search", lambda *a, **k: pytest.fail("searched"))
+    monkeypatch.setattr("quantvietocr.reading.predictor.search", lambda *a, **k: pytest.fail("searched"))
     pixels = [np.random.default_rng(3).integers(0, 256, (8, 40, 3), np.uint8)]
     plain = Predictor(int8_checkpoint(), threads=1, words=None)
     assert plain.spelling is None and Predictor(int8_checkpoint(), beam=2).spelling is None

@@ -9,11 +9,12 @@ import pytest
 from matplotlib import get_data_path
 from PIL import Image, ImageDraw, ImageFont
 
-from quantvietocr import Predictor, predictor
-from quantvietocr.image import ImageSpec, line_pixels
-from quantvietocr.leaders import SURE, Leaders, joined, leaders_in
-from quantvietocr.leaders.count import ADVANCE, UNDERLINE, count, dotted, size_of_letters, without_signs
-from quantvietocr.leaders.find import Stretch, ink, stretches
+from quantvietocr import Predictor
+from quantvietocr.pictures.image import ImageSpec, line_pixels
+from quantvietocr.reading import predictor
+from quantvietocr.reading.leaders import SURE, Leaders, joined, leaders_in
+from quantvietocr.reading.leaders.count import ADVANCE, UNDERLINE, count, dotted, size_of_letters, without_signs
+from quantvietocr.reading.leaders.find import Stretch, ink, stretches
 
 WEIGHTS = Path(__file__).parents[1] / "weights/vgg_seq2seq-qat-int8.safetensors"
 FONT = ImageFont.truetype(f"{get_data_path()}/fonts/ttf/DejaVuSans.ttf", 24)

@@ -15,8 +15,8 @@ from PIL import Image
 from tiny import int8_checkpoint
 
 import infer
-from quantvietocr.checkpoint import read, write
-from quantvietocr.onnx_export import export_onnx
+from quantvietocr.checkpoint.files import read, write
+from quantvietocr.export.onnx import export_onnx
 
 ROOT = Path(__file__).resolve().parents[1]
 INT8 = ROOT / "weights" / "vgg_seq2seq-qat-int8.safetensors"
@@ -107,7 +107,7 @@ def test_only_what_reading_needs_is_imported(light_python, onnx_file, lines):
     code = (
         f"import sys; sys.path.insert(0, {str(ROOT)!r}); import infer\n"
         f"infer.main(['--weights', {str(onnx_file)!r}, {str(next((lines / 'img').iterdir()))!r}])\n"
-        "print(*(name for name in ('yaml', 'numpy.testing', 'sympy', 'quantvietocr.plot') if name in sys.modules), file=sys.stderr)"
+        "print(*(name for name in ('yaml', 'numpy.testing', 'sympy', 'quantvietocr.reading.plot') if name in sys.modules), file=sys.stderr)"
     )
     found = run(light_python, "-c", code)
     assert found.returncode == 0 and found.stderr.splitlines()[-1] == "", found.stderr

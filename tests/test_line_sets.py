@@ -8,11 +8,11 @@ import pytest
 import yaml
 from PIL import Image
 
-from quantvietocr import line_sets as module
-from quantvietocr.dataset.recipes import RecipeError
-from quantvietocr.image import ImageSpec
-from quantvietocr.line_sets import LineSetError, line_sets
-from quantvietocr.vocab import DEFAULT_CHARS
+from quantvietocr.checkpoint.vocab import DEFAULT_CHARS
+from quantvietocr.measure.lines import sets as module
+from quantvietocr.measure.lines.sets import LineSetError, line_sets
+from quantvietocr.pictures.image import ImageSpec
+from quantvietocr.synth.recipes import RecipeError
 
 
 def write_lines(folder: Path, texts: list[str]) -> Path:

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 
+from quantvietocr.checkpoint.vocab import Vocab
 from quantvietocr.dataset.batches import BatchStream
 from quantvietocr.dataset.sources import Item
-from quantvietocr.vocab import Vocab
 
 VOCAB = Vocab()
 in_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks processes up in /proc")

@@ -9,19 +9,20 @@ import pytest
 import tiny_network
 from PIL import Image
 
-from quantvietocr import checkpoint as files
-from quantvietocr import cli, methods
+from quantvietocr.checkpoint.files import files
+from quantvietocr.checkpoint.packing import fits
+from quantvietocr.checkpoint.vocab import Vocab
+from quantvietocr.cli.main import main as cli
 from quantvietocr.config import load_config
 from quantvietocr.dataset.annotation import read_annotation
-from quantvietocr.methods import METHODS, Job, make
-from quantvietocr.methods_report import Budget
-from quantvietocr.packing import fits
-from quantvietocr.predictor import Predictor
+from quantvietocr.measure.methods import run as methods
+from quantvietocr.measure.methods.report import Budget
+from quantvietocr.measure.methods.run import METHODS, Job, make
 from quantvietocr.quantize import static
 from quantvietocr.quantize.observers import OBSERVERS
 from quantvietocr.quantize.scheme import PREFIX, Scheme
+from quantvietocr.reading.predictor import Predictor
 from quantvietocr.train import start
-from quantvietocr.vocab import Vocab
 
 BUDGET = Budget(steps=2, calibration_lines=4, max_drop=1.0, searched_lines=3, augment=0.0)
 SETTINGS = ["train.batch_size=2", "data.workers=0", "train.bf16=false", "train.device=cpu", "data.chunk=4"]

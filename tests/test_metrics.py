@@ -5,16 +5,9 @@ import unicodedata
 
 import pytest
 
-from quantvietocr.metrics import (
-    accept_at_precision,
-    auroc,
-    cer,
-    confusions,
-    edit_distance,
-    exact,
-    fold_diacritics,
-    score,
-)
+from quantvietocr.metrics.accuracy import cer, confusions, exact, score
+from quantvietocr.metrics.edits import edit_distance, fold_diacritics
+from quantvietocr.metrics.trust import accept_at_precision, auroc
 
 
 def textbook_distance(a: str, b: str) -> int:

@@ -9,11 +9,12 @@ import pytest
 from matplotlib import get_data_path
 from PIL import Image
 
-from quantvietocr import cli, misread
-from quantvietocr.dataset.synth import LineGenerator, SynthConfig
-from quantvietocr.dataset.synth.generator import Line
-from quantvietocr.image import ImageSpec, line_pixels
-from quantvietocr.misread import judge, write_misread
+from quantvietocr.cli.main import main as cli
+from quantvietocr.pictures.image import ImageSpec, line_pixels
+from quantvietocr.synth import misread
+from quantvietocr.synth.lines import LineGenerator, SynthConfig
+from quantvietocr.synth.lines.generator import Line
+from quantvietocr.synth.misread import judge, write_misread
 
 WEIGHTS = Path(__file__).parents[1] / "weights/vgg_seq2seq-qat-int8.safetensors"
 FONT = f"{get_data_path()}/fonts/ttf/DejaVuSerif.ttf"

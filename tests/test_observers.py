@@ -10,15 +10,15 @@ import tiny_network
 import torch
 from PIL import Image
 
-from quantvietocr import cli
-from quantvietocr.checkpoint import read, write
+from quantvietocr.checkpoint.files import read, write
+from quantvietocr.checkpoint.vocab import Vocab
+from quantvietocr.cli.main import main as cli
 from quantvietocr.config import QuantConfig, load_config
 from quantvietocr.dataset.annotation import read_annotation
 from quantvietocr.quantize import static
 from quantvietocr.quantize.methods import scheme_of
 from quantvietocr.quantize.observers import BINS, OBSERVERS, Histogram, observer_factory
 from quantvietocr.quantize.scheme import LayerNameError, QuantizeError, Scheme
-from quantvietocr.vocab import Vocab
 
 
 def span(name: str, batches: list[torch.Tensor], bits: int = 8, symmetric: bool = False, percentile: float = 99.9) -> tuple[float, float]:

@@ -12,15 +12,18 @@ import onnxruntime
 import pytest
 from tiny import CHARS, FEATURES, PREFIX, float_checkpoint, int8_checkpoint, replaced, transformer
 
-from quantvietocr import cli, decode, onnx_export, onnx_verify
-from quantvietocr.checkpoint import Checkpoint, CheckpointError, Layer, read
+from quantvietocr.checkpoint.files import Checkpoint, CheckpointError, Layer, read
+from quantvietocr.checkpoint.onnx_file import read_onnx
+from quantvietocr.cli.main import main as cli
 from quantvietocr.engines.choose import open_file
-from quantvietocr.engines.onnx_file import read_onnx
 from quantvietocr.engines.torch_engine import TorchEngine
-from quantvietocr.image import LEVELS, ImageSpec
-from quantvietocr.onnx_export import export_onnx, input_scale, to_onnx
-from quantvietocr.predictor import decoder_of
-from quantvietocr.quantize.dynamic import quantize_decoder
+from quantvietocr.export import onnx as onnx_export
+from quantvietocr.export import verify as onnx_verify
+from quantvietocr.export.onnx import export_onnx, input_scale, to_onnx
+from quantvietocr.pictures.image import LEVELS, ImageSpec
+from quantvietocr.quantize.recurrent import quantize_decoder
+from quantvietocr.reading import decode
+from quantvietocr.reading.recognizer import decoder_of
 
 INT8 = Path(__file__).resolve().parents[1] / "weights" / "vgg_seq2seq-qat-int8.safetensors"
 PIXELS = np.random.default_rng(3).integers(0, 256, (3, 8, 50, 3), dtype=np.uint8)

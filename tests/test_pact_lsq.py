@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 import tiny_network
 import torch
+from quantvietocr.quantize.learned.ranges.lsq import LSQActivation, LSQWeight, lsq_qconfig
+from quantvietocr.quantize.learned.ranges.pact import PACTFakeQuantize, pact_qconfig
 from test_fx import trained
 
 import train_qat
-from quantvietocr.checkpoint import read, write
+from quantvietocr.checkpoint.files import read, write
 from quantvietocr.config import QuantConfig, TrainConfig, load_config
 from quantvietocr.engines.cpu import int8_warning
-from quantvietocr.quantize.lsq import LSQActivation, LSQWeight, lsq_qconfig
 from quantvietocr.quantize.methods import scheme_of
-from quantvietocr.quantize.pact import PACTFakeQuantize, pact_qconfig
 from quantvietocr.quantize.scheme import QuantizeError, Scheme
 from quantvietocr.train import loop, start
 from quantvietocr.train.optimizer import make_optimizer

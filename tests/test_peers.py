@@ -13,12 +13,12 @@ import pytest
 from PIL import Image
 from tiny import int8_checkpoint
 
-from quantvietocr import cli
-from quantvietocr.checkpoint import write
-from quantvietocr.compare import compare
-from quantvietocr.metrics import cer
-from quantvietocr.peers import PeerError, RapidOCR, Tesseract
-from quantvietocr.readers import CompareError, entries
+from quantvietocr.checkpoint.files import write
+from quantvietocr.cli.main import main as cli
+from quantvietocr.measure.lines.compare import compare
+from quantvietocr.measure.lines.readers import CompareError, entries
+from quantvietocr.measure.peers import PeerError, RapidOCR, Tesseract
+from quantvietocr.metrics.accuracy import cer
 
 # Reads each picture as its width x height and "ệ" apart from its marks, and writes down how it was called.
 SCRIPT = r'''#!{python}

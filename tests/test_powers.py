@@ -8,23 +8,23 @@ import numpy as np
 import pytest
 import tiny_network
 import torch
+from quantvietocr.quantize.learned.ranges.ranges import bits_for_learned_ranges
 
-from quantvietocr.checkpoint import Checkpoint, read
+from quantvietocr.checkpoint.files import Checkpoint, read
+from quantvietocr.checkpoint.vocab import Vocab
 from quantvietocr.config import LayerOverride, QuantConfig
 from quantvietocr.dataset.annotation import read_annotation
 from quantvietocr.engines.choose import installed, open_file
 from quantvietocr.engines.torch_engine import TorchEngine
-from quantvietocr.image import line_pixels, open_line
-from quantvietocr.onnx_export import export_onnx
+from quantvietocr.export.onnx import export_onnx
+from quantvietocr.pictures.image import line_pixels, open_line
 from quantvietocr.quantize import qat
 from quantvietocr.quantize.export import quantized_checkpoint
-from quantvietocr.quantize.learned import bits_for_learned_ranges
 from quantvietocr.quantize.methods import prepare_training, scheme_of
 from quantvietocr.quantize.observers import OBSERVERS
 from quantvietocr.quantize.powers import on_grid
 from quantvietocr.quantize.scheme import QuantizeError, Scheme
 from quantvietocr.quantize.static import quantize_static
-from quantvietocr.vocab import Vocab
 
 POWERS = Scheme(scales="power-of-two")
 

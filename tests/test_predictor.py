@@ -13,12 +13,13 @@ from PIL import Image
 from tiny import PREFIX, int8_checkpoint, transformer
 from torch import nn
 
-from quantvietocr import Predictor, decode
-from quantvietocr.checkpoint import Checkpoint, CheckpointError, Meta, read, write
-from quantvietocr.folding import float_layers
+from quantvietocr import Predictor
+from quantvietocr.checkpoint.files import Checkpoint, CheckpointError, Meta, read, write
+from quantvietocr.checkpoint.folding import float_layers
 from quantvietocr.engines.torch_engine import TorchEngine
-from quantvietocr.image import ImageError, ImageSpec, line_pixels, open_line
-from quantvietocr.vietocr_bridge import build_float, import_vietocr, load_float
+from quantvietocr.pictures.image import ImageError, ImageSpec, line_pixels, open_line
+from quantvietocr.reading import decode
+from quantvietocr.vietocr_bridge.network import build_float, import_vietocr, load_float
 
 SAMPLES = Path(__file__).parent.parent / "data" / "samples"
 

@@ -9,21 +9,21 @@ import pytest
 import torch
 from tiny_network import round_biases
 
-from quantvietocr.checkpoint import Meta, read, write
+from quantvietocr.checkpoint.files import Meta, read, write
+from quantvietocr.checkpoint.vocab import Vocab
+from quantvietocr.common.machine import processor
 from quantvietocr.dataset.annotation import read_annotation
 from quantvietocr.engines.torch_engine import TorchEngine
-from quantvietocr.image import line_pixels, line_tensor, open_line
-from quantvietocr.machine import processor
-from quantvietocr.predictor import Predictor
+from quantvietocr.pictures.image import line_pixels, line_tensor, open_line
 from quantvietocr.quantize import qat
-from quantvietocr.quantize.dynamic import quantize_rows
 from quantvietocr.quantize.export import quantized_checkpoint
-from quantvietocr.quantize.static import quantize_dynamic, quantize_static
+from quantvietocr.quantize.recurrent import quantize_rows
 from quantvietocr.quantize.scheme import ACTIVATION_BITS, LayerNameError, QuantizeError, Scheme
+from quantvietocr.quantize.static import quantize_dynamic, quantize_static
 from quantvietocr.quantize.stubs import AveragePool
+from quantvietocr.reading.predictor import Predictor
 from quantvietocr.train.validate import score_module
-from quantvietocr.vietocr_bridge import float_network
-from quantvietocr.vocab import Vocab
+from quantvietocr.vietocr_bridge.network import float_network
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,10 @@ import pytest
 from drawn_receipts import font
 from PIL import Image, ImageDraw
 
+from quantvietocr.pictures.boxes import Box
 from quantvietocr.receipt import open_detector
 from quantvietocr.receipt.layout import paragraphs_of
-from quantvietocr.receipt.page import Box, Line
+from quantvietocr.receipt.page import Line
 
 HIGH, PITCH = 20, 30
 LEFT = ["Hai bên thống nhất ký kết", "hợp đồng mua bán hàng hóa", "với những điều khoản sau:", "Điều một nói về hàng hóa", "và nơi giao nhận hàng."]

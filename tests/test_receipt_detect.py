@@ -10,10 +10,9 @@ import pytest
 from drawn_receipts import ROWS, draw, font
 from PIL import Image, ImageDraw
 
+from quantvietocr.pictures.boxes import Box, crop, size_of
 from quantvietocr.receipt import DetectorError, open_detector, read_page
-from quantvietocr.receipt.crop import crop, size_of
 from quantvietocr.receipt.detect import ProfileDetector, about
-from quantvietocr.receipt.page import Box
 from quantvietocr.receipt.profile import find_lines
 
 DRAWN = 34  # pieces of text on the drawn receipt: that is what its rows come to

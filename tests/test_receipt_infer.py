@@ -14,12 +14,12 @@ from PIL import Image
 from tiny import int8_checkpoint, transformer
 
 import infer
-from quantvietocr import Predictor, picture_files
-from quantvietocr.checkpoint import write
-from quantvietocr.quantize.dynamic import quantize_decoder
+from quantvietocr import Predictor
+from quantvietocr.checkpoint.files import write
+from quantvietocr.pictures import find as picture_files
+from quantvietocr.quantize.recurrent import quantize_decoder
 from quantvietocr.receipt import files, open_detector, read_page
-from quantvietocr.receipt.command import reader_name
-from quantvietocr.receipt.files import stems, summary
+from quantvietocr.receipt.files import reader_name, stems, summary
 from quantvietocr.receipt.output import OUTPUT_SUFFIXES
 
 pytest.importorskip("pypdfium2", reason="PDF input needs the receipt extra")

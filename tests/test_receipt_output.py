@@ -10,10 +10,11 @@ import pytest
 from drawn_receipts import ROWS, draw
 from PIL import Image, ImageDraw
 
+from quantvietocr.pictures.boxes import Box
 from quantvietocr.receipt import output
 from quantvietocr.receipt.layout import paragraphs_of
 from quantvietocr.receipt.output import OUTPUT_SUFFIXES, named, tsv, write_page, written
-from quantvietocr.receipt.page import SCHEMA_VERSION, Box, Field, Item, Line, Page
+from quantvietocr.receipt.page import SCHEMA_VERSION, Field, Item, Line, Page
 
 pdfium = pytest.importorskip("pypdfium2", reason="reading the PDF back needs the receipt extra")
 pytest.importorskip("reportlab", reason="writing PDF files needs the receipt extra")

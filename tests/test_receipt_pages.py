@@ -9,7 +9,7 @@ import pytest
 from drawn_receipts import draw
 from PIL import Image
 
-from quantvietocr.image import MAX_PIXELS, ImageError
+from quantvietocr.pictures.image import MAX_PIXELS, ImageError
 from quantvietocr.receipt.pages import USUAL_DPI, PageFile
 
 pytest.importorskip("pypdfium2", reason="PDF input needs the receipt extra")

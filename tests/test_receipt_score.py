@@ -10,13 +10,14 @@ import pytest
 from matplotlib import get_data_path
 from PIL import Image
 
-from quantvietocr import cli, receipt_score
-from quantvietocr.dataset.receipts import ReceiptConfig, ReceiptGenerator
-from quantvietocr.dataset.receipts.files import read_truths, write_receipts
-from quantvietocr.peers import PeerError
-from quantvietocr.receipt_match import Piece, area, match, overlap
-from quantvietocr.receipt_readers import PageEntry, RapidOCRPages, Reading, ScoreError, TesseractPages, page_entries
-from quantvietocr.receipt_score import score_page, score_pages
+from quantvietocr.cli.main import main as cli
+from quantvietocr.measure.peers import PeerError
+from quantvietocr.measure.receipts import score as receipt_score
+from quantvietocr.measure.receipts.match import Piece, area, match, overlap
+from quantvietocr.measure.receipts.readers import PageEntry, RapidOCRPages, Reading, ScoreError, TesseractPages, page_entries
+from quantvietocr.measure.receipts.score import score_page, score_pages
+from quantvietocr.synth.receipts import ReceiptConfig, ReceiptGenerator
+from quantvietocr.synth.receipts.files import read_truths, write_receipts
 
 FONT = f"{get_data_path()}/fonts/ttf/DejaVuSans.ttf"
 

@@ -10,14 +10,15 @@ from PIL import Image
 from test_receipts_synth import FONTS
 from test_recipes import font
 
-from quantvietocr import cli
-from quantvietocr.dataset import recipes
-from quantvietocr.dataset.receipts import ReceiptConfig, ReceiptGenerator, files, recipe as receipt_recipe
-from quantvietocr.dataset.receipts.files import ReceiptFilesError, read_truths, write_lines, write_receipts
-from quantvietocr.dataset.receipts.recipe import first_receipts_sha256, read_receipt_recipe, receipts_of, seal_receipts
-from quantvietocr.dataset.recipes import RecipeError
-from quantvietocr.dataset.synth import fonts
-from quantvietocr.vocab import DEFAULT_CHARS
+from quantvietocr.checkpoint.vocab import DEFAULT_CHARS
+from quantvietocr.cli.main import main as cli
+from quantvietocr.synth import recipes
+from quantvietocr.synth.lines import fonts
+from quantvietocr.synth.receipts import ReceiptConfig, ReceiptGenerator, files
+from quantvietocr.synth.receipts import recipe as receipt_recipe
+from quantvietocr.synth.receipts.files import ReceiptFilesError, read_truths, write_lines, write_receipts
+from quantvietocr.synth.receipts.recipe import first_receipts_sha256, read_receipt_recipe, receipts_of, seal_receipts
+from quantvietocr.synth.recipes import RecipeError
 
 ROOT = Path(__file__).resolve().parents[1]
 pytestmark = pytest.mark.usefixtures("modules_font_cache")

@@ -9,15 +9,15 @@ import pytest
 from matplotlib import get_data_path
 from PIL import Image, ImageDraw
 
-from quantvietocr.dataset.receipts import ReceiptConfig, ReceiptGenerator, photo
-from quantvietocr.dataset.receipts.content import in_words, make_content, make_style
-from quantvietocr.dataset.receipts.form import set_form
-from quantvietocr.dataset.receipts.goods import GOODS, SHOPS, UNITS
-from quantvietocr.dataset.receipts.surface import Camera, inverse, make_bend
-from quantvietocr.dataset.receipts.thermal import set_receipt
-from quantvietocr.dataset.synth.config import SynthError
-from quantvietocr.dataset.synth.dice import Dice
-from quantvietocr.vocab import DEFAULT_CHARS
+from quantvietocr.checkpoint.vocab import DEFAULT_CHARS
+from quantvietocr.synth.lines.config import SynthError
+from quantvietocr.synth.lines.dice import Dice
+from quantvietocr.synth.receipts import ReceiptConfig, ReceiptGenerator, photo
+from quantvietocr.synth.receipts.content import in_words, make_content, make_style
+from quantvietocr.synth.receipts.form import set_form
+from quantvietocr.synth.receipts.goods import GOODS, SHOPS, UNITS
+from quantvietocr.synth.receipts.surface import Camera, inverse, make_bend
+from quantvietocr.synth.receipts.thermal import set_receipt
 
 FONTS = tuple(f"{get_data_path()}/fonts/ttf/DejaVu{name}.ttf" for name in ("Sans", "Sans-Bold", "Serif"))
 pytestmark = pytest.mark.usefixtures("modules_font_cache")

@@ -11,10 +11,10 @@ import yaml
 from matplotlib import get_data_path
 from PIL import Image
 
-from quantvietocr import cli
-from quantvietocr.dataset import recipes
-from quantvietocr.dataset.recipes import RecipeError, first_sha256, lines_of, lines_sha256, read_recipe, recipes_in, seal
-from quantvietocr.dataset.synth import LineGenerator, fonts
+from quantvietocr.cli.main import main as cli
+from quantvietocr.synth import recipes
+from quantvietocr.synth.lines import LineGenerator, fonts
+from quantvietocr.synth.recipes import RecipeError, first_sha256, lines_of, lines_sha256, read_recipe, recipes_in, seal
 
 BENCH = Path(__file__).resolve().parents[1] / "data" / "bench"
 SYSTEM_FOLDERS = fonts.SYSTEM_FOLDERS
@@ -78,7 +78,7 @@ def refusal(call, *arguments) -> str:
 # --- the same lines again ---------------------------------------------------------------------------------------------
 
 def test_a_recipe_gives_the_same_files_with_any_number_of_workers(sealed, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("quantvietocr.dataset.synth.generator.CHUNK", 1)    # else one worker would draw all four
+    monkeypatch.setattr("quantvietocr.synth.lines.generator.CHUNK", 1)    # else one worker would draw all four
     alone, two = (lines_of(sealed, tmp_path / name, workers, progress=False) for name, workers in (("a", 1), ("b", 2)))
     assert content(alone) == content(two) == content(tmp_path / "sealed" / "annotation.txt")
     assert lines_sha256(alone) == read_recipe(sealed).sha256
@@ -159,7 +159,7 @@ def test_whole_lines_are_kept_and_broken_ones_made_again(sealed, tmp_path, monke
 def test_an_interrupted_recipe_is_made_again(sealed, tmp_path, monkeypatch):
     whole, part = tmp_path / "sealed", tmp_path / "part"
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("quantvietocr.dataset.synth.generator.LineGenerator.line", interrupt_at(2))
+        patch.setattr("quantvietocr.synth.lines.generator.LineGenerator.line", interrupt_at(2))
         lines_of(sealed, part, progress=False)
     assert not (part / "annotation.txt").exists() and (part / "img" / "000001.png").exists()
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):

@@ -6,8 +6,7 @@ import random
 
 import pytest
 
-from quantvietocr.reliability import accept_curve, expected_calibration_error, reliability
-from quantvietocr.metrics import accept_at_precision
+from quantvietocr.metrics.trust import accept_at_precision, accept_curve, expected_calibration_error, reliability
 
 
 def test_bins_hold_equally_many_lines_least_confident_first():

@@ -6,8 +6,9 @@ import dataclasses
 
 import pytest
 
-from quantvietocr.cli import main
-from quantvietocr.report import ReportError, Row, Setup, Table, insert_section, markdown, page, summary
+from quantvietocr.cli.main import main
+from quantvietocr.measure.lines.report import Row, Setup, Table, markdown, page, summary
+from quantvietocr.measure.markdown import ReportError, insert_section
 
 ROW = Row(
     name="a|b", file="a.pth", method="float", stored="float32", engine="torch", precision="float32", bytes=2**20, lines=3,
@@ -83,7 +84,7 @@ def test_a_table_goes_into_its_section_and_nowhere_else(tmp_path):
 
 def test_the_verb_puts_the_page_in_one_place_and_the_summary_in_another(tmp_path, monkeypatch):
     tables = [Table(SETUP, (ROW,)), Table(dataclasses.replace(SETUP, data="more.txt"), (ROW,))]
-    monkeypatch.setattr("quantvietocr.compare.compare", lambda *_: tables)
+    monkeypatch.setattr("quantvietocr.measure.lines.compare.compare", lambda *_: tables)
     (tmp_path / "table.md").write_text(page(tables), encoding="utf-8")
     places = [tmp_path / "LONG.md", tmp_path / "SHORT.md"]
     for place in places:

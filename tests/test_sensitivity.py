@@ -9,20 +9,21 @@ import pytest
 import tiny_network
 from PIL import Image
 
-from quantvietocr import cli
-from quantvietocr.checkpoint import read, write
+from quantvietocr.checkpoint.files import read, write
+from quantvietocr.checkpoint.packing import fits
+from quantvietocr.checkpoint.vocab import Vocab
+from quantvietocr.cli.main import main as cli
 from quantvietocr.dataset.annotation import read_annotation
 from quantvietocr.engines.torch_engine import TorchEngine
-from quantvietocr.image import line_pixels, open_line
-from quantvietocr.packing import fits
-from quantvietocr.quantize import mixed, static
-from quantvietocr.quantize.budget import drawn, quantize_within
-from quantvietocr.quantize.mixed import FLOAT, alternatives, search
+from quantvietocr.measure.methods.sensitivity import csv, draw_sensitivity, sentences
+from quantvietocr.pictures.image import line_pixels, open_line
+from quantvietocr.quantize import static
+from quantvietocr.quantize.bits import mixed
+from quantvietocr.quantize.bits.budget import drawn, quantize_within
+from quantvietocr.quantize.bits.mixed import FLOAT, alternatives, search
+from quantvietocr.quantize.bits.sensitivity import Setting, measure, noise_of
 from quantvietocr.quantize.scheme import QuantizeError, Scheme
-from quantvietocr.quantize.sensitivity import Setting, measure, noise_of
-from quantvietocr.sensitivity_report import csv, draw_sensitivity, sentences
-from quantvietocr.train.validate import score_checkpoint
-from quantvietocr.vocab import Vocab
+from quantvietocr.reading.evaluate import score_checkpoint
 
 
 @pytest.fixture(scope="module")

@@ -21,10 +21,12 @@ pytest.importorskip("httpx2", reason="Starlette's test client: pip install -r re
 
 from starlette.testclient import TestClient
 
-from quantvietocr import cli
-from quantvietocr.serve import app as app_module, turns
+from quantvietocr.cli.main import main as cli
+from quantvietocr.serve import app as app_module
+from quantvietocr.serve import turns
 from quantvietocr.serve.app import STATIC, make_app
 from quantvietocr.serve.server import listen
+
 
 class Echo:
     """Stands for a Reading: says what it was asked; waits for `go` where a test has one."""

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from quantvietocr import Predictor
-from quantvietocr.checkpoint import read
+from quantvietocr.checkpoint.files import read
+from quantvietocr.checkpoint.vocab import Vocab
 from quantvietocr.dataset.annotation import read_annotation
-from quantvietocr.metrics import score
-from quantvietocr.vocab import Vocab
+from quantvietocr.metrics.accuracy import score
 
 ROOT = Path(__file__).resolve().parents[1]
 FLOAT = ROOT / "weights" / "vgg_seq2seq-float16.safetensors"

@@ -11,7 +11,8 @@ import pytest
 import torch
 from tiny import int8_checkpoint
 
-from quantvietocr import Predictor, predictor
+from quantvietocr import Predictor
+from quantvietocr.reading import predictor
 
 
 @pytest.mark.parametrize("kind, engine", [("int8", "torch"), ("float", "torch"), ("int8", "onnxruntime"), ("int8", "openvino")])

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
-from quantvietocr import Predictor, stream
-from quantvietocr.stream import read_stream
+from quantvietocr import Predictor
+from quantvietocr.reading import stream
+from quantvietocr.reading.stream import read_stream
 
 COUNT = 60
 

@@ -12,16 +12,16 @@ import pytest
 from matplotlib import get_data_path
 from PIL import Image
 
-from quantvietocr.dataset.synth import LineGenerator, SynthConfig, augment, render
-from quantvietocr.dataset.synth.config import SynthError
-from quantvietocr.dataset.synth.dice import Dice, Weighted
-from quantvietocr.dataset.synth.fonts import FontPool
-from quantvietocr.dataset.synth.lists import make_list
-from quantvietocr.dataset.synth.phrases import MAKERS, MIX
-from quantvietocr.dataset.synth.profiles import Profile
-from quantvietocr.dataset.synth.syllables import syllables
-from quantvietocr.dataset.synth.text import TextFile, TextSource, clean
-from quantvietocr.vocab import DEFAULT_CHARS
+from quantvietocr.checkpoint.vocab import DEFAULT_CHARS
+from quantvietocr.synth.lines import LineGenerator, SynthConfig, augment, render
+from quantvietocr.synth.lines.config import SynthError
+from quantvietocr.synth.lines.dice import Dice, Weighted
+from quantvietocr.synth.lines.fonts import FontPool
+from quantvietocr.synth.lines.lists import make_list
+from quantvietocr.synth.lines.phrases import MAKERS, MIX
+from quantvietocr.synth.lines.profiles import Profile
+from quantvietocr.synth.lines.syllables import syllables
+from quantvietocr.synth.lines.text import TextFile, TextSource, clean
 
 DEJAVU = f"{get_data_path()}/fonts/ttf/DejaVuSans.ttf"
 SERIF = f"{get_data_path()}/fonts/ttf/DejaVuSerif.ttf"

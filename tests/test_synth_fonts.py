@@ -9,9 +9,9 @@ from fontTools import subset
 from fontTools.ttLib import TTFont
 from matplotlib import get_data_path
 
-from quantvietocr.dataset.synth.dice import Dice
-from quantvietocr.dataset.synth.fonts import FontPool, check
-from quantvietocr.vocab import DEFAULT_CHARS
+from quantvietocr.checkpoint.vocab import DEFAULT_CHARS
+from quantvietocr.synth.lines.dice import Dice
+from quantvietocr.synth.lines.fonts import FontPool, check
 
 DEJAVU = f"{get_data_path()}/fonts/ttf/DejaVuSans.ttf"
 SERIF = f"{get_data_path()}/fonts/ttf/DejaVuSerif.ttf"
@@ -75,7 +75,7 @@ def test_broken_font_files_are_counted_and_verdicts_cached(tmp_path, monkeypatch
     broken.write_bytes(b"not a font")
     first = FontPool((str(broken), DEJAVU), DEFAULT_CHARS, family_faces=4)
     assert sum(first.rejected.values()) == 1 and "unreadable" in next(iter(first.rejected))
-    monkeypatch.setattr("quantvietocr.dataset.synth.fonts.check", lambda *_: pytest.fail("checked again"))
+    monkeypatch.setattr("quantvietocr.synth.lines.fonts.check", lambda *_: pytest.fail("checked again"))
     assert FontPool((str(broken), DEJAVU), DEFAULT_CHARS, family_faces=4).rejected == first.rejected
 
 

@@ -13,12 +13,12 @@ import pytest
 import tiny
 import torch
 
-from quantvietocr import cli
-from quantvietocr.checkpoint import Checkpoint, CheckpointError, meta_of_json, read, write
+from quantvietocr.checkpoint.files import Checkpoint, CheckpointError, meta_of_json, read, write
+from quantvietocr.cli.main import main as cli
 from quantvietocr.engines.torch_engine import TorchEngine
+from quantvietocr.export.torchscript import export_torchscript, metadata_of, to_torchscript
+from quantvietocr.measure.speed.files import WARM_UPS, TimeError, time_files
 from quantvietocr.quantize.static import quantize_dynamic
-from quantvietocr.time_files import WARM_UPS, TimeError, time_files
-from quantvietocr.torchscript_export import export_torchscript, metadata_of, to_torchscript
 
 # What a program without this package does.
 ALONE = """

@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 
 import train_qat
-from quantvietocr.checkpoint import read
+from quantvietocr.checkpoint.files import read
 from quantvietocr.config import load_config
 from quantvietocr.train import objective
 from quantvietocr.train.loop import train

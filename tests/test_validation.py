@@ -10,8 +10,7 @@ import pytest
 from safetensors.numpy import save_file
 from tiny import CHARS, float_checkpoint, int8_checkpoint, replaced, without
 
-from quantvietocr import checkpoint as files
-from quantvietocr.checkpoint import CheckpointError, read, validate
+from quantvietocr.checkpoint.files import CheckpointError, files, read, validate
 
 VGG19, VGG11 = float_checkpoint(), float_checkpoint((1, 1, 2, 2, 2))
 CHECKPOINTS = pytest.mark.parametrize("checkpoint", [int8_checkpoint(), VGG19, VGG11], ids=["int8", "vgg19", "vgg11"])

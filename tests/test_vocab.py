@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from quantvietocr.vocab import DEFAULT_CHARS, Vocab, VocabError, describe_character
+from quantvietocr.checkpoint.vocab import DEFAULT_CHARS, Vocab, VocabError, describe_character
 
 
 def test_default_vocabulary_is_vietocrs():

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from quantvietocr import Predictor
-from quantvietocr.decode import WhitelistError
-from quantvietocr.image import ImageSpec, line_pixels, line_width
-from quantvietocr.wide import SQUEEZE, cut, ways
+from quantvietocr.pictures.image import ImageSpec, line_pixels, line_width
+from quantvietocr.reading.decode import WhitelistError
+from quantvietocr.reading.wide import SQUEEZE, cut, ways
 
 SPEC = ImageSpec()
 WORDS = "Căn cứ Nghị định số 61/2018/NĐ-CP ngày 23 tháng 4 năm 2018 của Chính phủ về thực hiện cơ chế một cửa".split()

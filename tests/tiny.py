@@ -6,9 +6,9 @@ import dataclasses
 
 import numpy as np
 
-from quantvietocr.checkpoint import Checkpoint, Layer, Meta
-from quantvietocr.image import ImageSpec
-from quantvietocr.quantize.dynamic import quantize_decoder, quantize_rows
+from quantvietocr.checkpoint.files import Checkpoint, Layer, Meta
+from quantvietocr.pictures.image import ImageSpec
+from quantvietocr.quantize.recurrent import quantize_decoder, quantize_rows
 
 CHARS = "abcđ "
 PREFIX = "cnn.model."

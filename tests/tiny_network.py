@@ -11,9 +11,9 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from quantvietocr.checkpoint import VGG19_POOLS, Checkpoint, Meta
+from quantvietocr.checkpoint.files import VGG19_POOLS, Checkpoint, Meta
 from quantvietocr.quantize.export import scales_of
-from quantvietocr.vietocr_bridge import import_vietocr
+from quantvietocr.vietocr_bridge.network import import_vietocr
 
 STAGES = (2, 2, 4, 4, 4)
 

@@ -17,11 +17,12 @@ sys.path[:0] = [str(ROOT)]
 
 from tiny import CHARS, float_checkpoint
 
-from quantvietocr.checkpoint import Meta
+from quantvietocr.checkpoint.files import Meta
+from quantvietocr.checkpoint.vietocr_yaml import VGG_SEQ2SEQ, VietOCRConfig
 from quantvietocr.config import Config
-from quantvietocr.image import ImageSpec
+from quantvietocr.pictures.image import ImageSpec
 from quantvietocr.train import loop, ship
-from quantvietocr.vietocr_bridge import VGG_SEQ2SEQ, VietOCRConfig, build_float
+from quantvietocr.vietocr_bridge.network import build_float
 
 HIDDEN = 8
 SPEC = ImageSpec(8, 16, 64)

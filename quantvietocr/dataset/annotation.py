@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from quantvietocr.errors import UserError
-from quantvietocr.vocab import Vocab, describe_character
+from ..checkpoint.vocab import Vocab, describe_character
+from ..errors import UserError
 
 SHOWN = 10  # problems, characters and line numbers listed before "and N more"
 

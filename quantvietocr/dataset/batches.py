@@ -16,11 +16,11 @@ from math import ceil
 import numpy as np
 import torch
 
-from quantvietocr.dataset.annotation import Sample
-from quantvietocr.dataset.loading import in_order, naming
-from quantvietocr.dataset.sources import Item, Source
-from quantvietocr.image import ImageError, ImageSpec, line_pixels, line_size, line_width, open_line
-from quantvietocr.vocab import Vocab
+from ..checkpoint.vocab import Vocab
+from ..pictures.image import ImageError, ImageSpec, line_pixels, line_size, line_width, open_line
+from .annotation import Sample
+from .loading import in_order, naming
+from .sources import Item, Source
 
 
 @dataclass(frozen=True)

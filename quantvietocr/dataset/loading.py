@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 from torch.utils.data import DataLoader, Dataset
 
-from quantvietocr.image import ImageError
-from quantvietocr.vocab import VocabError
+from ..checkpoint.vocab import VocabError
+from ..pictures.image import ImageError
 
 Id = TypeVar("Id")
 Result = TypeVar("Result")

@@ -6,8 +6,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from quantvietocr.dataset.annotation import Sample
-from quantvietocr.image import ImageSpec, line_pixels, open_line
+from ..pictures.image import ImageSpec, line_pixels, open_line
+from .annotation import Sample
 
 
 @dataclass(frozen=True)

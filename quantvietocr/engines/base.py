@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from contextlib import AbstractContextManager
+from types import ModuleType
 from typing import Protocol, Sequence
 
 import numpy as np
@@ -44,3 +46,18 @@ class Engine(Encoder, Protocol):
 def cores() -> int:
     """CPU threads that this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def need_onnx(purpose: str) -> ModuleType:
+    """The package `onnx`. Raises EngineError, naming `purpose`, where it is not installed."""
+    return need("onnx", purpose)
+
+
+def need(package: str, purpose: str) -> ModuleType:
+    """An optional package. Raises EngineError, naming `purpose` and how to install it, where it is missing."""
+    try:
+        return importlib.import_module(package)
+    except ModuleNotFoundError as error:
+        if error.name != package:
+            raise
+        raise EngineError(f"{purpose[0].upper()}{purpose[1:]} needs the package {package}: pip install {package}.") from error

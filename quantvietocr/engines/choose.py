@@ -7,10 +7,11 @@ import importlib.util
 import os
 from pathlib import Path
 
-from ..checkpoint import Checkpoint, read
+from ..checkpoint.files import read
+from ..checkpoint.onnx_file import read_onnx
+from ..checkpoint.types import Checkpoint
 from .base import Engine, EngineError
 from .cpu import int8_features, int8_instructions, int8_warning, weight_bits
-from .onnx_file import read_onnx
 
 #: Engines that read `.onnx` files, the one measured fastest first.
 ONNX_ENGINES = ("openvino", "onnxruntime")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import platform
 from functools import cache
 
-from ..checkpoint import Checkpoint
-from ..machine import processor
+from ..checkpoint.types import Checkpoint
+from ..common.machine import processor
 
 _X86 = ("x86_64", "amd64", "i386", "i686")
 _DOT_PRODUCTS = ("amx_int8", "avx512_vnni", "avx_vnni", "i8mm", "asimddp")  # fastest first

@@ -8,10 +8,9 @@ from typing import Any, Iterator
 
 import numpy as np
 
-from ..checkpoint import Checkpoint, CheckpointError
-from .base import cores
+from ..checkpoint.types import Checkpoint, CheckpointError
+from .base import cores, need
 from .cpu import graph_precision
-from .onnx_file import need
 
 NO_STEPS = np.array(0, np.int64)  # of the decoder's loop: the encoder is wanted alone
 

@@ -9,10 +9,9 @@ from typing import Any, Iterator
 
 import numpy as np
 
-from ..checkpoint import Checkpoint, CheckpointError
-from .base import cores
+from ..checkpoint.types import Checkpoint, CheckpointError
+from .base import cores, need
 from .cpu import graph_precision
-from .onnx_file import need
 
 
 class OpenVinoEngine:

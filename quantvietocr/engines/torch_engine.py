@@ -13,9 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..checkpoint import Checkpoint, Layer
-from ..folding import float_layers
-from ..image import line_tensor
+from ..checkpoint.folding import float_layers
+from ..checkpoint.types import Checkpoint, Layer
+from ..pictures.image import line_tensor
 from .base import EngineError
 
 # torch's quantized tensors are deprecated without a replacement that its CPU convolutions take; torch is pinned.

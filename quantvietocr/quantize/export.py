@@ -10,11 +10,11 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from ..checkpoint import Checkpoint, Layer, Meta
-from ..folding import float_layers
-from .dynamic import float_decoder, quantize_decoder
+from ..checkpoint.folding import float_layers
+from ..checkpoint.types import Checkpoint, Layer, Meta
 from .grouped import on_grid_int8
 from .powers import on_grid
+from .recurrent import float_decoder, quantize_decoder
 from .scheme import PREFIX, Scheme
 from .stubs import AveragePool, QuantizedCNN
 

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.ao.quantization import FakeQuantize
 
-from ..packing import GROUP
+from ..checkpoint.packing import GROUP
 
 LEVELS = 7  # of a nibble, on either side of 0
 MULTIPLIERS = 127 // LEVELS

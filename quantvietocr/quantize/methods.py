@@ -9,9 +9,9 @@ from torch.ao.quantization import QConfig
 
 from ..config import QuantConfig
 from .fx import TracedCNN
-from .learned import bits_for_learned_ranges
-from .lsq import LSQWeight, lsq_qconfig
-from .pact import pact_qconfig
+from .learned.lsq import LSQWeight, lsq_qconfig
+from .learned.pact import pact_qconfig
+from .learned.ranges import bits_for_learned_ranges
 from .qat import prepare_cnn
 from .scheme import LayerBits, QuantizeError, Scheme
 from .stubs import QuantizedCNN

@@ -23,10 +23,10 @@ from torch.ao.quantization import (
     prepare_qat,
 )
 
-from ..checkpoint import Meta
+from ..checkpoint.types import Meta
 from .fuse import fuse_vgg
 from .fx import TracedCNN
-from .learned import LearnedFakeQuantize
+from .learned.ranges import LearnedFakeQuantize
 from .scheme import PREFIX, ActivationFakeQuantize, LayerBits, QuantizeError, Scheme
 from .stubs import QuantizedCNN
 

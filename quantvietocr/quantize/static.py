@@ -12,13 +12,13 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from ..checkpoint import Checkpoint, Meta
+from ..checkpoint.types import Checkpoint, Meta
 from ..dataset.annotation import Sample
 from ..dataset.batches import eval_batches
-from ..vietocr_bridge import float_network
+from ..vietocr_bridge.network import float_network
 from . import qat
 from .export import quantized_checkpoint
-from .ranges import ranges_of, recorded, write_ranges
+from .range_picture import ranges_of, recorded, write_ranges
 from .scheme import QuantizeError, Scheme
 
 

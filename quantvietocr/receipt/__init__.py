@@ -7,8 +7,9 @@
     print(page.text, page.field("total"), page.to_json())
 """
 
+from ..pictures.boxes import Box
 from .detect import Detector, DetectorError, open_detector
-from .page import SCHEMA_VERSION, Box, Field, Item, Line, Page, Row
+from .page import SCHEMA_VERSION, Field, Item, Line, Page, Row
 from .read import read_page
 
 __all__ = [

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .crop import size_of
+from ..pictures.boxes import size_of
 from .page import Line
 
 FEWEST = 4  # lines of prose on each side

@@ -10,9 +10,8 @@ from typing import Protocol
 import numpy as np
 from PIL import Image
 
-from quantvietocr.errors import UserError
-
-from .page import Box
+from ..errors import UserError
+from ..pictures.boxes import Box
 from .profile import find_lines
 
 DETECTORS = ("auto", "rapidocr", "profile")

@@ -7,11 +7,11 @@ from typing import Sequence
 
 import numpy as np
 
-from .crop import size_of
+from ..pictures.boxes import Box, size_of
 from .items import first_item_row
 from .labels import is_heading, is_telephone, is_title, kind_of
 from .layout import goes_on, widest_of
-from .page import Box, Field, Line, Row
+from .page import Field, Line, Row
 from .words import amounts, find_date, find_time, fold, starts_with
 
 TOP_ROWS = 8  # the shop and its address stand among these

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sys
@@ -11,11 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from quantvietocr.errors import UserError
-from quantvietocr.image import ImageError
-from quantvietocr.progress import line_bar
-
-from .crop import TURNS
+from ..common.progress import line_bar
+from ..errors import UserError
+from ..pictures.boxes import TURNS
+from ..pictures.image import ImageError
 from .detect import Detector
 from .output import write_page, written
 from .pages import PageFile
@@ -138,3 +138,11 @@ def _free(stem: Path, taken: set[Path]) -> Path:
         place = stem.with_name(f"{stem.name}~{number}")
     taken.add(place)
     return place
+
+
+def reader_name(weights: str | Path, **settings: object) -> str:
+    """Names what reads, so that results of other weights are told apart: file name, start of its SHA-256, and those
+    settings of USUAL that are not the usual ones."""
+    with open(weights, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return " ".join([Path(weights).name, digest[:12], *(f"{name} {value}" for name, value in settings.items())])

@@ -6,9 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import Sequence
 
+from ..pictures.boxes import Box
 from .labels import is_heading, is_telephone, is_title, kind_of
 from .layout import goes_on, widest_of
-from .page import Box, Item, Row
+from .page import Item, Row
 from .words import amounts, find_date, fold
 
 CHEAPEST = 500  # đồng: an amount below is a quantity or a size

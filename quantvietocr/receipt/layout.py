@@ -6,8 +6,8 @@ from typing import Callable, Sequence
 
 import numpy as np
 
+from ..pictures.boxes import size_of
 from .columns import blocks_of
-from .crop import size_of
 from .page import Line, Row
 
 SAME_ROW = 0.5  # of the lower line's height: vertical overlap of lines side by side

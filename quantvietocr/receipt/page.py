@@ -31,57 +31,12 @@ has a higher number.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Iterable
+from typing import Any
+
+from ..pictures.boxes import Box
 
 SCHEMA_VERSION = 1
 FIELD_NAMES = ("shop", "address", "date", "total")
-
-Point = tuple[float, float]
-
-
-@dataclass(frozen=True)
-class Box:
-    """A quadrilateral: upper left, upper right, lower right, lower left corner of its text, (x, y) in page pixels."""
-
-    points: tuple[Point, Point, Point, Point]
-
-    @classmethod
-    def of(cls, left: float, top: float, right: float, bottom: float) -> Box:
-        """An upright rectangle."""
-        return cls(((left, top), (right, top), (right, bottom), (left, bottom)))
-
-    @classmethod
-    def around(cls, boxes: Iterable[Box]) -> Box:
-        """The upright rectangle around boxes, of which there is at least one."""
-        xs, ys = zip(*(point for box in boxes for point in box.points))
-        return cls.of(min(xs), min(ys), max(xs), max(ys))
-
-    @property
-    def bounds(self) -> tuple[float, float, float, float]:
-        """left, top, right, bottom of the upright rectangle around it."""
-        xs, ys = zip(*self.points)
-        return min(xs), min(ys), max(xs), max(ys)
-
-    def turned(self, degrees: int, width: float, height: float) -> Box:
-        """The same place after a picture of width x height pixels is turned clockwise by 0, 90, 180 or 270 degrees.
-
-        The corners keep their order, so that the first is the upper left one of the text as it then stands only where
-        the text stood so before.
-        """
-        turns = {
-            0: lambda x, y: (x, y), 90: lambda x, y: (height - y, x),
-            180: lambda x, y: (width - x, height - y), 270: lambda x, y: (y, width - x),
-        }  # fmt: skip
-        return Box(tuple(turns[degrees](x, y) for x, y in self.points))
-
-    def starting(self, corner: int) -> Box:
-        """The same quadrilateral with that one of its four corners first."""
-        return Box(self.points[corner % 4:] + self.points[:corner % 4])
-
-    def to_json(self) -> list[list[float]]:
-        """[[x, y] × 4], to a tenth of a pixel."""
-        return [[round(x, 1), round(y, 1)] for x, y in self.points]
-
 
 @dataclass(frozen=True)
 class Line:

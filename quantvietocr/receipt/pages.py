@@ -11,10 +11,9 @@ from typing import Any
 
 from PIL import Image
 
-from quantvietocr.errors import UserError
-from quantvietocr.image import ImageError, frame_count, open_frame
-from quantvietocr.picture_files import SUFFIXES
-
+from ..errors import UserError
+from ..pictures.find import SUFFIXES
+from ..pictures.image import ImageError, frame_count, open_frame
 from .detect import INSTALL
 
 PAGE_SUFFIXES = SUFFIXES | {".pdf"}

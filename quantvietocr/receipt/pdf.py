@@ -10,12 +10,11 @@ from functools import cache
 from matplotlib import get_data_path
 from PIL import Image
 
-from quantvietocr.errors import UserError
-
-from .crop import size_of
+from ..errors import UserError
+from ..pictures.boxes import Point, size_of
 from .detect import INSTALL
 from .layout import slope_of
-from .page import Page, Point
+from .page import Page
 
 FONT = "DejaVu Sans"
 QUALITY = 88  # of the JPEG inside

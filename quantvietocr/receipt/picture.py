@@ -7,8 +7,8 @@ from functools import cache
 from matplotlib import get_data_path
 from PIL import Image, ImageDraw, ImageFont
 
-from .crop import size_of
-from .page import Line, Page, Point
+from ..pictures.boxes import Point, size_of
+from .page import Line, Page
 
 LONGEST_SIDE = 1800  # pixels of the scan in the picture
 # Confidence from which a line takes the colour, and what the legend says of it.

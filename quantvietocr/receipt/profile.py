@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image, ImageFilter
 
-from .page import Box
+from ..pictures.boxes import Box
 
 LONGEST_SIDE = 1800  # pixels at which the cuts are made
 CONTRAST = 24  # grey levels that ink is darker than its surroundings

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from quantvietocr.image import Source, open_line, source_name
-
-from .crop import TURNS, crop, turn_of
+from ..pictures.boxes import TURNS, crop
+from ..pictures.image import Source, open_line, source_name
 from .detect import Detector, open_detector
 from .fields import fields_of
 from .items import items_of
 from .layout import paragraphs_of
 from .page import Line, Page
+from .upright import turn_of
 
 
 def read_page(

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
-from quantvietocr.metrics import edit_distance, fold_diacritics
+from ..metrics.edits import edit_distance, fold_diacritics
 
 # Letters that a digit is taken for, inside numbers only.
 _DIGITS = str.maketrans("OoQDIl|SsBZ", "00001115582")

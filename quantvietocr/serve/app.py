@@ -28,9 +28,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from quantvietocr.errors import UserError
-from quantvietocr.image import NotAPictureError, TooLargeError
-
+from ..errors import UserError
+from ..pictures.image import NotAPictureError, TooLargeError
 from .guard import Guard
 from .reading import MOST_BYTES, Reading
 from .turns import Full, Turns

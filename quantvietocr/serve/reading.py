@@ -9,15 +9,15 @@ from typing import Any, Protocol, Sequence
 
 from PIL import Image
 
-from quantvietocr.errors import UserError
-from quantvietocr.image import MAX_PIXELS, ImageError, source_name
-from quantvietocr.predictor import Predictor
-from quantvietocr.receipt.command import reader_name
-from quantvietocr.receipt.crop import TURNS
-from quantvietocr.receipt.detect import about, open_detector
-from quantvietocr.receipt.pages import PageFile
-from quantvietocr.receipt.pdf import searchable_pdf
-from quantvietocr.receipt.read import read_page
+from ..errors import UserError
+from ..pictures.boxes import TURNS
+from ..pictures.image import MAX_PIXELS, ImageError, source_name
+from ..reading.predictor import Predictor
+from ..receipt.detect import about, open_detector
+from ..receipt.files import reader_name
+from ..receipt.pages import PageFile
+from ..receipt.pdf import searchable_pdf
+from ..receipt.read import read_page
 
 MOST_BYTES = 20 * 2**20  # of an upload: a phone's largest photograph, or a scan of some pages
 SHOWN = 1800  # pixels: longer side of the picture that is sent back

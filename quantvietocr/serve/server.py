@@ -6,15 +6,12 @@ import errno
 import os
 import socket
 import sys
-from pathlib import Path
 from typing import Sequence
 
-from quantvietocr.errors import UserError
+from ..errors import UserError
 
 INSTALL = "pip install -r requirements-serve.txt"
 ADDRESS = "127.0.0.1"  # and no other: what is read here is nobody else's business
-FOLDER = Path(__file__).resolve().parents[2] / "weights"
-WEIGHTS = tuple(FOLDER / f"vgg_seq2seq-{kind}.safetensors" for kind in ("qat-int8", "float16"))
 PATIENCE = 3  # seconds for answers on their way at Ctrl-C
 
 

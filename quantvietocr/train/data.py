@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tqdm import tqdm
 
-from ..checkpoint import Meta
+from ..checkpoint.types import Meta
+from ..checkpoint.vocab import Vocab
 from ..config import Config, SynthSettings
 from ..dataset.annotation import Sample, read_annotation
 from ..dataset.sources import FolderSource, Source, SynthSource
-from ..image import ImageSpec
-from ..vocab import Vocab
+from ..pictures.image import ImageSpec
 
 if TYPE_CHECKING:
-    from ..dataset.synth import SynthConfig
+    from ..synth.lines import SynthConfig
 
 
 def training_sources(config: Config, meta: Meta) -> list[tuple[Source, float]]:
     """The settings' folders and generator as batch sources; prints what each annotation held and lost."""
-    from ..dataset.synth import LineGenerator
-    from ..dataset.synth.degrade import augment
+    from ..synth.lines import LineGenerator
+    from ..synth.lines.degrade import augment
 
     data = config.data
     sources: list[tuple[Source, float]] = []
@@ -43,7 +43,7 @@ def training_sources(config: Config, meta: Meta) -> list[tuple[Source, float]]:
 
 def synth_config(settings: SynthSettings, spec: ImageSpec) -> SynthConfig:
     """What generated lines are to be like by the settings, for a network of this input size."""
-    from ..dataset.synth import SynthConfig
+    from ..synth.lines import SynthConfig
 
     knobs = dataclasses.asdict(settings)
     del knobs["share"]

@@ -8,10 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .. import checkpoint as files
-from ..checkpoint import Meta
+from ..checkpoint import files
+from ..checkpoint.types import Meta
 from ..config import Config
-from ..vietocr_bridge import float_network
+from ..vietocr_bridge.network import float_network
 from .state import TrainError
 from .teacher import teacher_forced_logits
 

@@ -18,15 +18,15 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from ..checkpoint import Meta
+from ..checkpoint.types import Meta
+from ..checkpoint.vocab import Vocab
+from ..common.machine import has_bf16
+from ..common.yaml_settings import to_yaml
 from ..config import Config
 from ..dataset.batches import BatchStream
 from ..dataset.sources import Source
-from ..machine import has_bf16
 from ..quantize import qat
 from ..quantize.methods import prepare_training
-from ..vocab import Vocab
-from ..yaml_settings import to_yaml
 from .data import training_sources, validation_samples
 from .distill import distillation_of
 from .distributed import Share, World, joined

@@ -12,18 +12,19 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from .. import checkpoint as files
-from ..checkpoint import Checkpoint, Meta
-from ..confidence import ConfidenceError, fit
+from ..checkpoint import files
+from ..checkpoint.types import Checkpoint, Meta
 from ..config import Config
 from ..dataset.annotation import Sample
-from ..metrics import Score
+from ..metrics.accuracy import Score
 from ..quantize import qat
-from ..quantize.compact import packed
+from ..quantize.bits.compact import packed
 from ..quantize.export import quantized_checkpoint
 from ..quantize.methods import scheme_of
+from ..reading.confidence import ConfidenceError, fit
+from ..reading.evaluate import Validation, score_checkpoint
 from .state import Progress
-from .validate import Validation, score_checkpoint, score_module
+from .validate import score_module
 
 
 def keep_best(

@@ -9,11 +9,12 @@ import torch
 import yaml
 from torch import nn
 
-from .. import checkpoint as files
-from ..checkpoint import Meta
+from ..checkpoint import files
+from ..checkpoint.types import Meta
+from ..checkpoint.vietocr_yaml import VietOCRConfig, read_yaml
+from ..common.yaml_settings import build
 from ..config import Config
-from ..vietocr_bridge import VietOCRConfig, build_float, float_network, read_yaml
-from ..yaml_settings import build
+from ..vietocr_bridge.network import build_float, float_network
 from .state import TrainError
 
 

@@ -1,0 +1,46 @@
+"""What a checkpoint file is, for people."""
+
+from __future__ import annotations
+
+import os
+
+from .files import read
+from .packing import summary
+
+
+def describe(path: str | os.PathLike, vietocr_yaml: str | os.PathLike | None = None) -> str:
+    """What a checkpoint file is, as lines for a person. vietocr_yaml: as in `read`."""
+    checkpoint = read(path, vietocr_yaml)
+    meta = checkpoint.meta
+    sizes: dict[str, int] = {}
+    for name, tensor in checkpoint.tensors.items():
+        sizes[str(tensor.dtype)] = sizes.get(str(tensor.dtype), 0) + tensor.nbytes
+    lines = [
+        f"file        {path} ({os.path.getsize(path) / 1e6:.1f} MB)",
+        f"method      {meta.method}",
+        f"contents    {', '.join(f'{size / 1e6:.2f} MB {kind}' for kind, size in sorted(sizes.items()))}",
+        f"vocabulary  {len(meta.chars)} characters",
+        f"image       height {meta.image.height} px, width {meta.image.min_width} to {meta.image.max_width} px",
+    ]
+    if not checkpoint.is_float:
+        convolutions = [layer for layer in meta.layers if layer.op == "conv"]
+        quantized = [layer for layer in convolutions if layer.precision == "int8"]
+        lines += [
+            f"CNN         {len(quantized)} of {len(convolutions)} convolutions int8 (weights per channel)",
+            f"decoder     {meta.decoder}",
+        ]
+        if quantized:
+            weights = meta.scheme.get("weight_bits", 8)  # of most layers: `scheme` names those that differ
+            ranges = f"{meta.backend}: {meta.activation_bits}-bit activations{f', {weights}-bit weights' * (weights != 8)}"
+            lines.append(f"ranges      {ranges}")
+            if meta.scheme.get("scales") == "power-of-two":
+                lines.append("scales      powers of two: every engine computes the same integers")
+        if meta.packed:
+            lines.append(f"packed      {summary(checkpoint.tensors, meta.packed)}")
+        lines += [f"float       {name}: {why}" for name, why in meta.float_reasons.items()]
+    for label, value in (("source", meta.source_sha256), ("torch", meta.torch_version), ("made with", meta.made_with)):
+        if value:
+            lines.append(f"{label:<12}{'sha256 ' if label == 'source' else ''}{value}")
+    if meta.accuracy:
+        lines.append("accuracy    " + ", ".join(f"{key} {value}" for key, value in meta.accuracy.items()))
+    return "\n".join(lines)

@@ -1,0 +1,183 @@
+"""The checkpoint file: write and read. Plain numbers in safetensors, one JSON of metadata, never code.
+
+Two kinds of file fit every verb:
+
+* float — VietOCR's own state dict, as `.pth` or as `.safetensors` in half or single precision;
+* quantized — `.safetensors` with an int8 tensor `NAME` and its per-output-channel scales in `NAME.scale`
+  (symmetric, zero point 0, value = int8 × scale), float biases, and for each quantized activation
+  `LAYER.output.scale` / `LAYER.output.zero_point` (per tensor, unsigned 8-bit container,
+  value = (byte − zero_point) × scale). `Meta.layers` lists the CNN's operations in order. A compact one stores its int8
+  tensors packed (`packing`), and is the same once read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle  # for the name of its error: nothing is unpickled
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from .packing import PackingError, pack, unpack
+from .types import METADATA_KEY, Checkpoint, CheckpointError, Meta, meta_of_json
+from .validation import validate
+
+PTH_MAGIC = (b"PK\x03\x04", b"\x80")  # zip, and the bare pickle of torch before 1.6
+
+
+def write(checkpoint: Checkpoint, path: str | os.PathLike) -> Path:
+    """Write a `.safetensors` file whole or not at all (temporary file, then rename). Returns its path."""
+    from safetensors.numpy import save
+
+    path = Path(path)
+    if path.suffix != ".safetensors":
+        raise CheckpointError(f"{path}: checkpoints are written as .safetensors; give a name that ends so.")
+    validate(checkpoint)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".part")
+    # Not ascontiguousarray: it makes a vector of a scalar.
+    stored = pack(checkpoint.tensors, checkpoint.meta.packed)
+    tensors = {name: np.asarray(t, order="C") for name, t in stored.items()}
+    # Not save_file: it makes a file that its owner alone may read.
+    temporary.write_bytes(save(tensors, {METADATA_KEY: checkpoint.meta.to_json()}))
+    os.replace(temporary, path)
+    return path
+
+
+def read(path: str | os.PathLike, vietocr_yaml: str | os.PathLike | None = None) -> Checkpoint:
+    """Read any checkpoint: quantized `.safetensors`, float `.safetensors`, VietOCR's `.pth`, an exported `.onnx`.
+
+    `vietocr_yaml` is the YAML a float model was trained with, when its vocabulary or image sizes are not VietOCR's
+    defaults. A quantized file carries them and refuses a second answer; a float one of ours refuses another. Nothing in
+    the file is executed. Raises CheckpointError, and BridgeError for the YAML.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise CheckpointError(f"{path} is a folder; give a checkpoint file (.pth, .safetensors or .onnx).")
+    if path.suffix == ".onnx":
+        from .onnx_file import read_onnx
+
+        if vietocr_yaml is not None:
+            raise CheckpointError(f"{path} carries its own vocabulary and sizes; leave the YAML away.")
+        return read_onnx(path)
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(64)
+    except FileNotFoundError as error:
+        raise CheckpointError(f"No such checkpoint: {path}. Shipped ones lie in weights/; `quantvietocr fetch` gets "
+                              "VietOCR's own.") from error
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be opened: {error.strerror}.") from error
+    if head[8:9] == b"{":
+        tensors, meta = _read_safetensors(path)
+    elif len(head) > 8 and head.startswith(PTH_MAGIC):
+        tensors, meta = _read_pth(path), None
+    else:
+        raise CheckpointError(f"{path} is {_other_kind(head)}.")
+    if meta is None:
+        meta = float_meta(vietocr_yaml)
+    elif vietocr_yaml is not None:
+        _refuse_second_answer(path, meta, vietocr_yaml)
+    checkpoint = Checkpoint(tensors, meta, str(path))
+    validate(checkpoint)
+    return checkpoint
+
+
+def _other_kind(head: bytes) -> str:
+    """What a file is that begins with `head` and is no checkpoint, and what to do."""
+    if len(head) <= 8:
+        return f"only {len(head)} bytes long, no checkpoint: its copy or download stopped early; get it again"
+    if head.startswith(b"version https://git-lfs"):
+        return "a Git LFS pointer, which stands for the checkpoint without holding it: run `git lfs pull` where it came from"
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        return "not a checkpoint but a web page, saved in place of the download: get the file itself"
+    return "not a checkpoint, neither .pth nor .safetensors, whatever its name says: give another file"
+
+
+def _refuse_second_answer(path: Path, meta: Meta, vietocr_yaml: str | os.PathLike) -> None:
+    if meta.method != "float":
+        raise CheckpointError(f"{path} is quantized and carries its own vocabulary and sizes; leave the YAML away.")
+    given = float_meta(vietocr_yaml)
+    for what, ours, theirs in (("vocabulary", meta.chars, given.chars), ("image sizes", meta.image, given.image),
+                               ("pools", meta.pools, given.pools)):  # fmt: skip
+        if ours != theirs:
+            raise CheckpointError(f"{path} carries its own {what}, and {vietocr_yaml} says otherwise: leave the YAML away, "
+                                  "or give the one that the file was trained with.")
+
+
+def _read_safetensors(path: Path) -> tuple[dict[str, np.ndarray], Meta | None]:
+    from safetensors import SafetensorError, safe_open  # not at the top: the light install reads .onnx files alone
+
+    try:
+        with safe_open(path, "np") as file:
+            text = (file.metadata() or {}).get(METADATA_KEY)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+    except (SafetensorError, ValueError, TypeError) as error:
+        raise CheckpointError(f"{path} is damaged or truncated ({error}): copy or download it again.") from error
+    if text is None:
+        return tensors, None
+    meta = meta_of_json(text, path)
+    try:
+        return unpack(tensors, meta.packed), meta
+    except PackingError as error:
+        raise CheckpointError(f"{path}: {error}: copy, download or make it again.") from error
+
+
+def _read_pth(path: Path) -> dict[str, np.ndarray]:
+    import torch  # only a .pth needs it: the light install reads everything else without torch
+
+    if _is_torchscript(path):
+        raise CheckpointError(f"{path} is a TorchScript file, a program, and no program is run to read lines: give the "
+                              "checkpoint that it was exported from.")
+    try:
+        with path.open("rb") as stream:  # given a name, torch goes by its ending
+            state = torch.load(stream, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(f"{path} is refused: it holds more than tensors (or is damaged), and loading it could run "
+                              "code. Save the state dict alone (`torch.save(model.state_dict(), …)`).") from error
+    except Exception as error:  # damaged bytes may raise anything on the way, none of it from the file's own code
+        why = str(error).partition("\n")[0][:120] or "it ends too early"
+        raise CheckpointError(f"{path} is not a readable .pth file: damaged or truncated ({why}): copy or download it "
+                              "again.") from error
+    if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
+        state = state["state_dict"]  # VietOCR's Trainer.save_checkpoint
+    if not isinstance(state, dict) or not state or not all(
+        isinstance(name, str) and isinstance(t, torch.Tensor) and t.layout == torch.strided and not t.is_quantized
+        for name, t in state.items()
+    ):
+        raise CheckpointError(f"{path} does not hold a state dict of tensors: save `model.state_dict()` with torch.save.")
+    return {name: (t.float() if t.is_floating_point() else t).detach().numpy() for name, t in state.items()}
+
+
+def _is_torchscript(path: Path) -> bool:
+    """As torch tells it from a state dict, whatever the name: both are zip archives."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.endswith("/constants.pkl") for name in archive.namelist())
+    except zipfile.BadZipFile:  # the bare pickle of old, or damaged
+        return False
+
+
+def float_meta(vietocr_yaml: str | os.PathLike | None) -> Meta:
+    """What a float network trained with this YAML is; VietOCR's own vgg_seq2seq for None.
+
+    Raises BridgeError for an unreadable YAML, CheckpointError for pools whose kernel and stride differ.
+    """
+    if vietocr_yaml is None:
+        return Meta()
+    from .vietocr_yaml import read_yaml
+
+    config = read_yaml(vietocr_yaml)
+    cnn = config.architecture["cnn"]
+    if cnn["ks"] != cnn["ss"]:
+        raise CheckpointError(f"{vietocr_yaml}: pooling kernels {cnn['ks']} and strides {cnn['ss']} differ; "
+                              "only equal ones are supported.")
+    return Meta(chars=config.chars, image=config.image, pools=tuple(tuple(k) for k in cnn["ks"]))
+
+
+def sha256(path: str | os.PathLike) -> str:
+    """Hex digest of a file's bytes."""
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

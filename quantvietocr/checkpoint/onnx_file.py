@@ -1,0 +1,100 @@
+"""Reading our ONNX files without the package `onnx`: the numbers and the metadata, checked against their digest.
+
+An ONNX file is a protocol buffer: fields of a number, a wire type and content
+(https://protobuf.dev/programming-guides/encoding/; the numbers are those of https://github.com/onnx/onnx/blob/main/onnx/onnx.proto). The runtimes read the graph; Python
+needs the decoder's weights and the vocabulary, which no runtime hands out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from .types import METADATA_KEY, Checkpoint, CheckpointError, meta_of_json
+
+DIGEST_KEY = "graph_sha256"
+_MODEL_GRAPH, _MODEL_PROPERTIES, _GRAPH_INITIALIZER = 7, 14, 5
+_TENSOR_DIMS, _TENSOR_TYPE, _TENSOR_NAME, _TENSOR_RAW = 1, 2, 8, 9
+_TYPES = {1: np.float32, 2: np.uint8, 3: np.int8, 6: np.int32, 7: np.int64, 9: np.bool_}
+
+
+def read_onnx(path: str | os.PathLike, prefix: str = "") -> Checkpoint:
+    """The tensors of an ONNX file of ours whose names begin with `prefix`, and its metadata.
+
+    Raises CheckpointError for a missing, foreign, damaged or edited file.
+    """
+    path = Path(path)
+    try:
+        content = memoryview(path.read_bytes())
+    except FileNotFoundError as error:
+        raise CheckpointError(f"No such file: {path}; `quantvietocr export --format onnx` makes one of a checkpoint.") from error
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be opened: {error.strerror}.") from error
+    try:
+        model = list(_fields(content))
+        properties = dict(_property(value) for number, value in model if number == _MODEL_PROPERTIES)
+        graph = next((value for number, value in model if number == _MODEL_GRAPH), None)
+        if graph is None:
+            raise ValueError("no graph")
+    except (ValueError, IndexError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{path} is no ONNX file, or damaged or truncated: copy or download it again.") from error
+    if METADATA_KEY not in properties or DIGEST_KEY not in properties:
+        raise CheckpointError(f"{path} does not hold quantvietocr's metadata: it was not written by `quantvietocr export`, or is "
+                              "cut short; export a checkpoint with that.")
+    if hashlib.sha256(graph).hexdigest() != properties[DIGEST_KEY]:
+        raise CheckpointError(f"{path} is damaged, or was changed after its export (its digest differs): copy or export it again.")
+    meta = meta_of_json(properties[METADATA_KEY], path)
+    tensors = dict(_tensor(value, prefix) for number, value in _fields(graph) if number == _GRAPH_INITIALIZER)
+    tensors.pop("", None)
+    return Checkpoint(tensors, meta, str(path))
+
+
+def _fields(content: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+    """Number and content of each field of a message. Raises ValueError or IndexError for what is no message."""
+    at = 0
+    while at < len(content):
+        key, at = _varint(content, at)
+        kind = key & 7
+        if kind == 0:
+            value, at = _varint(content, at)
+        else:
+            if kind not in (1, 2, 5):
+                raise ValueError("unknown wire type")
+            size, at = _varint(content, at) if kind == 2 else (8 if kind == 1 else 4, at)
+            if at + size > len(content):
+                raise ValueError("a field reaches beyond the end")
+            value, at = content[at : at + size], at + size
+        yield key >> 3, value
+
+
+def _varint(content: memoryview, at: int) -> tuple[int, int]:
+    """Seven bits a byte, the lowest first, the eighth says that more follow. Returns the number and the next place."""
+    value = shift = 0
+    while True:
+        byte = content[at]
+        value |= (byte & 127) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 128:
+            return value, at
+        if shift > 63:
+            raise ValueError("a number longer than 64 bits")
+
+
+def _property(entry: memoryview) -> tuple[str, str]:
+    fields = {number: bytes(value).decode() for number, value in _fields(entry)}
+    return fields[1], fields[2]
+
+
+def _tensor(entry: memoryview, prefix: str) -> tuple[str, np.ndarray | None]:
+    """Name and own copy of an initializer; ("", None) where the name does not begin with `prefix`."""
+    fields = list(_fields(entry))
+    about = dict(fields)
+    name = bytes(about[_TENSOR_NAME]).decode()
+    if not name.startswith(prefix):
+        return "", None
+    shape = [value for number, value in fields if number == _TENSOR_DIMS]
+    return name, np.frombuffer(about.get(_TENSOR_RAW, b""), _TYPES[about[_TENSOR_TYPE]]).reshape(shape).copy()

@@ -1,0 +1,220 @@
+"""Whether a checkpoint's metadata and tensors are whole and fit together, so that no engine fails later in a riddle."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .types import METHODS, Checkpoint, CheckpointError, Layer
+from .vocab import Vocab, VocabError
+
+FEATURES = "cnn.model.features."
+LAST = "cnn.model.last_conv_1x1"
+#: Convolutions before each pool, of the two VGGs that VietOCR builds: vgg19_bn, vgg11_bn.
+STAGES = ((2, 2, 4, 4, 4), (1, 1, 2, 2, 2))
+POOLS = len(STAGES[0])
+
+
+def validate(checkpoint: Checkpoint) -> None:
+    """Raise CheckpointError for the first thing that is missing, of another shape or type, or not a usable number."""
+    _Check(checkpoint).run()
+
+
+class _Check:
+    """One checkpoint under examination; every method raises CheckpointError at what it finds."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self.tensors, self.meta, self.origin = checkpoint.tensors, checkpoint.meta, checkpoint.origin
+        self.is_float = checkpoint.is_float
+        self.remedy = "make or download it again" if checkpoint.is_float else "make it again"
+        self.damaged = f"it is damaged; {self.remedy}"
+
+    def run(self) -> None:
+        self.metadata()
+        if self.is_float:
+            self.transformer()
+            self.float_cnn()
+        else:
+            self.quantized_cnn()
+            self.transformer()
+        self.numbers()
+
+    def failure(self, what: str, remedy: str | None = None) -> CheckpointError:
+        return CheckpointError(f"{self.origin}: {what}: {remedy or self.remedy}.")
+
+    def need(self, name: str) -> np.ndarray:
+        if name not in self.tensors:
+            raise CheckpointError(f"{self.origin} lacks the tensor {name}: it is not a VietOCR vgg_seq2seq checkpoint, or it "
+                                  "is incomplete; make or download it again.")
+        return self.tensors[name]
+
+    def expect(self, name: str, shape: Sequence[int], integer: bool | None = False) -> None:
+        """Tensor `name` has `shape` and holds floats, int8 if `integer`, or either if that is None."""
+        tensor = self.need(name)
+        if tensor.shape != tuple(shape):
+            raise self.failure(f"tensor {name} has shape {list(tensor.shape)}, the tensors around it need {list(shape)}",
+                               f"it is damaged or of another architecture; {self.remedy}")
+        kinds = [kind for kind, allowed in (("float", integer is not True), ("int8", integer is not False)) if allowed]
+        if ("float" if tensor.dtype.kind == "f" else str(tensor.dtype)) not in kinds:
+            raise self.failure(f"tensor {name} holds {tensor.dtype}, not {' or '.join(kinds)}")
+
+    def width(self, name: str, axis: int, dimensions: int = 2) -> int:
+        """A size that other tensors follow from."""
+        tensor = self.need(name)
+        if tensor.ndim != dimensions or not tensor.size:
+            raise self.failure(f"tensor {name} has shape {list(tensor.shape)}, {dimensions} dimensions above 0 are needed")
+        return tensor.shape[axis]
+
+    def metadata(self) -> None:
+        meta = self.meta
+        if meta.method not in METHODS:
+            raise self.failure(f"unknown method {meta.method!r}; known: {', '.join(METHODS)}", "update quantvietocr")
+        if not isinstance(meta.chars, str):
+            raise self.failure(f"its vocabulary must be text, not {meta.chars!r}")
+        try:
+            Vocab(meta.chars)
+        except VocabError as error:
+            raise CheckpointError(f"{self.origin}: {error}") from error
+        sizes = dataclasses.astuple(meta.image)  # ImageSpec itself checks their order
+        if not all(type(size) is int for size in sizes):
+            raise self.failure(f"its image sizes must be whole numbers of pixels, not {sizes}")
+        if len(meta.pools) != POOLS or not all(_is_pair(pool, 1) for pool in meta.pools):
+            raise self.failure(f"its pools must be {POOLS} pairs of whole numbers above 0, not {meta.pools}")
+        if not isinstance(meta.accuracy, Mapping) or not isinstance(meta.float_reasons, Mapping):
+            raise self.failure("its accuracy and its reasons for float layers must be key: value pairs")
+        if not isinstance(meta.scheme, Mapping):
+            raise self.failure(f"its quantization scheme must be key: value pairs, not {meta.scheme!r}")
+        if not isinstance(meta.confidence, Mapping) or (meta.confidence and not _is_calibration(meta.confidence)):
+            raise self.failure(f"its confidence must be a slope above 0 and an offset, not {meta.confidence!r}")
+        if meta.decoder not in ("float", "int8"):
+            raise self.failure(f"its decoder is {meta.decoder!r}, not float or int8")
+
+    def transformer(self) -> None:
+        """The encoder and the decoder, all sizes following from the CNN's channels, four widths and the vocabulary."""
+        encoder, decoder = "transformer.encoder.", "transformer.decoder."
+        classes = len(self.meta.chars) + 4
+        embedded = self.width(decoder + "embedding.weight", 1)
+        for name in (decoder + "embedding.weight", decoder + "fc_out.weight"):
+            rows, columns = self.width(name, 0), self.width(name, 1)
+            if rows != classes:
+                remedy = "pass the YAML it was trained with" if self.is_float else self.remedy
+                raise self.failure(
+                    f"tensor {name} has shape [{rows}, {columns}], a vocabulary of {len(self.meta.chars)} characters needs "
+                    f"[{classes}, {columns}]: a vocabulary of {rows - 4} characters fits this file", remedy
+                )
+        inner, outer = self.width(encoder + "rnn.weight_hh_l0", 1), self.width(decoder + "rnn.weight_hh_l0", 1)
+        channels = self.width((LAST if self.is_float else self.meta.layers[-1].name) + ".weight", 0, 4)
+        integer = self.meta.decoder == "int8"
+        for side in ("", "_reverse"):
+            self.gru(encoder + "rnn.", side, channels, inner, integer)
+        # The decoder runs in float, whatever its weights are stored as.
+        self.gru(decoder + "rnn.", "", 2 * inner + embedded, outer, None)
+        for name, shape in {
+            encoder + "fc": (outer, 2 * inner),
+            decoder + "attention.attn": (outer, outer + 2 * inner),
+            decoder + "fc_out": (classes, outer + 2 * inner + embedded),
+        }.items():
+            self.expect(name + ".weight", shape, None)
+            self.expect(name + ".bias", shape[:1])
+        self.expect(decoder + "attention.v.weight", (1, outer), None)
+        self.expect(decoder + "embedding.weight", (classes, embedded), None)
+
+    def gru(self, prefix: str, side: str, inputs: int, hidden: int, integer: bool | None) -> None:
+        for kind, size in (("ih", inputs), ("hh", hidden)):
+            self.expect(f"{prefix}weight_{kind}_l0{side}", (3 * hidden, size), integer)
+            self.expect(f"{prefix}bias_{kind}_l0{side}", (3 * hidden,))
+
+    def float_cnn(self) -> None:
+        """Every convolution and batch norm of the VGG that the file's names fit best."""
+        places = max((list(_places(stages)) for stages in STAGES), key=self.present)
+        channels = 3
+        for place in places:
+            name = f"{FEATURES}{place}"
+            width = self.width(f"{name}.weight", 0, 4)
+            self.expect(f"{name}.weight", (width, channels, 3, 3))
+            self.expect(f"{name}.bias", (width,))
+            for part in ("weight", "bias", "running_mean", "running_var"):
+                self.expect(f"{FEATURES}{place + 1}.{part}", (width,))
+            if np.any(self.tensors[f"{FEATURES}{place + 1}.running_var"] < 0):
+                raise self.failure(f"{FEATURES}{place + 1}.running_var holds a negative variance", self.damaged)
+            channels = width
+        width = self.width(f"{LAST}.weight", 0, 4)
+        self.expect(f"{LAST}.weight", (width, channels, 1, 1))
+        self.expect(f"{LAST}.bias", (width,))
+
+    def present(self, places: Sequence[int]) -> int:
+        return sum(f"{FEATURES}{place}.weight" in self.tensors for place in places)
+
+    def quantized_cnn(self) -> None:
+        """The operations that the metadata list, each with its tensors, from 3 channels on."""
+        layers = self.meta.layers
+        if not layers or layers[-1].op != "conv":
+            raise self.failure("its metadata list no CNN that ends in a convolution")
+        channels, source = 3, "cnn.input"  # whose output range an int8 operation takes in
+        for layer in layers:
+            self.layer(layer)
+            if layer.precision == "int8":
+                self.output_range(source)
+            if layer.op == "conv":
+                width = self.width(f"{layer.name}.weight", 0, 4)
+                self.expect(f"{layer.name}.weight", (width, channels, *layer.kernel), layer.precision == "int8")
+                self.expect(f"{layer.name}.bias", (width,))
+                if layer.precision == "int8" or f"{layer.name}.output.scale" in self.tensors:
+                    self.output_range(layer.name)
+                channels, source = width, layer.name
+
+    def layer(self, layer: Layer) -> None:
+        if layer.op not in ("conv", "avgpool"):
+            raise self.failure(f"{layer.name} is the unknown operation {layer.op!r}", "update quantvietocr")
+        if layer.precision not in ("float", "int8"):
+            raise self.failure(f"{layer.name} has the unknown precision {layer.precision!r}", "update quantvietocr")
+        if not (_is_pair(layer.kernel, 1) and _is_pair(layer.stride, 1) and _is_pair(layer.padding, 0)):
+            raise self.failure(f"{layer.name} has kernel {layer.kernel}, stride {layer.stride} and padding {layer.padding}, "
+                               "which must be pairs of whole numbers")
+
+    def output_range(self, name: str) -> None:
+        """The scale and zero point of what `name` puts out."""
+        scale, zero = self.need(f"{name}.output.scale"), self.need(f"{name}.output.zero_point")
+        if scale.shape != () or scale.dtype.kind != "f" or not 0 < scale < np.inf:
+            raise self.failure(f"{name}.output.scale must be one positive number, not {scale.tolist()}", self.damaged)
+        if zero.shape != () or zero.dtype.kind not in "iu" or not 0 <= zero <= 255:
+            raise self.failure(f"{name}.output.zero_point must be one whole number from 0 to 255, not {zero.tolist()}",
+                               self.damaged)
+
+    def numbers(self) -> None:
+        """Whatever else is in the file."""
+        for name, tensor in self.tensors.items():
+            if tensor.dtype == np.int8:
+                scale = self.need(name + ".scale")
+                if scale.shape != tensor.shape[:1] or scale.dtype.kind != "f" or not np.all((scale > 0) & (scale < np.inf)):
+                    raise self.failure(f"{name}.scale must be {math.prod(tensor.shape[:1])} positive numbers", self.damaged)
+            elif tensor.dtype.kind == "f" and not np.all(np.isfinite(tensor)):
+                raise CheckpointError(f"{self.origin}: {name} holds NaN or infinity: training diverged or the file is damaged; "
+                                      "use an earlier one or make it again.")
+
+
+def _places(stages: Sequence[int]) -> Iterator[int]:
+    """Index of each convolution: it, its batch norm and its ReLU take three places, a pool takes one."""
+    place = 0
+    for count in stages:
+        for _ in range(count):
+            yield place
+            place += 3
+        place += 1
+
+
+def _is_calibration(stored: Mapping[str, Any]) -> bool:
+    numbers = [stored.get("slope"), stored.get("offset")]
+    return set(stored) == {"slope", "offset"} and all(map(_is_finite, numbers)) and numbers[0] > 0
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_pair(value: Any, least: int) -> bool:
+    return isinstance(value, tuple) and len(value) == 2 and all(type(number) is int and number >= least for number in value)

@@ -1,0 +1,53 @@
+"""`infer.py --receipt PATH… --out DIR`."""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+from pathlib import Path
+from typing import Callable
+
+from PIL import Image
+
+from .. import Predictor
+from ..errors import UserError
+from ..pictures.find import find_pictures
+from ..receipt.detect import about, open_detector
+from ..receipt.files import outside, read_files, reader_name
+from ..receipt.pages import PAGE_SUFFIXES
+
+USUAL = {"beam": 0, "wide": "cut", "whitelist": None, "loops": "count", "again": 0, "words": "vi"}  # settings that change what is read
+
+
+def run(options: argparse.Namespace, say: Callable[[object], None]) -> int:
+    """Read the pages that infer.py's options name into `options.out`; the exit code: 0 all read, 1 some not.
+
+    Raises UserError where nothing can be done, OSError where `options.out` cannot be written.
+    """
+    warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # image.py refuses such a picture, in a sentence
+    found = find_pictures(options.paths, PAGE_SUFFIXES)
+    out = Path(options.out)
+    paths, inside = outside(found.paths, out)
+    for sentence in found.notes + found.problems:
+        say(sentence)
+    if inside:
+        say(f"{inside} files in {out} are results: not read.")
+    if not paths:
+        raise UserError("no pages to read; name pictures, PDF files, folders or patterns.")
+    out.mkdir(parents=True, exist_ok=True)  # if it cannot be, then before the long part
+    given = options.weights, options.threads, options.beam, options.config, options.batch_size
+    predictor = Predictor(
+        *given, engine=options.engine, wide=options.wide, whitelist=options.whitelist, loops=options.loops, again=options.again,
+        words=options.words,
+    )
+    unusual = {name: getattr(options, name) for name, usual in USUAL.items() if getattr(options, name) != usual}
+    detector = open_detector(options.detector, options.threads)
+    say("\ninfer.py: ".join([*predictor.about, about(detector)]))
+    tally = read_files(paths, options.paths, predictor, detector, out, reader_name(options.weights, **unusual),
+        options.format, say)
+    if not tally.read + tally.kept:
+        say(f"{tally}.")
+        return 2
+    say(f"{tally}; the results are in {out}.")
+    return 1 if tally.failed or found.problems else 0
+

@@ -1,0 +1,207 @@
+"""A checkpoint as one ONNX file, written number by number with ONNX's own builders (torch's exporter is not involved).
+
+The graph takes bytes and gives class numbers, so that any language with an ONNX runtime can read lines with it:
+
+* in: `pixels` uint8 (N,H,W,3), RGB at the network's height; `max_length` int64 scalar, at most so many characters
+  (`decode.greedy` takes 129; 0 stops after the encoder);
+* out: `ids` int64 (N,L), end token (2) at and after the end of each line; `probabilities` float32 (N,L), of each of
+  them, 0 after the end; `memory` float32 (N,S,2E) and `hidden` float32 (N,D), what the encoder gives the decoder.
+
+int8 convolutions are in QDQ form (ONNX operators QuantizeLinear and DequantizeLinear around float ones, which runtimes
+fuse): weights int8 symmetric per output channel, activations uint8, bias int32. The initializers bear the
+checkpoint's own tensor names, so that decoder and metadata can be read back (`engines.onnx_file.read_onnx`). Batch norms
+are folded.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+
+from .. import __version__
+from ..checkpoint.folding import float_layers
+from ..checkpoint.onnx_file import DIGEST_KEY
+from ..checkpoint.types import METADATA_KEY, Checkpoint, CheckpointError, Layer
+from ..checkpoint.validation import validate
+from ..checkpoint.vocab import Vocab
+from ..engines.base import need_onnx
+from ..pictures.image import LEVELS
+from .onnx_decoder import add_decoder
+from .onnx_graph import Graph
+
+OPSET = 17
+IR_VERSION = 8
+
+
+def export_onnx(checkpoint: Checkpoint, path: str | os.PathLike) -> Path:
+    """Write `checkpoint` as an `.onnx` file, whole or not at all; the same bytes for the same numbers. Returns its path.
+
+    Raises CheckpointError for another ending or an unusable checkpoint, EngineError where the package `onnx` is missing.
+    """
+    path = Path(path)
+    if path.suffix != ".onnx":
+        raise CheckpointError(f"{path}: ONNX files end in .onnx; give a name that ends so.")
+    content = to_onnx(checkpoint)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_bytes(content)
+    os.replace(temporary, path)
+    return path
+
+
+def to_onnx(checkpoint: Checkpoint) -> bytes:
+    """The ONNX file of `checkpoint` as bytes. Raises as `export_onnx`."""
+    onnx = need_onnx("exporting to ONNX")
+    validate(checkpoint)
+    layers, tensors = checkpoint.meta.layers, dict(checkpoint.tensors)
+    if checkpoint.is_float:
+        layers, folded = float_layers(checkpoint)
+        tensors = {name: t for name, t in tensors.items() if name.startswith("transformer.")} | folded
+    graph = Graph(tensors)
+    height = checkpoint.meta.image.height
+    pixels = graph.input("pixels", np.uint8, ("N", height, "W", 3))
+    _add_cnn(graph, pixels, layers)
+    graph.op("Transpose", [graph.last], perm=[0, 3, 2, 1])  # VietOCR reads column by column: (N,W',H',C)
+    channels = graph.tensors[layers[-1].name + ".bias"].size
+    sequence = graph.op("Reshape", [graph.last, graph.integers([0, -1, channels])])
+    graph.output("features", sequence, np.float32, ("N", "S", channels))
+    memory, hidden = _add_encoder(graph, "features")
+    add_decoder(graph, memory, hidden)
+    built = graph.build("quantvietocr")
+    # The digest is over the bytes that the file will hold: whoever changes a number or a node changes it.
+    digest = hashlib.sha256(built.SerializeToString(deterministic=True)).hexdigest()
+    model = onnx.helper.make_model(
+        built, opset_imports=[onnx.helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="quantvietocr",
+        producer_version=__version__,
+    )  # fmt: skip
+    onnx.helper.set_model_props(model, _properties(checkpoint, layers, digest))
+    onnx.checker.check_model(model)
+    return model.SerializeToString(deterministic=True)
+
+
+def _properties(checkpoint: Checkpoint, layers: tuple[Layer, ...], digest: str) -> dict[str, str]:
+    """What the file says of itself: all of it as one JSON for us, the rest readable for everybody."""
+    meta, tensors = checkpoint.meta, checkpoint.tensors
+    ranges = {name.removesuffix(".output.scale"): [float(t), int(tensors[name.removesuffix("scale") + "zero_point"])]
+              for name, t in sorted(tensors.items()) if name.endswith(".output.scale")}  # fmt: skip
+    return {
+        METADATA_KEY: dataclasses.replace(meta, packed={}).to_json(),  # ONNX holds plain int8
+        DIGEST_KEY: digest,
+        "opset": str(OPSET),
+        "method": meta.method,
+        "weights": "int8, symmetric, per output channel" if ranges else "float32",
+        "activations": f"uint8, {meta.activation_bits}-bit ranges ({meta.backend})" if ranges else "float32",
+        "ranges": json.dumps(ranges),  # layer: scale, zero point of its output
+        "float_layers": json.dumps([layer.name for layer in layers if layer.precision == "float"]),
+        "image": json.dumps(dataclasses.asdict(meta.image)),
+        "vocabulary": json.dumps([*Vocab.specials, *meta.chars], ensure_ascii=False),
+    }
+
+
+def input_scale(scale: np.float32, zero_point: int) -> np.float32:
+    """The scale that quantizes bytes as `scale` quantizes byte / 255.
+
+    255 × scale rounded to float32 may put one of the 256 levels on the other side of a tie; then a neighbour does not.
+    Raises CheckpointError where none does.
+    """
+    wanted = np.rint(LEVELS * (np.float32(1) / scale)) + zero_point
+    levels = np.arange(256, dtype=np.float32)
+    start = np.float32(255 * float(scale))
+    for steps in range(64):
+        for towards in (np.float32(0), np.float32(np.inf)):
+            found = start
+            for _ in range(steps):
+                found = np.nextafter(found, towards)
+            if np.array_equal(np.rint(levels / found) + zero_point, wanted):
+                return found
+    raise CheckpointError(f"No float32 scale quantizes bytes as cnn.input.output.scale {scale} does: make the file again.")
+
+
+def _add_cnn(graph: Graph, pixels: str, layers: tuple[Layer, ...]) -> None:
+    """The operations of the CNN as the torch engine runs them; leaves float features (N,C,H',W') as `graph.last`."""
+    source: str | None = None  # whose range the current activations are on; None: they are float
+    x = graph.op("Cast", [pixels], to=graph.onnx.TensorProto.FLOAT)
+    if layers[0].precision == "int8":
+        source = "cnn.input"
+        scale, zero = graph.range_of(source)
+        bytes_scale = graph.constant("cnn.input.bytes.scale", input_scale(graph.tensors[scale], int(graph.tensors[zero])))
+        x = graph.op("QuantizeLinear", [x, bytes_scale, zero])
+        x = graph.op("Transpose", [x], perm=[0, 3, 1, 2])
+        x = graph.op("DequantizeLinear", [x, scale, zero])
+    else:
+        x = graph.op("Transpose", [x], perm=[0, 3, 1, 2])
+        x = graph.op("Div", [x, graph.constant("levels", np.float32(255))])
+    for layer in layers:
+        integer = layer.precision == "int8"
+        if layer.op == "avgpool":
+            if layer.kernel == (1, 1) and layer.stride == (1, 1):
+                continue
+            pool = {"kernel_shape": layer.kernel, "strides": layer.stride}
+            x = graph.average(x, source, **pool) if integer else graph.op("AveragePool", [x], **pool)
+            source = source if integer else None
+            continue
+        elif layer.op == "conv":
+            x = _add_convolution(graph, x, layer, source)
+            scale = graph.tensors.get(f"{layer.name}.output.scale")
+            source = layer.name if scale is not None else None
+            # An unsigned byte that starts at 0 is its own ReLU.
+            if layer.relu and (source is None or int(graph.tensors[f"{layer.name}.output.zero_point"])):
+                x = graph.op("Relu", [x])
+        else:
+            raise CheckpointError(f"{layer.name} is the operation {layer.op!r}, which the ONNX export does not know: update "
+                                  "quantvietocr.")
+        if source is not None:
+            x = graph.requantize(x, source)
+
+
+def _add_convolution(graph: Graph, x: str, layer: Layer, source: str | None) -> str:
+    weight, bias = f"{layer.name}.weight", f"{layer.name}.bias"
+    pads = [*layer.padding, *layer.padding]
+    if layer.precision == "int8":
+        # int32 bias on the scale of the products, as every int8 kernel adds it.
+        scale = graph.tensors[f"{source}.output.scale"] * graph.tensors[f"{weight}.scale"]
+        steps = np.rint(graph.tensors[bias].astype(np.float64) / scale)
+        if np.abs(steps).max() >= 2**31:
+            raise CheckpointError(f"{layer.name}: its bias is too large for int32 beside weights this small: make the file "
+                                  f"again with {layer.name} among the float layers.")
+        integers = graph.constant(f"{bias}.int32", steps.astype(np.int32))
+        scales = graph.constant(f"{bias}.scale", scale.astype(np.float32))
+        zeros = graph.constant(f"{bias}.zero_point", np.zeros(scale.size, np.int32))
+        bias = graph.op("DequantizeLinear", [integers, scales, zeros], axis=0)
+    inputs = [x, graph.weight(weight), graph.named(bias)]
+    return graph.op("Conv", inputs, kernel_shape=layer.kernel, strides=layer.stride, pads=pads)
+
+
+def _add_encoder(graph: Graph, sequence: str) -> tuple[str, str]:
+    """Bidirectional GRU over (N,S,C), ONNX's gates (update, reset, new) from torch's (reset, update, new).
+
+    Returns memory (N,S,2E) and the decoder's first hidden state (N,D).
+    """
+    prefix = "transformer.encoder."
+    sizes = graph.tensors[prefix + "rnn.weight_hh_l0"].shape[1]
+
+    def both(kind: str) -> str:
+        sides = []
+        for side in ("", "_reverse"):
+            thirds = graph.ops("Split", [graph.weight(f"{prefix}rnn.{kind}_l0{side}")], 3, axis=0)
+            sides.append(graph.op("Concat", [thirds[1], thirds[0], thirds[2]], axis=0))
+        return graph.op("Concat", [graph.op("Unsqueeze", [side, graph.integers([0])]) for side in sides], axis=0)
+
+    biases = graph.op("Concat", [both("bias_ih"), both("bias_hh")], axis=1)
+    steps = graph.op("Transpose", [sequence], perm=[1, 0, 2])
+    outputs, last = graph.ops(
+        "GRU", [steps, both("weight_ih"), both("weight_hh"), biases], 2, hidden_size=sizes, direction="bidirectional",
+        linear_before_reset=1,
+    )  # fmt: skip
+    outputs = graph.op("Transpose", [outputs], perm=[2, 0, 1, 3])  # (S,2,N,E) → (N,S,2,E)
+    outputs = graph.op("Reshape", [outputs, graph.integers([0, 0, 2 * sizes])])
+    memory = graph.output("memory", outputs, np.float32, ("N", "S", 2 * sizes))
+    last = graph.op("Reshape", [graph.op("Transpose", [last], perm=[1, 0, 2]), graph.integers([0, 2 * sizes])])
+    fc = graph.op("Gemm", [last, graph.weight(prefix + "fc.weight"), graph.named(prefix + "fc.bias")], transB=1)
+    width = graph.tensors[prefix + "fc.bias"].size
+    return memory, graph.output("hidden", graph.op("Tanh", [fc]), np.float32, ("N", width))

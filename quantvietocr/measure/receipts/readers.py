@@ -1,0 +1,156 @@
+"""Whole pages by several readers: ours with any checkpoint, Tesseract, RapidOCR; each says what it read and where."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import tempfile
+import time
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from PIL import Image
+
+from ...checkpoint.files import sha256
+from ...errors import UserError
+from ...receipt import Box, Line, open_detector, read_page
+from ...receipt.fields import fields_of
+from ...receipt.items import items_of
+from ...receipt.layout import paragraphs_of
+from ..lines.readers import entries
+from ..peers import PEERS, RapidOCR, Tesseract
+from .match import Piece
+
+Extracted = tuple[dict[str, str | int], tuple[tuple[str, float, int], ...]]  # fields by name; items: name, quantity, price
+
+
+class ScoreError(UserError):
+    """Reading pages cannot be scored; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one reader made of one page. pieces: lines, or words where that is what it gives, on the picture as it lies.
+    fields: name → value, items: (name, quantity, price), both as `receipt.Page` has them. ms: from the decoded picture to
+    all of this; recogniser_ms: of it, turning lines into text, None where the reader does not tell."""
+
+    pieces: tuple[Piece, ...]
+    fields: dict[str, str | int]
+    items: tuple[tuple[str, float, int], ...]
+    ms: float
+    recogniser_ms: float | None = None
+
+
+class PageReader(Protocol):
+    def read(self, picture: Image.Image) -> Reading: ...
+
+
+@dataclass(frozen=True)
+class PageEntry:
+    """A reader and what is known of it before it reads; `key` changes with whatever changes what it reads."""
+
+    name: str
+    file: str
+    method: str
+    engine: str
+    bytes: int
+    key: str
+    reader: PageReader
+    versions: dict[str, str] = dataclasses.field(default_factory=dict)
+
+
+def page_entries(weights: Sequence[Path], peers: Sequence[str], detector: str, threads: int) -> list[PageEntry]:
+    """A row for each checkpoint, then the peers. Raises ScoreError, CheckpointError, DetectorError, PeerError."""
+    finder = open_detector(detector, threads)
+    rows, _, _ = entries(weights, False, (), None, threads, "cut")
+    made = [PageEntry(row.name, row.file, row.method, f"{row.engine}: {row.precision}; lines by {finder.name}", row.bytes,
+                      f"{sha256(row.file)} {finder.name} {threads}", OurReader(row.reader, finder))
+            for row in rows]  # fmt: skip
+    for name in peers:
+        if name not in PEERS or peers.count(name) > 1:
+            raise ScoreError(f"--peer {name}: name each of {', '.join(PEERS)} once.")
+        made.append(_tesseract(threads) if name == "tesseract" else _rapidocr(threads))
+    return made
+
+
+class OurReader:
+    """`receipt.read_page` with one checkpoint."""
+
+    def __init__(self, predictor: Any, detector: Any) -> None:
+        self.predictor, self.detector = predictor, detector
+
+    def read(self, picture: Image.Image) -> Reading:
+        start = time.perf_counter()
+        page = read_page(picture, self.predictor, self.detector, source="")
+        spent = 1000 * (time.perf_counter() - start)
+        pieces = tuple(Piece(page.on_picture(line.box).points, _composed(line.text)) for line in page.lines)
+        return Reading(pieces, *_extracted(page.fields, page.items), spent, page.timings.get("read"))
+
+
+class TesseractPages(Tesseract):
+    """Tesseract on a whole page taken for one block of text (psm 6), a process for each page; its pieces are words."""
+
+    def read(self, picture: Image.Image) -> Reading:
+        start = time.perf_counter()
+        with tempfile.TemporaryDirectory() as folder:
+            picture.save(Path(folder, "page.ppm"))
+            table = self._run(["page.ppm", "stdout", "-l", "vie", "--psm", "6", "--oem", "1", "tsv"], folder)
+        words: dict[tuple[str, ...], list[tuple[Box, str, float]]] = {}
+        for row in table.splitlines()[1:]:
+            cells = row.split("\t", 11)
+            if cells[0] == "5" and cells[11].strip():
+                left, top, width, height = map(float, cells[6:10])
+                word = Box.of(left, top, left + width, top + height), _composed(cells[11].strip()), float(cells[10]) / 100
+                words.setdefault(tuple(cells[1:5]), []).append(word)
+        lines = [Line(Box.around(box for box, _, _ in line), " ".join(text for _, text, _ in line),
+                      max(0.0, min(sure for _, _, sure in line))) for line in words.values()]  # fmt: skip
+        found = _ruled(lines)
+        pieces = tuple(Piece(box.points, text) for line in words.values() for box, text, _ in line)
+        return Reading(pieces, *found, 1000 * (time.perf_counter() - start))
+
+
+class RapidOCRPages(RapidOCR):
+    """RapidOCR as it comes: its detection, its recognition."""
+
+    def read(self, picture: Image.Image) -> Reading:
+        start = time.perf_counter()
+        found = self.engine(np.ascontiguousarray(np.asarray(picture)[:, :, ::-1]))  # BGR
+        rows = zip(found.boxes, found.txts, found.scores) if found.boxes is not None else ()
+        lines = [Line(Box(tuple((float(x), float(y)) for x, y in box)), _composed(text).strip(), float(sure))
+                 for box, text, sure in rows if text.strip()]  # fmt: skip
+        extracted = _ruled(lines)
+        recogniser = 1000 * found.elapse_list[-1] if found.elapse_list and found.elapse_list[-1] else None
+        return Reading(tuple(Piece(line.box.points, line.text) for line in lines), *extracted,
+                       1000 * (time.perf_counter() - start), recogniser)  # fmt: skip
+
+
+def _tesseract(threads: int) -> PageEntry:
+    reader = TesseractPages(threads)
+    return PageEntry(f"Tesseract {reader.version} (vie)", str(reader.data), "peer", "psm 6, a process for each page, its "
+                     "start included", reader.data.stat().st_size, f"{reader.version} {threads}", reader,
+                     {"tesseract": reader.version})  # fmt: skip
+
+
+def _rapidocr(threads: int) -> PageEntry:
+    reader = RapidOCRPages(threads)
+    versions = {"rapidocr": reader.version, "onnxruntime": importlib.metadata.version("onnxruntime")}
+    return PageEntry(f"RapidOCR {reader.version} ({reader.data.stem})", str(reader.data), "peer", "ONNX Runtime: float32, "
+                     "its own detection", reader.data.stat().st_size, f"{versions} {threads}", reader, versions)  # fmt: skip
+
+
+def _ruled(lines: Sequence[Line]) -> Extracted:
+    """A peer's lines through our rules for rows and fields: it has none of its own."""
+    rows = [row for paragraph in paragraphs_of(lines) for row in paragraph]
+    return _extracted(fields_of(rows), items_of(rows))
+
+
+def _extracted(fields: Sequence[Any], items: Sequence[Any]) -> Extracted:
+    return ({field.name: field.value for field in fields}, tuple((item.name, item.quantity, item.price) for item in items))
+
+
+def _composed(text: str) -> str:
+    return unicodedata.normalize("NFC", text)

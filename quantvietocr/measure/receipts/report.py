@@ -1,0 +1,165 @@
+"""The table of reading receipts: Markdown, JSON and a picture."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from ...common.figures import save_figure
+from ..markdown import aligned
+
+OURS, PEER = "#1f6fb2", "#c9853c"
+FIELD_COLORS = ("#1f6fb2", "#3f8f5f", "#e08f2c", "#7a5aa6", "#b0413e")
+NOTE = (
+    "A line is found where what was read at its place covers at least half of its length: a word stands on a line that it "
+    "shares half of its area with, and a row read as one finds each of its cells. CER: edits over the characters of all "
+    "lines, of the texts that stand at one place; a line with nothing read for it counts as deleted, text read where none "
+    "is as inserted, but for separators and bar codes, where it counts as nothing. Shop and address: equal but for white "
+    "space. Date: the day. Total: the amount. Item F1: an item is right where quantity and price are equal and at most a fifth of "
+    "its name's characters differ. Fields and items of other readers are taken out of their lines by this project's rules, "
+    "as they have none."
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One reader over all pages. Rates are fractions: found, cer and of it missed and invented lines, fields, item_f1.
+
+    bytes: of the recogniser's file. kinds: the same rates by kind of page. ms_per_page: median, with its quartiles;
+    recogniser_ms: the part of it that turns lines into text, None where the reader does not tell. ignored: pieces read on
+    separators and bar codes.
+    """
+
+    name: str
+    file: str
+    method: str
+    engine: str
+    bytes: int
+    pages: int
+    lines: int
+    found: float
+    cer: float
+    missed: float
+    invented: float
+    shop: float
+    address: float
+    date: float
+    total: float
+    item_f1: float
+    kinds: dict[str, dict[str, float]]
+    ms_per_page: float
+    ms_quartiles: tuple[float, float]
+    recogniser_ms: float | None
+    ignored: int
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Where and how the rows were measured."""
+
+    data: str
+    pages: int
+    lines: int
+    characters: int
+    threads: int
+    cpu: str
+    cpu_features: tuple[str, ...]
+    versions: dict[str, str]
+    date: str
+    command: str | None
+
+
+@dataclass(frozen=True)
+class Table:
+    setup: Setup
+    rows: tuple[Row, ...]
+
+
+def markdown(table: Table) -> str:
+    """The table for people, one of the kinds of pages, and what the numbers mean."""
+    head = ["Reader", "MB", "Lines found", "CER", "Shop", "Address", "Date", "Total", "Item F1", "ms/page", "recogniser ms"]
+    rows = [head] + [[
+        row.name, f"{row.bytes / 1e6:.1f}", f"{row.found:.1%}", f"{row.cer:.2%}", f"{row.shop:.1%}", f"{row.address:.1%}",
+        f"{row.date:.1%}", f"{row.total:.1%}", f"{row.item_f1:.3f}", f"{row.ms_per_page:,.0f}",
+        "-" if row.recogniser_ms is None else f"{row.recogniser_ms:,.0f}",
+    ] for row in table.rows]  # fmt: skip
+    kinds = list(table.rows[0].kinds)
+    pages = {kind: table.rows[0].kinds[kind]["pages"] for kind in kinds}
+    by_kind = [["Reader", *(f"{kind} ({pages[kind]}): {what}" for kind in kinds for what in ("found", "CER", "total"))]]
+    for row in table.rows:
+        rates = [row.kinds[kind] for kind in kinds]
+        by_kind.append([row.name, *(cell for rate in rates for cell in
+                                    (f"{rate['found']:.1%}", f"{rate['cer']:.2%}", f"{rate['total']:.1%}"))])  # fmt: skip
+    return "\n".join([*aligned(rows, left=1), "", *aligned(by_kind, left=1), "", f"{_conditions(table)} {NOTE}", ""])
+
+
+def _conditions(table: Table) -> str:
+    setup = table.setup
+    versions = ", ".join(f"{name} {version}" for name, version in setup.versions.items())
+    engines = "; ".join(f"{row.name}: {row.engine}" for row in table.rows)
+    return (
+        f"{setup.pages} generated receipts ({Path(setup.data).name}), {setup.lines:,} lines, {setup.characters:,} "
+        "characters. ms/page: median, from the decoded picture to rows and fields, the readers taking turns at each page "
+        f"after one that is not timed; {setup.threads} thread(s). {engines}. CPU: {setup.cpu} "
+        f"({', '.join(setup.cpu_features) or 'no AVX2'}). "
+        f"{versions}; {setup.date}."
+    )
+
+
+def to_json(table: Table) -> str:
+    """Everything the rows hold."""
+    return json.dumps(dataclasses.asdict(table) | {"note": NOTE}, ensure_ascii=False, indent=1) + "\n"
+
+
+def draw(table: Table, path: str | os.PathLike) -> Path:
+    """Bars of lines found, character errors, fields and time, as one PNG."""
+    rows = table.rows
+    figure = Figure(figsize=(15, 2.6 + 0.55 * len(rows)), dpi=110, facecolor="white", layout="constrained")
+    FigureCanvasAgg(figure)
+    found, errors, fields, time = figure.subplots(1, 4, sharey=True, width_ratios=[1, 1, 1.6, 1])
+    colors = [PEER if row.method == "peer" else OURS for row in rows]
+    _bars(found, "Lines found", [row.found for row in rows], "{:.1%}", colors)
+    _bars(errors, "Character errors (CER)", [row.cer for row in rows], "{:.2%}", colors)
+    _bars(time, f"Time per page (ms, {table.setup.threads} thread{'s' * (table.setup.threads > 1)})",
+          [row.ms_per_page for row in rows], "{:,.0f}", colors)  # fmt: skip
+    names = ("shop", "address", "date", "total", "item_f1")
+    high = 0.84 / len(names)
+    for place, name in enumerate(names):
+        values = [getattr(row, name) for row in rows]
+        at = np.arange(len(rows)) + (place - (len(names) - 1) / 2) * high
+        label = "item F1" if name == "item_f1" else name
+        bars = fields.barh(at, values, 0.92 * high, color=FIELD_COLORS[place], label=label)
+        fields.bar_label(bars, [f"{value:.0%}" for value in values], padding=2, fontsize=6.5)
+    fields.set_title("Fields right", fontsize=10.5)
+    fields.legend(fontsize=7.5, ncols=len(names), loc="upper center", bbox_to_anchor=(0.5, -0.12), frameon=False)
+    for axes in (found, fields):
+        axes.set_xlim(0, 1.15)
+    errors.xaxis.set_major_locator(MaxNLocator(4))
+    for axes in (found, errors, fields):
+        axes.xaxis.set_major_formatter(PercentFormatter(1.0))
+    for axes in (found, errors, fields, time):
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.tick_params(labelsize=8.5)
+    found.set_yticks(range(len(rows)), [row.name for row in rows], parse_math=False)
+    found.invert_yaxis()
+    setup = table.setup
+    figure.suptitle(f"{setup.pages} generated receipts, {setup.lines:,} lines; {setup.cpu}\n"
+                    "blue: this project, orange: other readers", fontsize=11, parse_math=False)  # fmt: skip
+    return save_figure(figure, path)
+
+
+def _bars(axes: Axes, title: str, values: Sequence[float], form: str, colors: Sequence[str]) -> None:
+    bars = axes.barh(range(len(values)), values, 0.62, color=colors)
+    axes.bar_label(bars, [form.format(value) for value in values], padding=3, fontsize=8.5)
+    axes.set_title(title, fontsize=10.5)
+    axes.set_xlim(0, max(max(values), 1e-9) * 1.25)

@@ -1,0 +1,198 @@
+"""How fast each engine reads on this machine, beside VietOCR's own code: `quantvietocr bench`."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import importlib.metadata
+import os
+import platform
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from tqdm import tqdm
+
+from ... import __version__
+from ...checkpoint.files import read
+from ...checkpoint.types import Checkpoint
+from ...common.files import write_text
+from ...common.machine import processor
+from ...errors import UserError
+from ...pictures.image import line_width
+from ...shipped import FLOAT, INT8, ROOT
+from ..markdown import insert_section
+from .chart import draw
+from .cold_start import cold_start
+from .pictures import TEXTS, line_of, mixed_lines
+from .readers import Timed, build, onnx_models
+from .report import Bench, Cold, Setup, StageTime, Timing, choice, markdown, to_json
+from .timing import READERS, Missing, take_turns
+
+WARM_UPS = 2  # calls of each reader on each shape that do not count
+STAGE_WIDTH = 320
+BATCH, QUICK_BATCH = 200, 2  # mixed lines given to predict_batch at once
+BUSY = 0.5  # load average from which something else was keeping a core
+SETTINGS = ("OMP_WAIT_POLICY", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+VERSIONS = ("torch", "numpy", "vietocr", "onnxruntime", "openvino", "onnx")
+
+
+class BenchError(UserError):
+    """The benchmark cannot be made; the message says why and what to do."""
+
+
+def run(options: argparse.Namespace) -> None:
+    """The verb: measure, print the tables, put them where `--into` says."""
+    found = bench(options.out, options.weights, options.threads, options.repeats, options.quick, options.command)
+    text = markdown(found)
+    print(text)
+    for place in options.into:
+        file, _, section = place.rpartition("#")
+        insert_section(Path(file), section, text)
+    print(f"{choice(found)}\nIn {options.out}: bench.md, bench.json (every time measured), bench.png")
+
+
+def bench(
+    out: str | os.PathLike,
+    weights: Sequence[str | os.PathLike] | None = None,
+    threads: Sequence[int] = (1, 2),
+    repeats: int = 15,
+    quick: bool = False,
+    command: str | None = None,
+) -> Bench:
+    """Time every reader of `bench_readers.READERS` on generated lines, and write bench.md, bench.json, bench.png in `out`.
+
+    weights: a float and an int8 checkpoint (default: the shipped ones); their ONNX files go into `out`/models. threads: each
+    of these, as far as there are cores. repeats: timed calls of each reader on a line alone; batches and cold starts a
+    third of it. quick: one timed call, a batch of two lines.
+    Raises BenchError, CheckpointError, SynthError.
+    """
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None  # before we add to it
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    checkpoints = _checkpoints(weights or (FLOAT, INT8))
+    if repeats < 1 or not threads or min(threads) < 1:
+        raise BenchError(f"--repeats {repeats} --threads {' '.join(map(str, threads))}: there is nothing to time; each must "
+                         "be at least 1.")
+    possible = tuple(sorted({count for count in threads if count <= cores}))
+    if not possible:
+        raise BenchError(f"--threads {min(threads)}: this process may use {cores} core(s); ask for at most so many threads.")
+    repeats, warm_ups, batch = (1, 1, QUICK_BATCH) if quick else (repeats, WARM_UPS, BATCH)
+    rounds = -(-repeats // 3)
+    out = Path(out)
+    models = onnx_models(checkpoints, out / "models")
+    lone, mixed = {width: line_of(width) for width in TEXTS}, mixed_lines(batch)
+    timings, stages, missing = [], [], {}
+    before = torch.get_num_threads()
+    try:
+        for count in possible:
+            torch.set_num_threads(count)  # VietOCR takes what is set; our readers bring their own number
+            built = build(list(READERS), checkpoints, models, count)
+            readers = [reader for reader in built if isinstance(reader, Timed)]
+            missing |= {reader.reader: reader for reader in built if isinstance(reader, Missing)}
+            timings += _timings(readers, lone, mixed, count, repeats, rounds, warm_ups)
+            stages += _stages(readers, lone[STAGE_WIDTH], count, repeats, warm_ups)
+    finally:
+        torch.set_num_threads(before)
+    cold = _cold_starts(checkpoints, models, lone[STAGE_WIDTH], out, rounds, warm_ups - 1, possible[-1])
+    spec = checkpoints[0].meta.image
+    setup = Setup(
+        weights=tuple(Path(one.origin).name for one in checkpoints), cpu=processor()[0], cpu_features=processor()[1],
+        cores=cores, threads=possible, left_out=tuple(sorted(set(threads) - set(possible))), repeats=repeats,
+        batch_repeats=rounds, warm_ups=warm_ups, batch_lines=batch,
+        batch_widths=tuple(sorted(line_width(*picture.size, spec) for picture in mixed)), quick=quick, load=load,
+        busy=load is not None and load > BUSY, system=platform.platform(),
+        settings={name: os.environ.get(name, "not set") for name in SETTINGS},
+        versions=_versions(), date=datetime.date.today().isoformat(), command=command,
+    )  # fmt: skip
+    found = Bench(setup, tuple(timings), tuple(stages), tuple(cold), tuple(missing.values()))
+    write_text(out / "bench.md", markdown(found))
+    write_text(out / "bench.json", to_json(found))
+    draw(found, out / "bench.png")
+    return found
+
+
+def _checkpoints(weights: Sequence[str | os.PathLike]) -> list[Checkpoint]:
+    if len(weights) != 2:
+        raise BenchError(f"--weights: {len(weights)} files; name two, the float checkpoint and the int8 one made from it.")
+    found = [read(path) for path in weights]
+    for checkpoint, is_float in zip(found, (True, False)):
+        if checkpoint.is_float != is_float:
+            raise BenchError(f"--weights: {checkpoint.origin} is {'quantized' if is_float else 'float'}; name the float "
+                             "checkpoint first and the int8 one second.")
+    return found
+
+
+def _timings(
+    readers: Sequence[Timed], lone: dict[int, Image.Image], mixed: list[Image.Image], threads: int, repeats: int,
+    rounds: int, warm_ups: int,
+) -> list[Timing]:  # fmt: skip
+    cases: list[tuple[str, int, int, int, Callable[[Timed], Any]]] = [
+        (f"{width} px", 1, repeats, warm_ups, lambda reader, picture=picture: [reader.predict(picture)])
+        for width, picture in lone.items()
+    ]
+    # One round warms a batch up: it has every shape in it, and takes long.
+    cases.append((f"{len(mixed)} mixed lines", len(mixed), rounds, 1, lambda reader: reader.predict_batch(mixed)))
+    timings = []
+    total = sum(lines * (times + before) for _, lines, times, before, _ in cases) * len(readers)
+    with _bar(total, "timing", threads) as bar:
+        for name, lines, times, before, call in cases:
+            for reader, taken in zip(readers, take_turns(readers, call, times, before, bar, lines)):
+                texts = taken[-1][1]
+                timings.append(Timing(reader.name, reader.kind, reader.precision, name, threads, lines,
+                                      sum(map(len, texts)), tuple(ms / lines for ms, _ in taken)))  # fmt: skip
+    return timings
+
+
+def _stages(readers: Sequence[Timed], picture: Image.Image, threads: int, repeats: int, warm_ups: int) -> list[StageTime]:
+    with _bar((warm_ups + repeats) * len(readers), "stages", threads) as bar:
+        taken = take_turns(readers, lambda reader: reader.stages(picture), repeats, warm_ups, bar)
+    return [StageTime(reader.name, threads, stage, tuple(found[stage] for _, found in calls))
+            for reader, calls in zip(readers, taken) for stage in calls[0][1]]  # fmt: skip
+
+
+def _cold_starts(
+    checkpoints: Sequence[Checkpoint], models: list[Path] | str, picture: Image.Image, out: Path, runs: int, warm_ups: int,
+    threads: int,
+) -> list[Cold]:  # fmt: skip
+    """infer.py on one line in fresh processes, the files taking turns; `warm_ups` rounds first fill the disk cache."""
+    script, line = ROOT / "infer.py", out / "models" / f"line-{STAGE_WIDTH}.png"
+    line.parent.mkdir(parents=True, exist_ok=True)
+    picture.save(line)
+    files = [(Path(one.origin), "torch") for one in checkpoints]
+    files += [(models[1] if not isinstance(models, str) else None, engine) for engine in ("onnxruntime", "openvino")]
+    starts: list[list] = [[] for _ in files]
+    reasons: list[str | None] = [None if path else models for path, _ in files]
+    with _bar((warm_ups + runs) * len(files), "cold starts", threads) as bar:
+        for number in range(warm_ups + runs):
+            for place, (path, engine) in enumerate(files):
+                bar.update(1)
+                if reasons[place]:
+                    continue
+                start = cold_start([sys.executable, str(script), "--weights", str(path), "--engine", engine,
+                                    "--threads", str(threads), str(line)])  # fmt: skip
+                if start.code:
+                    said = start.said.strip().splitlines() or [f"exit code {start.code}"]
+                    reasons[place] = said[-1].removeprefix("infer.py: ")
+                elif number >= warm_ups:
+                    starts[place].append(start)
+    return [Cold(path.name if path else Path(checkpoints[1].origin).with_suffix(".onnx").name, engine, threads,
+                 tuple(one.seconds for one in found), tuple(one.peak for one in found if one.peak is not None),
+                 found[0].first if found else None, reason)
+            for (path, engine), found, reason in zip(files, starts, reasons)]  # fmt: skip
+
+
+def _bar(total: int, what: str, threads: int) -> tqdm:
+    return tqdm(total=total, desc=f"{what}, {threads} thread(s)", unit="line")
+
+
+def _versions() -> dict[str, str]:
+    found = {"Python": platform.python_version(), "quantvietocr": __version__}
+    for name in VERSIONS:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found

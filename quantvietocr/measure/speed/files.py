@@ -1,0 +1,131 @@
+"""How long any artefact takes for a line's CNN and encoder here: `quantvietocr time FILE …`.
+
+The decoder is left out: it is the same code behind every engine, and a TorchScript file has none.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from ...checkpoint.types import meta_of_json
+from ...common.machine import processor
+from ...engines.choose import ONNX_ENGINES, installed, open_file
+from ...engines.torch_engine import select_backend
+from ...errors import UserError
+from ...export.torchscript import metadata_of
+from .timing import Milliseconds, take_turns
+
+WARM_UPS = 5
+
+
+class TimeError(UserError):
+    """Nothing can be timed; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class FileTime(Milliseconds):
+    """A file on an engine, and the ms of each timed run. precision: what computes, in words."""
+
+    file: str
+    engine: str
+    precision: str
+    ms: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class _Runner:
+    file: str
+    engine: str
+    precision: str
+    run: Callable[[], Any]
+
+
+def time_files(
+    paths: Sequence[str | os.PathLike], width: int = 320, runs: int = 30, threads: int = 1,
+    config: str | os.PathLike | None = None,
+) -> list[FileTime]:  # fmt: skip
+    """Time each file (`.safetensors`, `.pth`, `.onnx`, TorchScript `.pt`) on a picture `width` px wide, in turns.
+
+    An ONNX file gets a row for each runtime that is installed. config: the YAML of a VietOCR `.pth`. A TorchScript file is
+    executed by loading it, unlike every other. Raises TimeError, CheckpointError, EngineError.
+    """
+    if min(width, runs, threads) < 1:
+        raise TimeError(f"--width {width} --runs {runs} --threads {threads}: there is nothing to time; each must be at "
+                        "least 1.")  # fmt: skip
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        runners = [runner for path in paths for runner in _runners(Path(path), width, threads, config)]
+        with tqdm(total=len(runners) * (runs + WARM_UPS), desc=f"{width} px, {threads} thread(s)", unit="run") as bar:
+            taken = take_turns(runners, lambda runner: runner.run(), runs, WARM_UPS, bar)
+    finally:
+        torch.set_num_threads(before)
+    return [FileTime(runner.file, runner.engine, runner.precision, tuple(ms for ms, _ in found))
+            for runner, found in zip(runners, taken)]  # fmt: skip
+
+
+def _runners(path: Path, width: int, threads: int, config: str | os.PathLike | None) -> list[_Runner]:
+    if path.suffix == ".pt":
+        return [_torchscript(path, width)]
+    if path.suffix != ".onnx":
+        found = [open_file(path, "torch", threads, config)]
+    else:
+        engines = [name for name in ONNX_ENGINES if installed(name)] or ["auto"]  # which says what is missing
+        found = [open_file(path, name, threads) for name in engines]
+    return [_Runner(path.name, engine.name, engine.precision.partition(", float32 decoder")[0],
+                    lambda engine=engine, pixels=_pixels(checkpoint.meta.image.height, width): engine.encode(pixels))
+            for checkpoint, engine in found]  # fmt: skip
+
+
+def _torchscript(path: Path, width: int) -> _Runner:
+    meta = meta_of_json(metadata_of(path), path)  # of the archive, before anything in it runs
+    kernels = select_backend() if meta.method != "float" else None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            module = torch.jit.load(str(path)).eval()
+        except RuntimeError as error:
+            why = str(error).partition("\n")[0][:200]
+            raise TimeError(f"{path}: this torch ({torch.__version__}) cannot load it ({why}): export it "
+                            "again here.") from error  # fmt: skip
+    pixels = torch.from_numpy(_pixels(meta.image.height, width))
+
+    def run() -> Any:
+        with torch.inference_mode():
+            return module(pixels)
+
+    return _Runner(path.name, "TorchScript", f"{meta.method}{f', int8 kernels {kernels}' if kernels else ', float32'}", run)
+
+
+def _pixels(height: int, width: int) -> np.ndarray:
+    """One line of noise, uint8 (1,H,W,3): what is in a picture does not change how long it takes."""
+    return np.random.default_rng(0).integers(0, 256, (1, height, width, 3), dtype=np.uint8)
+
+
+def report(times: Sequence[FileTime], width: int, threads: int) -> str:
+    """The rows as a Markdown table, with what they were measured on."""
+    cpu, features = processor()
+    load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
+    rows = ["| file | engine | computes in | median ms | middle half | least |", "| --- | --- | --- | --: | --: | --: |"]
+    for one in times:
+        low, high = one.quartiles
+        numbers = f"{one.median:.1f} | {low:.1f} to {high:.1f} | {min(one.ms):.1f}"
+        rows.append(f"| {one.file} | {one.engine} | {one.precision} | {numbers} |")
+    runs = len(times[0].ms)
+    return "\n".join([
+        *rows, "",
+        f"CNN and encoder of one line {width} px wide, {threads} thread(s), {runs} run(s) each after {WARM_UPS} that do not "
+        "count, the files taking turns.",
+        f"{cpu} ({', '.join(features) or 'no int8 features known'}), {os.cpu_count()} cores{load}; {platform.platform()}, "
+        f"torch {torch.__version__}.",
+    ])  # fmt: skip

@@ -1,0 +1,153 @@
+"""The readers of `bench`: VietOCR's own code, our engines, and float runtimes as honest baselines; and their stages."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from ...checkpoint.files import sha256
+from ...checkpoint.types import Checkpoint
+from ...checkpoint.vietocr_yaml import BridgeError
+from ...engines.base import EngineError, need
+from ...engines.openvino_engine import OpenVinoEngine
+from ...engines.torch_engine import TorchEngine
+from ...export.onnx import export_onnx
+from ...pictures.image import line_pixels, line_tensor, line_width, open_line
+from ...reading.predictor import Predictor
+from ...reading.recognizer import one_blas_thread, read_lines
+from ...vietocr_bridge.reader import VietOCRReader
+from .timing import READERS, Missing, milliseconds
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A reader that runs here. kind: `VietOCR`, or the numbers its CNN computes in (`float32`, `bf16`, `int8`).
+
+    precision: all of it in words. predict: one picture → text. predict_batch: pictures → texts. stages: one picture →
+    ms of each stage, by the names in STAGES.
+    """
+
+    name: str
+    kind: str
+    precision: str
+    predict: Callable[[Image.Image], str]
+    predict_batch: Callable[[Sequence[Image.Image]], list[str]]
+    stages: Callable[[Image.Image], dict[str, float]]
+
+
+def onnx_models(checkpoints: Sequence[Checkpoint], folder: Path) -> list[Path] | str:
+    """The ONNX file of each checkpoint in `folder`, written where it is not there yet; or why there is none.
+
+    The names carry the checkpoints' sha256: another checkpoint makes another file.
+    """
+    paths = [folder / f"{Path(one.origin).stem}-{sha256(one.origin)[:12]}.onnx" for one in checkpoints]
+    try:
+        for checkpoint, path in zip(checkpoints, paths):
+            if not path.is_file():
+                export_onnx(checkpoint, path)
+    except EngineError as error:  # the package onnx is not installed
+        return str(error)
+    return paths
+
+
+def build(
+    names: Sequence[str], checkpoints: Sequence[Checkpoint], models: list[Path] | str, threads: int
+) -> list[Timed | Missing]:
+    """The readers of `names` on (float, int8) checkpoints and their ONNX files, each with `threads` threads.
+
+    A package that is not installed makes a `Missing`. Raises CheckpointError for a file that a runtime cannot run.
+    """
+    return [_build(name, checkpoints[READERS[name]], models if isinstance(models, str) else models[READERS[name]], threads)
+            for name in names]  # fmt: skip
+
+
+def _build(name: str, checkpoint: Checkpoint, model: Path | str, threads: int) -> Timed | Missing:
+    try:
+        if name == "VietOCR":
+            return _vietocr(checkpoint)
+        if name.startswith("torch"):
+            return _ours(name, Predictor(checkpoint, threads, words=None))
+        engine = "openvino" if name.startswith("OpenVINO") else "onnxruntime"
+        need(engine, f"the reader “{name}”")
+        if isinstance(model, str):
+            return Missing(name, model)
+        predictor = Predictor(model, threads, engine=engine, words=None)
+        if name == "OpenVINO float":
+            predictor.engine = OpenVinoEngine(Checkpoint(checkpoint.tensors, checkpoint.meta, str(model)), threads, None)
+        return _ours(name, predictor)
+    except (EngineError, BridgeError) as error:
+        return Missing(name, str(error))
+
+
+@dataclass(frozen=True)
+class _Encoded:
+    """An engine that has done its work, so that what is left of reading is the decoder."""
+
+    memory: np.ndarray
+    hidden: np.ndarray
+
+    def encode(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return self.memory, self.hidden
+
+
+def _ours(name: str, predictor: Predictor) -> Timed:
+    engine = predictor.engine
+    kind, precision = "int8" if READERS[name] else "float32", engine.precision
+    if name == "OpenVINO float":
+        kind = "float32" if engine.chosen == "f32" else engine.chosen
+        precision = f"{kind} CNN and encoder as OpenVINO chose, float32 decoder"
+    on_torch, on_openvino = isinstance(engine, TorchEngine), isinstance(engine, OpenVinoEngine)
+
+    @torch.inference_mode()
+    def stages(picture: Image.Image) -> dict[str, float]:
+        before, pixels = milliseconds(lambda: line_pixels(open_line(picture), predictor.spec)[None])
+        converting, cnn = 0.0, None
+        if on_torch:  # which makes floats of bytes itself; runtimes do it in their graph
+            converting, images = milliseconds(lambda: torch.from_numpy(line_tensor(pixels[0])[None]))
+            cnn, _ = milliseconds(lambda: engine.features(images))
+        elif on_openvino:
+            cnn, _ = milliseconds(lambda: engine.features(pixels))
+        both, encoded = milliseconds(lambda: engine.encode(pixels))
+        both -= converting
+        done = _Encoded(*encoded)
+        with one_blas_thread()():
+            decoder, _ = milliseconds(lambda: read_lines(done, predictor.decoder, predictor.meta.chars, pixels))
+        middle = {"CNN + encoder": both} if cnn is None else {"CNN": cnn, "encoder": max(0.0, both - cnn)}
+        return {"preprocess": before + converting, **middle, "decoder": decoder}
+
+    return Timed(name, kind, precision, predictor.predict, predictor.predict_batch, stages)
+
+
+def _vietocr(checkpoint: Checkpoint) -> Timed:
+    reader = VietOCRReader(checkpoint)
+    spec = checkpoint.meta.image
+
+    def predict_batch(pictures: Sequence[Image.Image]) -> list[str]:
+        """As VietOCR's `Predictor.predict_batch`: all lines of one width together."""
+        buckets: dict[int, list[int]] = defaultdict(list)
+        for place, picture in enumerate(pictures):
+            buckets[line_width(*picture.size, spec)].append(place)
+        texts = [""] * len(pictures)
+        for places in buckets.values():
+            for place, text in zip(places, reader.predict_batch([pictures[i] for i in places]), strict=True):
+                texts[place] = text
+        return texts
+
+    @torch.no_grad()
+    def stages(picture: Image.Image) -> dict[str, float]:
+        before, batch = milliseconds(lambda: reader.code.process_input(picture, *reader.sizes))
+        cnn, features = milliseconds(lambda: reader.network.cnn(batch))
+        encoder, _ = milliseconds(lambda: reader.network.transformer.forward_encoder(features))
+        whole, _ = milliseconds(lambda: reader.code.translate(batch, reader.network))
+        return {"preprocess": before, "CNN": cnn, "encoder": encoder, "decoder": max(0.0, whole - cnn - encoder)}
+
+    precision = f"float32, VietOCR {importlib.metadata.version('vietocr')}'s own code"
+    return Timed("VietOCR", "VietOCR", precision, reader.predict, predict_batch, stages)
+

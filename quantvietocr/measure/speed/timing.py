@@ -1,0 +1,74 @@
+"""Readers taking turns at being timed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+
+class Milliseconds:
+    """Has `ms`, the milliseconds of each timed call."""
+
+    ms: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        return float(np.median(self.ms))
+
+    @property
+    def quartiles(self) -> tuple[float, float]:
+        """Between which the middle half of the calls lies."""
+        low, high = np.percentile(self.ms, [25, 75])
+        return float(low), float(high)
+
+
+#: Name → whether it reads the int8 file, in the order of the rows. `Missing.reader` and `Timed.name` are of these.
+READERS = {
+    "VietOCR": False,
+    "torch float": False,
+    "ONNX Runtime float": False,
+    "OpenVINO float32": False,
+    "OpenVINO float": False,
+    "torch int8": True,
+    "ONNX Runtime int8": True,
+    "OpenVINO int8": True,
+}
+
+
+#: What `stages` measures; a runtime that runs CNN and encoder as one graph has "CNN + encoder" in their place.
+STAGES = ("preprocess", "CNN", "encoder", "CNN + encoder", "decoder")
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A reader that does not run here, and why."""
+
+    reader: str
+    reason: str
+
+
+def milliseconds(call: Callable[[], Any]) -> tuple[float, Any]:
+    """How long a call took, and what it returned."""
+    start = time.perf_counter()
+    result = call()
+    return 1000 * (time.perf_counter() - start), result
+
+
+def take_turns(
+    readers: Sequence[Any], call: Callable[[Any], Any], repeats: int, warm_ups: int, bar: tqdm, lines: int = 1
+) -> list[list[tuple[float, Any]]]:
+    """(ms, result) of each timed call of each reader. The readers take turns, so that whatever else the machine does falls
+    on all of them; the first `warm_ups` rounds do not count. lines: how many a call reads, for the bar."""
+    taken: list[list[tuple[float, Any]]] = [[] for _ in readers]
+    for number in range(warm_ups + repeats):
+        for place, reader in enumerate(readers):
+            found = milliseconds(lambda: call(reader))
+            if number >= warm_ups:
+                taken[place].append(found)
+            bar.update(lines)
+    return taken

@@ -1,0 +1,110 @@
+"""How well lines were read: edit distance, character error rate, exact lines, and whether confidence can be trusted.
+
+Rates are fractions, 0.05 for 5 %. Texts are composed (NFC) before they are compared, so two encodings of one
+accented letter are equal.
+"""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from .edits import edit_distance, fold_diacritics
+
+
+def cer(references: Sequence[str], predictions: Sequence[str]) -> float:
+    """Character error rate: edits of all lines over characters of all references. Above 1 where far too much is read.
+
+    Raises:
+        ValueError: nothing to compare, or lists of different lengths.
+    """
+    refs, preds = _paired(references, predictions)
+    return sum(map(edit_distance, refs, preds)) / _characters(refs)
+
+
+def exact(references: Sequence[str], predictions: Sequence[str]) -> float:
+    """Share of lines read without any error. Raises `ValueError` as `cer` does."""
+    refs, preds = _paired(references, predictions)
+    return sum(r == p for r, p in zip(refs, preds, strict=True)) / len(refs)
+
+
+@dataclass(frozen=True)
+class Score:
+    """How well a set of lines was read.
+
+    Attributes:
+        lines: number of lines.
+        exact: share of lines without any error.
+        cer: character error rate.
+        cer_folded: character error rate with the marks of both sides removed.
+        edits: edits of all lines; ``cer == edits / characters``.
+        characters: characters of all references.
+    """
+
+    lines: int
+    exact: float
+    cer: float
+    cer_folded: float
+    edits: int
+    characters: int
+
+
+def score(references: Sequence[str], predictions: Sequence[str]) -> Score:
+    """Score predictions against references, line by line. Raises `ValueError` as `cer` does."""
+    refs, preds = _paired(references, predictions)
+    edits, characters = sum(map(edit_distance, refs, preds)), _characters(refs)
+    folded = cer([fold_diacritics(r) for r in refs], [fold_diacritics(p) for p in preds])
+    return Score(len(refs), exact(refs, preds), edits / characters, folded, edits, characters)
+
+
+def confusions(
+    references: Sequence[str], predictions: Sequence[str], top: int | None = 20
+) -> list[tuple[str, str, int]]:
+    """The most frequent single edits: (written, read, count), most first.
+
+    `written` is empty where a character was read that is not there, `read` where one was missed. The counts of all
+    (``top=None``) add up to the edits of `score`. Raises `ValueError` as `cer` does.
+    """
+    refs, preds = _paired(references, predictions)
+    counts = Counter(pair for r, p in zip(refs, preds, strict=True) if r != p for pair in _edits(r, p))
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return [(written, read, count) for (written, read), count in ranked[:top]]
+
+
+def _paired(references: Sequence[str], predictions: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Both sides composed, after checking that there is something to compare."""
+    if len(references) != len(predictions):
+        raise ValueError(f"{len(references)} references cannot be compared with {len(predictions)} predictions.")
+    if not references:
+        raise ValueError("There are no lines to score; give at least one reference and its prediction.")
+    return [[unicodedata.normalize("NFC", t) for t in texts] for texts in (references, predictions)]
+
+
+def _characters(refs: Sequence[str]) -> int:
+    total = sum(map(len, refs))
+    if not total:
+        raise ValueError("All references are empty, so there is no character to count errors against.")
+    return total
+
+
+def _edits(written: str, read: str) -> Iterator[tuple[str, str]]:
+    """The edits of one cheapest alignment, as (written, read) with one side empty for a deletion or insertion."""
+    table = [list(range(len(read) + 1))]
+    for i, w in enumerate(written, 1):
+        above, row = table[-1], [i]
+        for j, r in enumerate(read, 1):
+            row.append(min(above[j - 1] + (w != r), above[j] + 1, row[-1] + 1))
+        table.append(row)
+    i, j = len(written), len(read)
+    while i or j:
+        here = table[i][j]
+        if i and j and here == table[i - 1][j - 1] + (written[i - 1] != read[j - 1]):
+            i, j = i - 1, j - 1
+            if written[i] != read[j]:
+                yield written[i], read[j]
+        elif i and here == table[i - 1][j] + 1:
+            i -= 1
+            yield written[i], ""
+        else:
+            j -= 1
+            yield "", read[j]

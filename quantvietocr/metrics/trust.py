@@ -1,0 +1,100 @@
+"""Whether confidence means what it says: reliability, its error, and what a threshold accepts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def reliability(confidences: Sequence[float], correct: Sequence[bool], bins: int = 10) -> list[tuple[float, float, int]]:
+    """Mean confidence, share of right lines and number of lines, for bins of equally many lines, least confident first.
+
+    Lines of equal confidence that fall into two bins count as equally right in both. Fewer lines than bins: a bin each.
+    Raises ValueError: nothing to judge, lists of different lengths, a confidence that is no finite number, no bin.
+    """
+    values, right = _judged(confidences, correct)
+    if bins < 1:
+        raise ValueError(f"Lines are put into at least one bin; got {bins}.")
+    _, place, tied = np.unique(values, return_inverse=True, return_counts=True)
+    share = (np.bincount(place, right) / tied)[place]
+    parts = np.array_split(np.argsort(values, kind="stable"), min(bins, len(values)))
+    return [(float(values[part].mean()), float(share[part].mean()), len(part)) for part in parts]
+
+
+def expected_calibration_error(confidences: Sequence[float], correct: Sequence[bool], bins: int = 10) -> float:
+    """Mean distance, over lines, of confidence from the share of lines right at it: ECE (Guo et al. 2017, eq. 3).
+
+    Guo's bins are equally wide; these hold equally many lines (`reliability`), since most confidences are near 1.
+    0 is perfect. Raises ValueError as `reliability` does.
+    """
+    parts = reliability(confidences, correct, bins)
+    return sum(lines * abs(said - share) for said, share, lines in parts) / sum(lines for _, _, lines in parts)
+
+
+def accept_curve(confidences: Sequence[float], correct: Sequence[bool]) -> list[tuple[float, float]]:
+    """For each confidence as a threshold, highest first: the share of lines accepted, and the share of those that is right.
+
+    Lines of equal confidence are accepted together. `metrics.accept_at_precision` is the largest share on this curve at
+    its precision. Raises ValueError as `reliability` does.
+    """
+    values, right = _judged(confidences, correct)
+    order = np.argsort(-values, kind="stable")
+    last = np.flatnonzero(np.append(np.diff(values[order]) != 0, True))
+    good = np.cumsum(right[order])[last]
+    return [(float(share), float(precise)) for share, precise in zip((last + 1) / len(values), good / (last + 1))]
+
+
+def _judged(confidences: Sequence[float], correct: Sequence[bool]) -> tuple[np.ndarray, np.ndarray]:
+    values, right = np.asarray(confidences, dtype=np.float64), np.asarray(correct, dtype=bool)
+    if values.shape != right.shape or values.ndim != 1 or not values.size or not np.isfinite(values).all():
+        raise ValueError(f"Confidence is judged on at least one line, a finite number and a judgement each; got "
+                         f"{values.size} confidences ({int((~np.isfinite(values)).sum())} not finite) and {right.size} "
+                         "judgements.")
+    return values, right
+
+
+def auroc(confidences: Sequence[float], correct: Sequence[bool]) -> float | None:
+    """Chance that a rightly read line has a higher confidence than a wrongly read one, ties counting half.
+
+    1 is a perfect separation, 0.5 none. None where all lines are right or all are wrong: there is nothing to tell
+    apart.
+
+    Raises:
+        ValueError: nothing to compare, lists of different lengths, or a confidence that is no finite number.
+    """
+    values, right = _judged(confidences, correct)
+    n_right, n_wrong = int(right.sum()), int((~right).sum())
+    if not n_right or not n_wrong:
+        return None
+    _, place, tied = np.unique(values, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(tied) - (tied - 1) / 2)[place]
+    return float((ranks[right].sum() - n_right * (n_right + 1) / 2) / (n_right * n_wrong))
+
+
+def accept_at_precision(confidences: Sequence[float], correct: Sequence[bool], precision: float = 0.99) -> float:
+    """Largest share of lines that a confidence threshold can accept with at least `precision` of them right.
+
+    Lines of equal confidence are accepted or refused together. 0 where no threshold reaches the precision.
+    Raises `ValueError` as `auroc` does, and for a precision outside 0 to 1.
+    """
+    if not 0 <= precision <= 1:
+        raise ValueError(f"Precision is a share between 0 and 1; got {precision}.")
+    values, right = _judged(confidences, correct)
+    order = np.argsort(-values, kind="stable")
+    values, right = values[order], right[order]
+    accepted = np.arange(1, len(values) + 1)
+    allowed = np.append(values[1:] != values[:-1], True)  # a threshold cannot part equal confidences
+    good = allowed & (np.cumsum(right) >= precision * accepted - 1e-9)
+    return float(accepted[good].max(initial=0) / len(values))
+
+
+def _judged(confidences: Sequence[float], correct: Sequence[bool]) -> tuple[np.ndarray, np.ndarray]:
+    values, right = np.asarray(confidences, dtype=np.float64), np.asarray(correct, dtype=bool)
+    if values.shape != right.shape or values.ndim != 1:
+        raise ValueError(f"{values.size} confidences cannot be compared with {right.size} judgements.")
+    if not values.size:
+        raise ValueError("There are no lines to judge confidence on; give at least one.")
+    if not np.isfinite(values).all():
+        raise ValueError(f"Confidence of line {int(np.flatnonzero(~np.isfinite(values))[0])} is not a number.")
+    return values, right

@@ -1,0 +1,96 @@
+"""Quadrilaterals on a page, and the crops inside them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Iterable, Sequence
+
+import numpy as np
+from PIL import Image
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Box:
+    """A quadrilateral: upper left, upper right, lower right, lower left corner of its text, (x, y) in page pixels."""
+
+    points: tuple[Point, Point, Point, Point]
+
+    @classmethod
+    def of(cls, left: float, top: float, right: float, bottom: float) -> Box:
+        """An upright rectangle."""
+        return cls(((left, top), (right, top), (right, bottom), (left, bottom)))
+
+    @classmethod
+    def around(cls, boxes: Iterable[Box]) -> Box:
+        """The upright rectangle around boxes, of which there is at least one."""
+        xs, ys = zip(*(point for box in boxes for point in box.points))
+        return cls.of(min(xs), min(ys), max(xs), max(ys))
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """left, top, right, bottom of the upright rectangle around it."""
+        xs, ys = zip(*self.points)
+        return min(xs), min(ys), max(xs), max(ys)
+
+    def turned(self, degrees: int, width: float, height: float) -> Box:
+        """The same place after a picture of width x height pixels is turned clockwise by 0, 90, 180 or 270 degrees.
+
+        The corners keep their order, so that the first is the upper left one of the text as it then stands only where
+        the text stood so before.
+        """
+        turns = {
+            0: lambda x, y: (x, y), 90: lambda x, y: (height - y, x),
+            180: lambda x, y: (width - x, height - y), 270: lambda x, y: (y, width - x),
+        }  # fmt: skip
+        return Box(tuple(turns[degrees](x, y) for x, y in self.points))
+
+    def starting(self, corner: int) -> Box:
+        """The same quadrilateral with that one of its four corners first."""
+        return Box(self.points[corner % 4:] + self.points[:corner % 4])
+
+    def to_json(self) -> list[list[float]]:
+        """[[x, y] × 4], to a tenth of a pixel."""
+        return [[round(x, 1), round(y, 1)] for x, y in self.points]
+
+
+TURNS = {90: Image.Transpose.ROTATE_270, 180: Image.Transpose.ROTATE_180, 270: Image.Transpose.ROTATE_90}  # clockwise
+
+
+def size_of(box: Box) -> tuple[float, float]:
+    """Width along the text and height across it, in pixels: the longer of each pair of sides."""
+    upper_left, upper_right, lower_right, lower_left = box.points
+    width = max(math.dist(upper_left, upper_right), math.dist(lower_left, lower_right))
+    return width, max(math.dist(upper_left, lower_left), math.dist(upper_right, lower_right))
+
+
+def crop(page: Image.Image, box: Box) -> Image.Image:
+    """The box's part of the page as an upright rectangle of its own size; what lies outside the page repeats its edge."""
+    width, height = (max(1, round(side)) for side in size_of(box))
+    corners = [(0.0, 0.0), (float(width), 0.0), (float(width), float(height)), (0.0, float(height))]
+    left, top, right, bottom = box.bounds
+    inside = left >= 1 and top >= 1 and right <= page.width - 1 and bottom <= page.height - 1
+    part = page.crop((math.floor(left) - 2, math.floor(top) - 2, math.ceil(right) + 2, math.ceil(bottom) + 2))
+    if not inside:
+        part = _with_edge(page, math.floor(left) - 2, math.floor(top) - 2, math.ceil(right) + 2, math.ceil(bottom) + 2)
+    local = [(x - math.floor(left) + 2, y - math.floor(top) + 2) for x, y in box.points]
+    return part.transform((width, height), Image.Transform.PERSPECTIVE, _projection(corners, local),
+        Image.Resampling.BICUBIC)
+
+
+def _with_edge(page: Image.Image, left: int, top: int, right: int, bottom: int) -> Image.Image:
+    ys, xs = np.arange(top, bottom).clip(0, page.height - 1), np.arange(left, right).clip(0, page.width - 1)
+    low, high, first, last = ys.min(), ys.max() + 1, xs.min(), xs.max() + 1
+    part = np.asarray(page.crop((first, low, last, high)))
+    return Image.fromarray(part[(ys - low)[:, None], (xs - first)[None, :]])
+
+
+def _projection(corners: Sequence[Point], places: Sequence[Point]) -> list[float]:
+    """a … h of x' = (ax+by+c)/(gx+hy+1), y' = (dx+ey+f)/(gx+hy+1) that take four corners to four places."""
+    rows, values = [], []
+    for (x, y), (u, v) in zip(corners, places):
+        rows += [[x, y, 1, 0, 0, 0, -u * x, -u * y], [0, 0, 0, x, y, 1, -v * x, -v * y]]
+        values += [u, v]
+    return np.linalg.solve(np.array(rows, dtype=np.float64), np.array(values)).tolist()

@@ -1,0 +1,266 @@
+"""Pictures in, line pixels out: the one place that opens, orients and resizes.
+
+Needs NumPy and Pillow alone. For a plain picture every value equals what VietOCR 0.3.13 computes
+(`vietocr.tool.translate.process_image` and `process_input`).
+"""
+
+import io
+import math
+import os
+import struct
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from ..errors import UserError
+
+Source = str | os.PathLike | bytes | bytearray | memoryview | np.ndarray | Image.Image
+
+MAX_PIXELS = 89_478_485  # Pillow's own warning level; a line needs a thousandth of it, a bomb far more
+WIDTH_STEP = 10  # VietOCR rounds a line's width up to a multiple of this
+
+# Float value of each 8-bit level: divided in double, then rounded once, as VietOCR's FloatTensor(pixels / 255).
+LEVELS = (np.arange(256) / 255).astype(np.float32)
+LEVELS.flags.writeable = False
+
+_EXIF_ORIENTATION = 0x0112
+_TURN = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+# What Pillow's format readers raise on damaged bytes.
+_DAMAGE = (
+    OSError, SyntaxError, ValueError, EOFError, TypeError, LookupError, AttributeError, ArithmeticError,
+    RuntimeError, MemoryError, struct.error, zlib.error, Image.DecompressionBombError,
+)  # fmt: skip
+
+
+class ImageError(UserError):
+    """A picture that cannot be read; the message says which, why, and what to do."""
+
+
+class TooLargeError(ImageError):
+    """It has more than MAX_PIXELS."""
+
+
+class NotAPictureError(ImageError):
+    """It is in no format that Pillow knows."""
+
+
+@dataclass(frozen=True)
+class ImageSpec:
+    """Size of the network's input, in pixels: fixed height, width between two bounds."""
+
+    height: int = 32
+    min_width: int = 32
+    max_width: int = 512
+
+    def __post_init__(self) -> None:
+        if self.height < 1 or not 1 <= self.min_width <= self.max_width:
+            raise ValueError(
+                f"Image sizes must be positive with min_width <= max_width; got height {self.height}, "
+                f"min_width {self.min_width}, max_width {self.max_width}."
+            )
+
+
+def open_line(source: Source) -> Image.Image:
+    """Open a picture of one line, upright and in RGB.
+
+    Args:
+        source: a path; an encoded file's bytes; a Pillow image; or an array H x W, H x W x 1, H x W x 3 (RGB) or
+            H x W x 4 (RGBA) of uint8, uint16 or bool.
+
+    Returns:
+        A loaded RGB Pillow image. EXIF orientation is applied, transparency is laid on white, 16-bit and float
+        pictures are scaled to 8 bits. Of a file with several frames, the first.
+
+    Raises:
+        ImageError: missing, damaged, empty or oversized picture, or a kind of pixel that cannot be converted.
+    """
+    name = source_name(source)
+    if isinstance(source, np.ndarray):
+        return _from_array(source, name)
+    if isinstance(source, Image.Image):
+        return _to_rgb(source, name)
+    with _open(source, name) as img:
+        return _to_rgb(img, name)
+
+
+def frame_count(source: str | os.PathLike | bytes) -> int:
+    """Pages of a picture file: the frames of a TIFF, else 1 (the others of an animation are no pages).
+
+    Raises:
+        ImageError: missing picture, or a damaged header.
+    """
+    name = source_name(source)
+    with _open(source, name) as img:
+        try:
+            return getattr(img, "n_frames", 1) if img.format == "TIFF" else 1
+        except _DAMAGE as err:
+            raise _damaged(name, err) from err
+
+
+def open_frame(source: str | os.PathLike | bytes, frame: int = 0) -> Image.Image:
+    """As `open_line`, frame number `frame` (from 0) of a file with several. Raises ImageError as it does."""
+    name = source_name(source)
+    with _open(source, name) as img:
+        try:
+            img.seek(frame)
+        except _DAMAGE as err:
+            raise _damaged(name, err) from err
+        return _to_rgb(img, name)
+
+
+def line_size(source: str | os.PathLike) -> tuple[int, int]:
+    """Upright width and height in pixels of a picture file, from its header alone.
+
+    Raises:
+        ImageError: missing, empty or oversized picture, or a damaged header.
+    """
+    name = source_name(source)
+    with _open(source, name) as img:
+        _check_size(img.width, img.height, name)
+        turned = _orientation(img) >= 5
+        return (img.height, img.width) if turned else (img.width, img.height)
+
+
+def source_name(source: Source) -> str:
+    """What to call a picture in a message: its path where it has one."""
+    if isinstance(source, str | os.PathLike):
+        return os.fspath(source)
+    if isinstance(source, Image.Image):
+        return str(getattr(source, "filename", "") or "the given image")
+    return "the given array" if isinstance(source, np.ndarray) else "the given bytes"
+
+
+def line_width(w: int, h: int, spec: ImageSpec = ImageSpec()) -> int:
+    """Width in pixels that a w x h picture is resized to: VietOCR's rule, rounded up to 10 and clamped."""
+    width = math.ceil(int(spec.height * float(w) / float(h)) / WIDTH_STEP) * WIDTH_STEP
+    return min(max(width, spec.min_width), spec.max_width)
+
+
+def line_pixels(img: Image.Image | np.ndarray, spec: ImageSpec = ImageSpec()) -> np.ndarray:
+    """Resize an RGB picture (Pillow image, or uint8 array H x W x 3) to the network's input size.
+
+    Returns:
+        uint8 array `spec.height` x width x 3, its own memory.
+    """
+    if isinstance(img, np.ndarray):
+        img = _from_array(img, source_name(img))
+    if img.mode != "RGB":
+        img = _to_rgb(img, source_name(img))
+    size = line_width(img.width, img.height, spec), spec.height
+    return np.array(img.resize(size, Image.Resampling.LANCZOS))
+
+
+def line_tensor(pixels: np.ndarray) -> np.ndarray:
+    """uint8 pixels H x W x 3 to float32 3 x H x W in [0, 1], bit for bit VietOCR's network input."""
+    return np.take(LEVELS, pixels.transpose(2, 0, 1))
+
+
+def _open(source: str | os.PathLike | bytes, name: str) -> Image.Image:
+    """Open a file or encoded bytes without decoding the pixels."""
+    if isinstance(source, str | os.PathLike):
+        handle = source
+    elif isinstance(source, bytes | bytearray | memoryview):
+        handle = io.BytesIO(source)
+    else:
+        kind = type(source).__name__
+        raise ImageError(f"A picture cannot be made of {kind}; give a path, bytes, a Pillow image or a NumPy array.")
+    try:
+        img = Image.open(handle)
+    except (FileNotFoundError, NotADirectoryError) as err:
+        raise ImageError(f"{name}: no such file; check the path.") from err
+    except IsADirectoryError as err:
+        raise ImageError(f"{name}: is a folder; name the picture files in it.") from err
+    except PermissionError as err:
+        raise ImageError(f"{name}: may not be read; give this user permission to read it.") from err
+    except Image.DecompressionBombError as err:
+        raise TooLargeError(f"{name}: more than {MAX_PIXELS:,} pixels; crop or shrink it first.") from err
+    except Image.UnidentifiedImageError as err:
+        raise NotAPictureError(f"{name}: not a picture in a format Pillow knows; save it as PNG or JPEG.") from err
+    except _DAMAGE as err:
+        raise _damaged(name, err) from err
+    if img.format == "EPS":  # a program, which Pillow would have Ghostscript run
+        img.close()
+        raise NotAPictureError(f"{name}: PostScript, which is not run here; save it as PNG or JPEG.")
+    return img
+
+
+def _damaged(name: str, err: Exception) -> ImageError:
+    reason = str(err).strip().rstrip(".") or type(err).__name__
+    return ImageError(f"{name}: damaged or cut short ({reason}); save or copy the picture again.")
+
+
+def _check_size(w: int, h: int, name: str) -> None:
+    if not w or not h:
+        raise ImageError(f"{name}: an empty picture ({w} x {h} pixels); give one with at least one pixel.")
+    if w * h > MAX_PIXELS:
+        raise TooLargeError(f"{name}: {w} x {h} is more than {MAX_PIXELS:,} pixels; crop or shrink it first.")
+
+
+def _orientation(img: Image.Image) -> int:
+    """EXIF orientation 1-8; 1 where there is none or the EXIF block is unreadable (the pixels still are)."""
+    try:
+        value = img.getexif().get(_EXIF_ORIENTATION, 1)
+    except _DAMAGE:
+        return 1
+    return value if value in _TURN else 1
+
+
+def _to_rgb(img: Image.Image, name: str) -> Image.Image:
+    """Decode, turn upright, convert to 8-bit RGB."""
+    _check_size(img.width, img.height, name)
+    try:
+        img.load()
+        turn = _TURN.get(_orientation(img))
+        if img.mode == "F" or img.mode.startswith("I"):
+            rgb = Image.fromarray(_to_8bit(np.asarray(img), img.mode)).convert("RGB")
+        elif img.has_transparency_data:
+            rgba = img.convert("RGBA")
+            rgb = Image.new("RGBA", rgba.size, "white")
+            rgb.alpha_composite(rgba)
+            rgb = rgb.convert("RGB")
+        else:
+            rgb = img.convert("RGB")
+        return rgb.transpose(turn) if turn is not None else rgb
+    except _DAMAGE as err:
+        raise _damaged(name, err) from err
+
+
+def _to_8bit(values: np.ndarray, mode: str) -> np.ndarray:
+    """Scale grey values wider than 8 bits to uint8; clipping, as Pillow does, would leave a white page.
+
+    16-bit modes use their full range. Modes I and F do not state theirs, so it is the smallest of 0-1 (F alone),
+    0-255 and 0-65535 that holds every value, and failing those the picture's own minimum to maximum.
+    """
+    if mode.startswith("I;16"):
+        return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    values = np.nan_to_num(values.astype(np.float64), posinf=0.0, neginf=0.0)
+    low, high = float(values.min()), float(values.max())
+    if low >= 0 and high <= 65535:
+        low, high = 0.0, 1.0 if mode == "F" and high <= 1 else 255.0 if high <= 255 else 65535.0
+    return np.rint((values - low) * (255 / ((high - low) or 1.0))).astype(np.uint8)
+
+
+def _from_array(array: np.ndarray, name: str) -> Image.Image:
+    """Array H x W, H x W x 1, x 3 or x 4 of uint8, uint16 or bool to an RGB image."""
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
+    if array.ndim != 2 and not (array.ndim == 3 and array.shape[2] in (3, 4)):
+        raise ImageError(f"{name}: has shape {array.shape}; give H x W, or H x W x 1, x 3 (RGB) or x 4 (RGBA).")
+    _check_size(array.shape[1], array.shape[0], name)
+    if array.dtype == np.bool_:
+        array = array.astype(np.uint8) * 255
+    elif array.dtype == np.uint16:
+        array = _to_8bit(array, "I;16")
+    elif array.dtype != np.uint8:
+        raise ImageError(f"{name}: holds {array.dtype} values; convert it to uint8 levels 0-255 first.")
+    return _to_rgb(Image.fromarray(np.ascontiguousarray(array)), name)

@@ -1,0 +1,68 @@
+"""`quantize --max-drop`: the smallest file that reads as well as the float network, within a budget."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ...checkpoint.types import Checkpoint
+from ...dataset.annotation import Sample
+from ...metrics.accuracy import Score
+from ..scheme import QuantizeError, Scheme
+from .compact import packed
+from .mixed import Mixture, alternatives, search
+from .sensitivity import Setting, measure, noise_of
+
+
+def drawn(samples: Sequence[Sample], lines: int, seed: int = 0) -> tuple[list[Sample], list[Sample]]:
+    """`lines` samples to read, drawn once with `seed`, and all others; where there are no others, the same again.
+
+    Raises QuantizeError for none.
+    """
+    if lines < 1 or not samples:
+        raise QuantizeError(f"Layers are judged by lines read, and {min(lines, len(samples))} were given: give --lines at least 1, and "
+                            "an annotation that holds some.")  # fmt: skip
+    order = np.random.default_rng(seed).permutation(len(samples))
+    chosen, others = sorted(order[:lines]), sorted(order[lines:])
+    read = [samples[i] for i in chosen]
+    return read, [samples[i] for i in others] or read
+
+
+def quantize_within(
+    checkpoint: Checkpoint,
+    samples: Sequence[Sample],
+    max_drop: float,
+    score: Callable[[Checkpoint, Sequence[Sample]], Score],
+    scheme: Scheme = Scheme(),
+    decoder: str = "int8",
+    calibration_lines: int = 256,
+    lines: int = 200,
+    compact: bool = False,
+    seed: int = 0,
+    partial: Path | None = None,
+    vietocr_yaml: str | os.PathLike | None = None,
+) -> Mixture:
+    """The smallest mixture of 8-bit and float (if `compact`, 4-bit too) layers found whose CER is at most `max_drop` above
+    the float network's: a fraction, on `lines` of the samples; ranges are measured on others, where there are any.
+
+    score: reads samples with a checkpoint. partial: as in `sensitivity.measure`.
+    Raises QuantizeError where none holds the budget, and as `quantize_static`.
+    """
+    if not np.isfinite(max_drop):
+        raise QuantizeError(f"--max-drop is {100 * max_drop}; it must be a number of percentage points, such as 0.1.")
+    if scheme.weight_bits != 8:
+        raise QuantizeError(f"--max-drop chooses the bits of the weights, and {scheme.weight_bits} were asked for: leave one "
+                            "away.")  # fmt: skip
+    read, others = drawn(samples, lines, seed)
+    numbers = alternatives(checkpoint, others, scheme, decoder, calibration_lines, compact, seed, vietocr_yaml)
+    alone = [Setting("alone", bits, name) for bits in ((8, 4) if compact else (8,)) for name in numbers.sizes]
+    measured = measure(numbers, read, partial=partial, wanted=alone)
+    base = measured[0].cer
+    found = search(numbers, noise_of(measured), lambda made: score(made, read).cer - base, max_drop)
+    accuracy = {"lines": len(read), "cer_above_float": round(found.drop, 6)}
+    made = dataclasses.replace(found.checkpoint, meta=dataclasses.replace(found.checkpoint.meta, accuracy=accuracy))
+    return dataclasses.replace(found, checkpoint=packed(made) if compact else made)

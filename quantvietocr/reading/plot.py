@@ -1,0 +1,66 @@
+"""Draw line pictures with what was read in them."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+from typing import Sequence
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+
+from ..common.figures import save_figure
+
+# Inches.
+CELL_WIDTH, PICTURE_HEIGHT, TEXT_HEIGHT, GAP = 7.0, 0.36, 0.24, 0.16
+MARGIN, TITLE_HEIGHT, COLUMN_GAP = 0.25, 0.45, 0.4
+DPI = 110
+ONE_COLUMN = 12  # lines that still fit one below the other
+TEXT_POINTS = 10.5
+CONFIDENCE_WIDTH = 0.5
+
+
+def draw_lines(lines: Sequence[tuple[Image.Image, str, float]], path: str | os.PathLike, title: str) -> Path:
+    """Write a PNG that shows each line's picture with its text and confidence under it, in one or two columns.
+
+    lines: (picture, text, confidence in [0,1]) each, in the order to show them.
+
+    Written whole or not at all. Raises OSError where it cannot be written.
+    """
+    columns = 1 if len(lines) <= ONE_COLUMN else 2
+    rows = math.ceil(len(lines) / columns)
+    cell_height = PICTURE_HEIGHT + TEXT_HEIGHT + GAP
+    width = 2 * MARGIN + columns * CELL_WIDTH + (columns - 1) * COLUMN_GAP
+    height = 2 * MARGIN + TITLE_HEIGHT + rows * cell_height
+    figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
+    FigureCanvasAgg(figure)
+    _text(figure, MARGIN / width, 1 - MARGIN / height, title, 13, width - 2 * MARGIN, va="top", weight="bold")
+    for index, (picture, text, confidence) in enumerate(lines):
+        column, row = divmod(index, rows)
+        left = MARGIN + column * (CELL_WIDTH + COLUMN_GAP)
+        top = height - MARGIN - TITLE_HEIGHT - row * cell_height
+        scale = min(PICTURE_HEIGHT / picture.height, CELL_WIDTH / picture.width)
+        shown_width, shown_height = picture.width * scale, picture.height * scale
+        axes = figure.add_axes(
+            (left / width, (top - shown_height) / height, shown_width / width, shown_height / height)
+        )
+        axes.imshow(picture, aspect="auto", interpolation="lanczos")
+        axes.set(xticks=[], yticks=[])
+        for spine in axes.spines.values():
+            spine.set(color="0.75", linewidth=0.6)
+        base = (top - shown_height - 0.05) / height
+        _text(figure, left / width, base, text, TEXT_POINTS, CELL_WIDTH - CONFIDENCE_WIDTH, va="top", color="#0b3d91")
+        _text(figure, (left + CELL_WIDTH) / width, base, f"{confidence:.0%}", 8, CONFIDENCE_WIDTH, va="top",
+              ha="right", color="0.45")  # fmt: skip
+    return save_figure(figure, path)
+
+
+def _text(figure: Figure, x: float, y: float, text: str, points: float, width: float, **style: object) -> None:
+    """Write `text` no wider than `width` inches, smaller than `points` if it must be."""
+    # A text may hold $: it is not a formula.
+    written = figure.text(x, y, text, fontsize=points, family="DejaVu Sans", parse_math=False, **style)
+    taken = written.get_window_extent(figure.canvas.get_renderer()).width / figure.dpi
+    if taken > width:
+        written.set_fontsize(points * width / taken)

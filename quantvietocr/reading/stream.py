@@ -1,0 +1,78 @@
+"""Any number of pictures, read window by window: the next window is opened and resized while this one is read.
+
+Memory stays that of two windows, however many pictures there are; results come in the order of the paths.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Callable, Iterable, Iterator
+
+from PIL import Image
+
+from ..pictures.image import ImageError, open_line
+from .predictor import Predictor, Ways
+
+FIRST_WINDOW, WINDOW = 16, 512  # pictures at a time: few at first, to show something; then enough to fill batches
+THUMBNAIL = (2000, 64)  # pixels at most, of a picture kept to be drawn
+
+
+@dataclass(frozen=True)
+class Line:
+    """A picture as it was read. error: why it could not be (then text is empty, confidence 0). thumbnail: where wanted."""
+
+    path: str
+    text: str = ""
+    confidence: float = 0.0
+    error: str | None = None
+    thumbnail: Image.Image | None = None
+
+
+def read_stream(
+    predictor: Predictor, paths: Iterable[str], thumbnails: int = 0, progress: Callable[[int], object] = lambda count: None
+) -> Iterator[list[Line]]:
+    """Windows of lines, in the order of `paths`. A picture that cannot be read is a line with its error.
+
+    thumbnails: how many of the first pictures read are kept, small, with their lines. progress: told of every few lines
+    done. One more thread than the predictor's opens pictures.
+    """
+    with ThreadPoolExecutor(1) as opener, closing(_windows(paths)) as windows:
+        first = next(windows, None)
+        opened = opener.submit(_open_all, predictor, first, thumbnails) if first else None
+        while opened:
+            lines, ways = opened.result()
+            thumbnails -= sum(line.thumbnail is not None for line in lines)
+            following = next(windows, None)
+            opened = opener.submit(_open_all, predictor, following, thumbnails) if following else None
+            progress(len(lines) - len(ways))
+            for index, (text, confidence) in zip(ways, predictor.read(list(ways.values()), progress)):
+                lines[index] = replace(lines[index], text=text, confidence=confidence)
+            yield lines
+
+
+def _windows(paths: Iterable[str]) -> Iterator[list[str]]:
+    rest, size = iter(paths), FIRST_WINDOW
+    while window := list(islice(rest, size)):
+        yield window
+        size = min(2 * size, WINDOW)
+
+
+def _open_all(predictor: Predictor, paths: list[str], thumbnails: int) -> tuple[list[Line], dict[int, Ways]]:
+    """A line for each path, and the network's input of those that can be read, by index."""
+    lines, ways = [], {}
+    for index, path in enumerate(paths):
+        try:
+            picture = open_line(path)
+        except ImageError as error:
+            lines.append(Line(path, error=str(error)))
+            continue
+        ways[index] = predictor.ways(picture)
+        if len(ways) <= thumbnails:
+            picture.thumbnail(THUMBNAIL)
+            lines.append(Line(path, thumbnail=picture))
+        else:
+            lines.append(Line(path))
+    return lines, ways

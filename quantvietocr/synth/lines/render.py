@@ -1,0 +1,247 @@
+"""Text to ink: one line drawn as a coverage mask (0 = paper, 255 = ink), cropped as a line detector would."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PIL import Image, ImageDraw, ImageFont
+
+from .config import SynthConfig
+from .dice import Dice
+from .fonts import Face, FontPool
+from .profiles import Profile
+
+EM_SIZES = (26, 30, 34, 38, 42, 48)     # pixels per em while drawing; few, so that open fonts are used again
+MIN_X_HEIGHT = 6.5                      # pixels of an x after resizing: smaller is not legible in Vietnamese
+READER_HEIGHT = 32                      # pixels: the reader's input height, which max_width refers to
+
+
+@dataclass
+class Ink:
+    """A drawn line: ``mask`` is an "L" image, ``text`` what of the label fitted, ``x_height`` in pixels."""
+
+    mask: Image.Image
+    text: str
+    x_height: float
+    scale: float        # still to be resized by this much to reach the wanted crop height
+    stretch: float      # and by this much more in width (narrow or wide letters)
+
+
+@dataclass
+class _Word:
+    text: str
+    font: ImageFont.FreeTypeFont
+    width: float        # pixels, letter spacing included
+
+
+def draw(dice: Dice, text: str, is_long: bool, face: Face, pool: FontPool, profile: Profile, config: SynthConfig,
+         snippets: Sequence[str]) -> Ink:
+    """Draw ``text`` on one line; words that do not fit the reader's width are cut off, and the label with them.
+
+    ``snippets`` are strings for the lines above and below.
+    """
+    size = dice.pick(EM_SIZES)
+    font = pool.open(face, size)
+    letter_gap, word_gap = _spacing(dice, profile, face, size)
+    words = _measure(dice, text, face, font, pool, size, letter_gap)
+    gaps = _gaps(dice, profile, len(words), font.getlength(" ") * word_gap, size)
+    stretch = dice.uniform(0.82, 1.14) if dice.chance(0.2) else 1.0
+
+    crop = dice.random()
+    style = "box" if crop < profile.crops[0] else "tight" if crop < profile.crops[0] + profile.crops[1] else "loose"
+    if len(text) <= 3:
+        style = "box"   # a tight crop of "o" or "," could be any of o, O, 0 or , ' .
+    up, down, left, right = _margins(dice, style, face, size)
+    # The reader keeps max_width at height 32; long lines may be squeezed into it, as long printed lines are.
+    squeeze = min(config.max_squeeze, dice.uniform(1.45, 1.95) if is_long else dice.uniform(1.0, 1.2))
+    line_height = up + down
+    if style != "box":
+        _, top, _, bottom = font.getbbox(text, anchor="ls")
+        line_height += max(bottom, 0) - min(top, -face.x_height * size)
+    room = config.max_width / READER_HEIGHT * squeeze * line_height - left - right
+    if is_long:
+        # Narrower letters before fewer words: that is how a line comes to hold 100 characters.
+        stretch = min(1.0, max(0.8, room / (sum(word.width for word in words) + sum(gaps))))
+    room /= stretch
+    words = _fit(words, gaps, room, config.min_chars)
+    width = sum(word.width for word in words) + sum(gaps[:len(words) - 1])
+
+    drift = _drift(dice, profile, config, width, size)
+    pad = int(1.2 * size)
+    base = int(face.ascent * size) + pad + abs(drift)
+    canvas = Image.new("L", (int(width + left + right) + 2 * pad, base + int(face.descent * size) + pad + abs(drift)))
+    pen = ImageDraw.Draw(canvas)
+    x = x0 = pad + int(left)
+    for word, gap in zip(words, gaps):
+        _draw_word(pen, word, x, base, letter_gap)
+        x_end = x + word.width
+        x = x_end + gap
+    box = canvas.getbbox() or (x0, base - size // 2, int(x_end) + 1, base)
+
+    if style == "box":
+        top, bottom = min(base - up, box[1] - 1), max(base + down, box[3] + 1)
+    else:
+        # At least from the baseline to the x-height, or a dash would fill the picture.
+        top, bottom = min(box[1], base - face.x_height * size) - up, max(box[3], base) + down
+    bounds = (max(0, int(min(x0, box[0]) - left)), max(0, int(top)),
+              min(canvas.width, int(max(x_end, box[2]) + right) + 1), min(canvas.height, int(bottom) + 1))
+    if dice.chance(profile.neighbours):
+        _neighbours(dice, pen, font, base, size, face, bounds, snippets)
+    if dice.chance(profile.rules):
+        _rules(dice, pen, box, base, size, bounds)
+    mask = _level(canvas, bounds, drift, dice) if drift else canvas.crop(bounds)
+
+    low, high = config.height
+    height = high * (low / high) ** (dice.random() ** (1 / profile.height_bias))
+    scale = height / mask.height
+    scale = min(max(scale, MIN_X_HEIGHT / (face.x_height * size)), 1.25 if size > 34 else 1.5, 120 / mask.height)
+    return Ink(mask, " ".join(word.text for word in words), face.x_height * size * scale, scale, stretch)
+
+
+def _spacing(dice: Dice, profile: Profile, face: Face, size: int) -> tuple[float, float]:
+    """Pixels between letters, and the factor on the width of a space."""
+    if not dice.chance(profile.spacing):
+        return 0.0, 1.0
+    if dice.chance(0.3):
+        return dice.uniform(-0.02, 0.12) * size, dice.uniform(1.0, 1.6)
+    # Justified lines: most spaces a little off, some very wide.
+    return 0.0, dice.uniform(0.75, 1.6) if dice.chance(0.8) else dice.uniform(1.6, 4.0)
+
+
+def _gaps(dice: Dice, profile: Profile, count: int, space: float, size: int) -> list[float]:
+    """Pixels after each of ``count`` words: spaces, and now and then the wide gap between two columns."""
+    gaps = [space] * count
+    if count > 1 and dice.chance(profile.columns):
+        for _ in range(dice.integer(1, 2)):
+            gaps[dice.integer(0, count - 2)] += dice.uniform(0.5, 5) * size
+    return gaps
+
+
+def _measure(dice: Dice, text: str, face: Face, font: ImageFont.FreeTypeFont, pool: FontPool, size: int,
+             letter_gap: float) -> list[_Word]:
+    """The words with their fonts: in some lines the first few words stand in another weight or slant."""
+    words = text.split(" ")
+    fonts = [font] * len(words)
+    if len(words) > 3 and dice.chance(0.08):
+        other_weight = dice.chance(0.6)
+        other = pool.sibling(face, face.bold != other_weight, face.italic == other_weight)
+        if other is not None:
+            count = dice.integer(1, min(4, len(words) - 1))
+            fonts[:count] = [pool.open(other, size)] * count
+    return [_Word(word, used, used.getlength(word) + letter_gap * len(word)) for word, used in zip(words, fonts)]
+
+
+def _fit(words: list[_Word], gaps: list[float], room: float, min_chars: int) -> list[_Word]:
+    """As many leading words as fit into ``room`` pixels, at least one; of one long word, as many letters."""
+    used, chars, count = 0.0, -1, 0
+    for word, gap in zip(words, gaps):
+        if count and used + word.width > room and chars >= min_chars:
+            break
+        used, chars, count = used + word.width + gap, chars + 1 + len(word.text), count + 1
+    words = words[:count]
+    if count == 1 and words[0].width > room:
+        word = words[0]
+        keep = max(min_chars, 1, int(len(word.text) * room / word.width))
+        words = [_Word(word.text[:keep], word.font, word.width * keep / len(word.text))]
+    return words
+
+
+def _margins(dice: Dice, style: str, face: Face, size: int) -> tuple[float, float, float, float]:
+    """Pixels above, below, left, right: from the baseline for "box", else from the ink."""
+    if style == "box":
+        side = dice.uniform(0.1, 0.4)
+        up, down = max(face.ascent, 0.93) + dice.uniform(0.0, 0.15), face.descent + dice.uniform(0.02, 0.22)
+        return up * size, down * size, side * size, side * dice.uniform(0.6, 1.3) * size
+    low, high = (0.0, 0.12) if style == "tight" else (0.1, 0.45)
+    sides = (low, 3 * high) if style == "loose" and dice.chance(0.25) else (low, 1.5 * high)
+    return (dice.uniform(low, high) * size, dice.uniform(low, high) * size,
+            dice.uniform(*sides) * size, dice.uniform(*sides) * size)
+
+
+def _drift(dice: Dice, profile: Profile, config: SynthConfig, width: float, size: int) -> int:
+    """Pixels the line climbs (+) or falls (-) from its left end to its right end."""
+    if not dice.chance(profile.warp * min(1.0, config.degrade)):
+        return 0
+    # Bounded by the letters' size, not by an angle: a long line that drifts more runs out of any crop.
+    return round(dice.uniform(-1, 1) * min(0.045 * width, 0.28 * size) * min(1.0, config.degrade))
+
+
+def _draw_word(pen: ImageDraw.ImageDraw, word: _Word, x: float, base: int, letter_gap: float) -> None:
+    if not letter_gap:
+        pen.text((x, base), word.text, fill=255, font=word.font, anchor="ls")
+        return
+    for letter in word.text:
+        pen.text((x, base), letter, fill=255, font=word.font, anchor="ls")
+        x += word.font.getlength(letter) + letter_gap
+
+
+def _neighbours(dice: Dice, pen: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont, base: int, size: int, face: Face,
+                bounds: tuple[int, int, int, int], snippets: Sequence[str]) -> None:
+    """Lines above and below at the pitch of running text: their strokes reach into a crop that is not tight."""
+    # Closer than this, marks and tails of the two lines would run into each other.
+    pitch = max(dice.uniform(1.12, 1.5), face.ascent + face.descent + 0.02) * size
+    width = bounds[2] - bounds[0]
+    for y in (base - pitch, base + pitch):
+        if dice.chance(0.75):
+            text = dice.pick(snippets)
+            while len(text) * size * 0.3 < width:
+                text += " " + dice.pick(snippets)
+            share = 1.0 if dice.chance(0.7) else dice.uniform(0.2, 1.0)
+            text = text[:max(3, int(share * width / (0.36 * size)))]
+            pen.text((bounds[0] + dice.uniform(-0.5, 0.5) * size, y), text, fill=255, font=font, anchor="ls")
+
+
+def _rules(dice: Dice, pen: ImageDraw.ImageDraw, box: tuple[int, int, int, int], base: int, size: int,
+           bounds: tuple[int, int, int, int]) -> None:
+    """Lines that are not text: underline, dotted line of a form, table rules beside, above or below the text."""
+    thick = max(1, round(dice.uniform(0.03, 0.06) * size))
+    form = dice.random()
+    if form < 0.25:
+        # Just under the baseline or under the tails: in between it would swallow the dot of a nặng.
+        y = base + round((dice.uniform(0.06, 0.1) if dice.chance(0.5) else dice.uniform(0.22, 0.3)) * size)
+        pen.rectangle((box[0], y, box[2], y + thick - 1), fill=255)
+    elif form < 0.45:
+        y, step = base + round(dice.uniform(0.2, 0.3) * size), max(3, round(dice.uniform(0.12, 0.3) * size))
+        for x in range(bounds[0], bounds[2], step):
+            pen.rectangle((x, y, x + thick - 1, y + thick - 1), fill=255)
+    if form >= 0.45 or dice.chance(0.1):
+        if dice.chance(0.6):
+            x = bounds[0] + max(0, (box[0] - bounds[0]) // 3)
+            pen.rectangle((x, 0, x + thick - 1, base + 2 * size), fill=255)
+        if dice.chance(0.35):
+            x = bounds[2] - 1 - max(0, (bounds[2] - box[2]) // 3)
+            pen.rectangle((x, 0, x + thick - 1, base + 2 * size), fill=255)
+        for y, there in ((bounds[1], 0.3), (bounds[3] - thick, 0.45)):
+            if dice.chance(there) and not box[1] - 1 <= y <= box[3]:
+                pen.rectangle((bounds[0], y, bounds[2], y + thick - 1), fill=255)
+
+
+def _level(canvas: Image.Image, bounds: tuple[int, int, int, int], drift: int, dice: Dice) -> Image.Image:
+    """The crop at ``bounds``, widened by the drift, with the line climbing, curved, slanted and in perspective."""
+    left, top, right, bottom = bounds
+    half = abs(drift) / 2
+    top, bottom = max(0, top - half), min(canvas.height, bottom + half)
+    tall = round(bottom - top)
+    skew = dice.uniform(-0.15, 0.15) * tall
+    # Wider by the slant, and the perspective mostly outwards: no letter may lose its edge.
+    left, right = left - abs(skew), right + abs(skew)
+    wide = round(right - left)
+    sag = dice.uniform(-0.5, 0.5) * drift if wide > 5 * tall and dice.chance(0.3) else 0.0
+    narrow, wider = (dice.uniform(-0.06, 0.01) * tall for _ in range(2))     # height lost at the left, at the right
+    steps = 6 if sag else 1
+
+    def edge(share: float) -> tuple[float, float]:
+        """Source y of the top and bottom of the picture, ``share`` of the way from its left to its right."""
+        shift = drift * (0.5 - share) + sag * (4 * share * (1 - share) - 0.5)
+        lost = narrow + (wider - narrow) * share
+        return top + shift + lost, bottom + shift - lost
+
+    mesh = []
+    for step in range(steps):
+        a, b = step / steps, (step + 1) / steps
+        (a_top, a_bottom), (b_top, b_bottom) = edge(a), edge(b)
+        # Source corners in Pillow's order: upper left, lower left, lower right, upper right.
+        mesh.append(((round(a * wide), 0, round(b * wide), tall),
+                     (left + a * wide + skew, a_top, left + a * wide - skew, a_bottom,
+                      left + b * wide - skew, b_bottom, left + b * wide + skew, b_top)))
+    return canvas.transform((wide, tall), Image.Transform.MESH, mesh, Image.Resampling.BILINEAR)

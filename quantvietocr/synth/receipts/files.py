@@ -1,0 +1,177 @@
+"""Generated receipts on disk: pictures, the truth beside each, and their lines cut out for training.
+
+``NAME.json`` beside ``NAME.jpg``, version 1. Places are pixels of the picture as it lies, x to the right, y down; a box is
+the upper left, upper right, lower right and lower left corner of its text, four [x, y]:
+
+    version     1                   picture, sha256     the picture's file name and the hash of its bytes
+    kind        receipt-80mm, receipt-57mm or form-a5   font    the family it is set in
+    width, height   of the picture  turned              degrees clockwise that turn it upright: 0, 90, 180 or 270
+    lines       {"box", "text"}, top to bottom, left to right: print without a gap in it; the cells of a row are lines
+    rows        [[places in lines, left to right], …]: what shares a baseline
+    ignore      {"box", "what"}: rule (drawn, or a row of dashes or dots), frame, barcode, qr, logo: no text
+    fields      shop, address, date (ISO 8601, with the time where it is printed), total (đồng): {"value", "lines"}
+    items       {"name", "quantity", "unit_price", "price", "lines"}: price is what the row costs, before any discount
+    made        {"settings", "index"}: what it was generated from
+
+``receipts.json`` names the pictures and the settings; it appears when all are there.
+"""
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from tqdm import tqdm
+
+from ...common.files import write_atomically
+from ...errors import UserError
+from ...pictures.boxes import Box, crop
+from .generator import ReceiptGenerator, settings
+
+LISTING = "receipts.json"
+
+
+class ReceiptFilesError(UserError):
+    """A folder holds other pictures, or none, or a truth that cannot be read."""
+
+
+def write_receipts(generator: ReceiptGenerator, folder: str | Path, count: int, workers: int = 1, progress: bool = True,
+                   anew: bool = False) -> Path:
+    """Write receipts 0 .. count-1; those that are there, whole, are kept, unless ``anew``. Returns ``receipts.json``'s path.
+
+    A picture is written before its truth, each whole or not at all. Raises ReceiptFilesError where ``folder`` holds pictures
+    of other settings.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    made, listing = settings(generator.config, generator.seed), folder / LISTING
+    _refuse_others(folder, made)
+    listing.unlink(missing_ok=True)
+    open_ = [index for index in range(count) if anew or not _is_whole(folder, index, made)]
+    with tqdm(total=count, initial=count - len(open_), unit="page", disable=not progress, file=sys.stderr) as bar:
+        for _ in _written(generator, folder, open_, min(workers, len(open_))):
+            bar.update(1)
+    pages = [f"{name_of(index)}.json" for index in range(count)]
+    write_atomically(listing, json.dumps({"version": 1, "settings": made, "pages": pages}, indent=1) + "\n")
+    return listing
+
+
+def name_of(index: int) -> str:
+    return f"receipt_{index:06d}"
+
+
+def read_truths(folder: str | Path) -> list[tuple[Path, dict[str, Any]]]:
+    """The pictures that ``receipts.json`` of ``folder`` names, with their truths, in its order.
+
+    Raises ReceiptFilesError where it is not there, or a truth or picture is missing or broken.
+    """
+    listing = Path(folder) / LISTING
+    try:
+        pages = json.loads(listing.read_text(encoding="utf-8"))["pages"]
+        found = [json.loads((listing.parent / page).read_text(encoding="utf-8")) for page in pages]
+        pictures = [listing.parent / truth["picture"] for truth in found]
+        whole = [_sha256(picture.read_bytes()) == truth["sha256"] for picture, truth in zip(pictures, found)]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ReceiptFilesError(f"{folder} holds no whole set of generated receipts ({type(error).__name__}: {error}): "
+                                "make one with `quantvietocr synth --receipts`.") from error
+    if not all(whole):
+        changed = pictures[whole.index(False)]
+        raise ReceiptFilesError(f"{changed} is not the picture its truth was written for: make the receipts again.")
+    return list(zip(pictures, found))
+
+
+def write_lines(folder: str | Path, progress: bool = True) -> Path:
+    """Cut the lines out of the receipts of ``folder``: ``lines/img/NAME_000.png``, ``lines/annotation.txt`` (VietOCR's form).
+
+    A crop is the line's box, made upright; returns the annotation's path. Raises as :func:`read_truths`.
+    """
+    target = Path(folder) / "lines"
+    (target / "img").mkdir(parents=True, exist_ok=True)
+    annotation = target / "annotation.txt"
+    annotation.unlink(missing_ok=True)
+    rows = []
+    for path, truth in tqdm(read_truths(folder), desc="lines", unit="page", disable=not progress, file=sys.stderr):
+        with Image.open(path) as opened:
+            picture = opened.convert("RGB")
+        for number, line in enumerate(truth["lines"]):
+            name = f"img/{path.stem}_{number:03d}.png"
+            # As the reader cuts them, so that one trained on them reads what it will see.
+            crop(picture, Box(tuple(map(tuple, line["box"])))).save(target / name, compress_level=3)
+            rows.append(f"{name}\t{line['text']}\n")
+    write_atomically(annotation, "".join(rows))
+    return annotation
+
+
+def _refuse_others(folder: Path, made: dict[str, Any]) -> None:
+    for file in sorted(folder.glob("receipt_*.json")):
+        if _noted(file) != made:
+            raise ReceiptFilesError(f"{folder} holds receipts of other settings ({file.name}): name another folder, or "
+                                    "remove them.")
+
+
+def _noted(file: Path) -> Any:
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))["made"]["settings"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _is_whole(folder: Path, index: int, made: dict[str, Any]) -> bool:
+    truth = folder / f"{name_of(index)}.json"
+    picture = truth.with_suffix(".jpg")
+    if not truth.is_file() or not picture.is_file() or _noted(truth) != made:
+        return False
+    return json.loads(truth.read_text(encoding="utf-8"))["sha256"] == _sha256(picture.read_bytes())
+
+
+def _written(generator: ReceiptGenerator, folder: Path, indices: list[int], workers: int) -> Iterator[None]:
+    if workers <= 1:
+        yield from (_write(generator, folder, index) for index in indices)
+        return
+    with ProcessPoolExecutor(workers, initializer=_adopt, initargs=(generator,)) as executor:
+        yield from executor.map(_write_in_worker, [folder] * len(indices), indices)
+
+
+def _write(generator: ReceiptGenerator, folder: Path, index: int) -> None:
+    page, path = generator.page(index), folder / f"{name_of(index)}.jpg"
+    part = path.with_suffix(".part")
+    part.write_bytes(page.jpeg)
+    os.replace(part, path)
+    truth = {"picture": path.name, "sha256": _sha256(page.jpeg), **page.truth,
+             "made": {"settings": settings(generator.config, generator.seed), "index": index}}
+    write_atomically(path.with_suffix(".json"), to_json(truth))
+
+
+def to_json(truth: dict[str, Any]) -> str:
+    """A truth as its file holds it: a line of text for each line and item, so that people can read it."""
+    rows = []
+    for key, value in truth.items():
+        if key in ("lines", "items", "ignore") and value:
+            value = "[\n  " + ",\n  ".join(json.dumps(part, ensure_ascii=False) for part in value) + "]"
+        else:
+            value = json.dumps(value, ensure_ascii=False)
+        rows.append(f" {json.dumps(key)}: {value}")
+    return "{\n" + ",\n".join(rows) + "\n}\n"
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+_adopted: ReceiptGenerator | None = None
+
+
+def _adopt(generator: ReceiptGenerator) -> None:
+    """Keep the generator in a worker process, so that each page does not send it again."""
+    global _adopted
+    _adopted = generator
+
+
+def _write_in_worker(folder: Path, index: int) -> None:
+    _write(_adopted, folder, index)

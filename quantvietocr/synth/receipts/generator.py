@@ -1,0 +1,131 @@
+"""Whole receipts by index: each is a pure function of the configuration, the seed and its number."""
+from __future__ import annotations
+
+import hashlib
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ...checkpoint.vocab import DEFAULT_CHARS
+from ..lines.config import SynthError
+from ..lines.dice import Dice, Weighted
+from ..lines.fonts import FontPool
+from ..recipes import libraries
+from .content import Content, Style, make_content, make_style
+from .form import set_form
+from .ink import DOTS, print_sheet
+from .layout import Sheet
+from .photo import Photo, take_photo
+from .surface import Quad
+from .thermal import set_receipt
+
+TRUTH_VERSION = 1
+KINDS = Weighted([("receipt-80mm", 0.5), ("receipt-57mm", 0.25), ("form-a5", 0.25)])
+PAPER = {"receipt-80mm": 80, "receipt-57mm": 57}
+MOST_ITEMS = {"receipt-80mm": 14, "receipt-57mm": 9, "form-a5": 9}
+FACES = 16          # of a font family at most
+
+
+@dataclass(frozen=True)
+class ReceiptConfig:
+    """What, with a seed and an index, decides a picture. Raises SynthError for a value that makes no sense."""
+
+    fonts: tuple[str, ...] = ()     # font files or folders; () = the system's folders + matplotlib's DejaVu
+    degrade: float = 1.0            # 0: upright clean scans, 1: photos and scans as people send them
+    turned: float = 0.0             # share of pictures lying on a side or upside down
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "fonts", tuple(self.fonts))
+        if not 0 <= self.degrade <= 1 or not 0 <= self.turned <= 1:
+            raise SynthError(f"receipts: degrade={self.degrade}, turned={self.turned}: set both between 0 and 1")
+
+
+@dataclass(frozen=True)
+class ReceiptPage:
+    """A generated picture: its JPEG file's bytes, and the ``truth`` about it (see ``files.py`` for the keys)."""
+
+    jpeg: bytes
+    truth: dict[str, Any]
+
+    @property
+    def image(self) -> np.ndarray:
+        """The picture as anyone decodes it, (H, W, 3) uint8 RGB."""
+        return np.asarray(Image.open(io.BytesIO(self.jpeg)).convert("RGB"))
+
+
+class ReceiptGenerator:
+    """Generates receipt ``i`` for any ``i >= 0``, in any order, in any process, always the same.
+
+    What is said, how it is set and what happens to the paper come from three streams of random numbers, so that the texts
+    do not hang on the damage. Raises as FontPool does.
+    """
+
+    def __init__(self, config: ReceiptConfig = ReceiptConfig(), seed: int = 0) -> None:
+        if seed < 0:
+            raise SynthError(f"receipts: seed={seed}: use a whole number from 0")
+        self.config, self.seed = config, seed
+        self.pool = FontPool(config.fonts, DEFAULT_CHARS, FACES)
+
+    def __reduce__(self):
+        return ReceiptGenerator, (self.config, self.seed)
+
+    def page(self, index: int) -> ReceiptPage:
+        """Receipt number ``index`` (0, 1, 2 ...)."""
+        said, place, damage = (Dice(np.random.default_rng([self.seed, index, stream])) for stream in (1, 2, 3))
+        kind = place.pick(KINDS)
+        content, style = make_content(said, MOST_ITEMS[kind]), make_style(said)
+        thermal = kind in PAPER
+        # Pixels per millimetre of the picture: what a phone makes of a till slip, or an office scanner of a form.
+        per_mm = place.uniform(8.5, 12.5) if thermal else place.uniform(6.5, 8.5)
+        dots = thermal and place.chance(0.55)
+        if thermal:
+            sheet = set_receipt(content, style, PAPER[kind], DOTS if dots else per_mm, self.pool, place)
+        else:
+            sheet = set_form(content, style, per_mm, self.pool, place)
+        printed = print_sheet(sheet, self.pool, place, dots, per_mm / DOTS if dots else 1.0)
+        lying, lies = damage.pick((90, 180, 270)), damage.chance(self.config.turned)
+        turned = lying if lies else 0       # the same draws either way: what lies is the same photo, turned
+        photo = take_photo(printed, thermal, self.config.degrade, damage, turned)
+        jpeg = io.BytesIO()
+        Image.fromarray(photo.image).save(jpeg, "JPEG", quality=photo.quality)
+        return ReceiptPage(jpeg.getvalue(), _truth(kind, content, style, sheet, photo, turned))
+
+
+def _truth(kind: str, content: Content, style: Style, sheet: Sheet, photo: Photo, turned: int) -> dict[str, Any]:
+    """What is on the picture, as ``files.py`` documents it."""
+    height, width, _ = photo.image.shape
+    rows: dict[int, list[int]] = {}
+    places: dict[str, list[int]] = {}
+    for number, text in enumerate(sheet.texts):
+        rows.setdefault(text.row, []).append(number)
+        if text.role:
+            places.setdefault(text.role, []).append(number)
+    items = [{"name": item.name, "quantity": item.quantity, "unit_price": item.unit_price, "price": item.price,
+              "lines": places.get(f"item-{number}", [])} for number, item in enumerate(content.items)]
+    clock = style.clock if kind in PAPER else ""
+    date = content.when.strftime("%Y-%m-%d" + {"": "", "%H:%M:%S": "T%H:%M:%S"}.get(clock, "T%H:%M"))
+    return {
+        "version": TRUTH_VERSION, "kind": kind, "width": width, "height": height, "turned": turned,
+        "font": sheet.face.family,
+        "lines": [{"box": _points(quad), "text": text.text} for text, quad in zip(sheet.texts, photo.quads)],
+        "rows": list(rows.values()),
+        "ignore": [{"box": _points(quad), "what": mark.kind} for mark, quad in zip(sheet.marks, photo.marked)],
+        "fields": {name: {"value": value, "lines": places.get(name, [])} for name, value in
+                   (("shop", content.shop), ("address", content.address), ("date", date), ("total", content.total))},
+        "items": items,
+    }  # fmt: skip
+
+
+def _points(quad: Quad) -> list[list[float]]:
+    return [[round(x, 2), round(y, 2)] for x, y in quad]
+
+
+def settings(config: ReceiptConfig, seed: int) -> dict[str, Any]:
+    """What decides the pictures, as JSON takes it: of fonts their files' names, in a hash, and the libraries' versions."""
+    names = "\n".join(Path(font).name for font in config.fonts)
+    fonts = hashlib.sha256(names.encode()).hexdigest()[:16] if names else "the system's"
+    return {"seed": seed, "degrade": config.degrade, "turned": config.turned, "fonts": fonts, "made_with": libraries()}

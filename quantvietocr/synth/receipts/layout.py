@@ -1,0 +1,157 @@
+"""Where print stands on a sheet: a typesetter with a cursor that goes down the paper, and what it has set."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from PIL import ImageFont
+
+from ..lines.fonts import Face, FontPool
+
+ADJACENT = 0.6      # em: pieces nearer than this to each other read as one line
+
+
+@dataclass(frozen=True)
+class Text:
+    """A piece of print: ``x`` and baseline ``y`` in pixels of the sheet, ``size`` pixels per em, ``tall`` times as high.
+
+    ``row`` numbers the pieces that share a baseline; ``role`` is what of the receipt it says: shop, address, date, total,
+    item-0, item-1 ..., or "".
+    """
+
+    text: str
+    x: float
+    y: float
+    size: int
+    face: Face
+    tall: float
+    row: int
+    role: str
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What is no text: kind rule, frame, barcode, qr, logo; ``box`` left, top, right, bottom in pixels.
+
+    A rule with ``dashes`` is a row of that character, else a drawn line.
+    """
+
+    kind: str
+    box: tuple[float, float, float, float]
+    dashes: str = ""
+    size: int = 0
+
+
+@dataclass
+class Sheet:
+    """A page before ink: pixels, pixels per millimetre, what stands on it; ``face`` draws the dashes."""
+
+    width: int
+    height: int
+    per_mm: float
+    face: Face
+    texts: list[Text] = field(default_factory=list)
+    marks: list[Mark] = field(default_factory=list)
+
+
+class Typesetter:
+    """Sets lines from top to bottom between two margins; lengths in pixels, ``size`` in pixels per em."""
+
+    def __init__(self, pool: FontPool, face: Face, width: int, margin: float, per_mm: float, size: int,
+                 leading: float) -> None:
+        self.pool, self.per_mm, self.size, self.leading = pool, per_mm, size, leading
+        self.regular = pool.sibling(face, False, False) or face
+        self.bold = pool.sibling(face, True, False) or self.regular
+        self.left, self.right, self.y, self.rows = margin, width - margin, 0.0, 0
+        self.sheet = Sheet(width, 0, per_mm, self.regular)
+
+    @property
+    def middle(self) -> float:
+        return (self.left + self.right) / 2
+
+    def font(self, size: int = 0, bold: bool = False) -> ImageFont.FreeTypeFont:
+        return self.pool.open(self.bold if bold else self.regular, size or self.size)
+
+    def width(self, text: str, size: int = 0, bold: bool = False) -> float:
+        return self.font(size, bold).getlength(text)
+
+    def skip(self, lines: float) -> None:
+        """Paper left blank, in lines of the usual size."""
+        self.y += lines * self.leading * self.size
+
+    def wrap(self, text: str, room: float, size: int = 0, bold: bool = False) -> list[str]:
+        """``text`` in as many lines as it takes; a single word that is wider than ``room`` stands out."""
+        lines: list[str] = []
+        for word in text.split():
+            if lines and self.width(f"{lines[-1]} {word}", size, bold) <= room:
+                lines[-1] += f" {word}"
+            else:
+                lines.append(word)
+        return lines
+
+    def row(self, cells: Sequence[tuple[str, float, str]], size: int = 0, bold: bool = False, tall: float = 1.0,
+            roles: Sequence[str] = ()) -> None:
+        """One baseline with ``cells`` of (text, x, "l" | "r" | "c"): x is the left end, right end or middle.
+
+        Neighbours that all but touch are one piece, as any reader takes them. ``roles``: of each cell.
+        """
+        size = size or self.size
+        self.y += self.leading * size * tall
+        face, em = self.bold if bold else self.regular, size
+        placed: list[tuple[str, float, float, str]] = []
+        for (text, x, side), role in zip(cells, [*roles, *[""] * (len(cells) - len(roles))]):
+            if not text:
+                continue
+            wide = self.width(text, size, bold)
+            start = x - {"l": 0, "r": wide, "c": wide / 2}[side]
+            if placed and start < placed[-1][2] + ADJACENT * em:
+                earlier = placed.pop()
+                text, start, role = f"{earlier[0]} {text}", earlier[1], role or earlier[3]
+                wide = self.width(text, size, bold)
+            placed.append((text, start, start + wide, role))
+        self.sheet.texts += [Text(text, start, self.y, size, face, tall, self.rows, role) for text, start, _, role in placed]
+        self.rows += 1
+        self.y += 0.3 * max(0.0, size * tall - self.size)      # tails of large letters keep clear of the next line
+
+    def lines(self, text: str, side: str = "c", size: int = 0, bold: bool = False, tall: float = 1.0, role: str = "",
+              indent: float = 0.0) -> None:
+        """``text`` wrapped between the margins, each line at the left ("l"), right or in the middle."""
+        x = {"l": self.left + indent, "r": self.right, "c": self.middle}[side]
+        for line in self.wrap(text, self.right - self.left - indent, size, bold):
+            self.row([(line, x, side)], size, bold, tall, [role])
+
+    def pair(self, label: str, value: str, size: int = 0, bold: bool = False, tall: float = 1.0, role: str = "",
+             at: float | None = None) -> None:
+        """A label at the left (or from ``at``) and its value at the right end, on two rows where one is too narrow."""
+        at = self.left if at is None else at
+        if at + self.width(label, size, bold) + (size or self.size) + self.width(value, size, bold) <= self.right:
+            self.row([(label, at, "l"), (value, self.right, "r")], size, bold, tall, [role, role])
+        else:
+            for line in self.wrap(label, self.right - at, size, bold):
+                self.row([(line, at, "l")], size, bold, tall, [role])
+            self.row([(value, self.right, "r")], size, bold, tall, [role])
+
+    def rule(self, dashes: str = "", left: float | None = None, right: float | None = None) -> None:
+        """A line across: of a character, or drawn; takes half a line of paper."""
+        left, right = self.left if left is None else left, self.right if right is None else right
+        if dashes:
+            self.y += self.leading * self.size
+            one = max(self.width(dashes), 1.0)
+            count = int((right - left) / one)
+            box = (left, self.y - 0.75 * self.size, left + count * one, self.y + 0.15 * self.size)
+            self.sheet.marks.append(Mark("rule", box, dashes * count, self.size))
+        else:
+            self.y += 0.45 * self.leading * self.size
+            thick = max(1.0, 0.2 * self.per_mm)
+            self.sheet.marks.append(Mark("rule", (left, self.y, right, self.y + thick)))
+
+    def block(self, kind: str, width: float, height: float, side: str = "c") -> None:
+        """A mark ``width`` x ``height`` at the left, right or in the middle, below the cursor."""
+        x = {"l": self.left, "r": self.right - width, "c": self.middle - width / 2}[side]
+        self.sheet.marks.append(Mark(kind, (x, self.y, x + width, self.y + height)))
+        self.y += height
+
+    def done(self, margin: float) -> Sheet:
+        """The sheet, cut ``margin`` below the last line."""
+        self.sheet.height = round(self.y + margin)
+        return self.sheet

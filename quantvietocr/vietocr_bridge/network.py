@@ -1,0 +1,139 @@
+"""The only file that imports vietocr (and through it torchvision).
+
+It builds VietOCR's own network with VietOCR's own code, reads VietOCR's weights and YAML, and writes weights that
+VietOCR loads. Everything else in the package works on plain tensors.
+"""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import os
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Mapping
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..checkpoint.types import Checkpoint
+from ..checkpoint.vietocr_yaml import BridgeError, VietOCRConfig, read_yaml
+
+INSTALL_HINT = "run `make setup`, or `pip install torchvision einops && pip install --no-deps vietocr==0.3.13`"
+
+
+def import_vietocr() -> SimpleNamespace:
+    """Import the parts of VietOCR that work without its dead dependencies.
+
+    Returns a namespace with `VietOCR`, `Vocab`, `translate` (the module `vietocr.tool.translate`).
+    Raises BridgeError when vietocr or torchvision is missing.
+    """
+    _define_missing_torchvision_operators()
+    try:
+        network = importlib.import_module("vietocr.model.transformerocr")
+        vocab = importlib.import_module("vietocr.model.vocab")
+        translate = importlib.import_module("vietocr.tool.translate")
+    except ModuleNotFoundError as error:
+        raise BridgeError(f"Building VietOCR's network needs the package {error.name!r}: {INSTALL_HINT}.") from error
+    return SimpleNamespace(VietOCR=network.VietOCR, Vocab=vocab.Vocab, translate=translate)
+
+
+_LIBRARIES: list[torch.library.Library] = []
+
+
+def _define_missing_torchvision_operators() -> None:
+    """PyPI's torchvision wheel is built against CUDA torch: beside a CPU torch its compiled operators do not load, and
+    importing it dies while registering shape functions for operators that do not exist. Naming the two is enough for
+    the VGG builder, which is all that VietOCR uses of it."""
+    if _LIBRARIES:
+        return
+    try:
+        importlib.import_module("torchvision")
+        return
+    except ModuleNotFoundError:
+        return  # import_vietocr names what is missing
+    except RuntimeError as error:
+        if "torchvision::" not in str(error):
+            raise
+    library = torch.library.Library("torchvision", "FRAGMENT")
+    arguments = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+    for name in ("nms", "qnms"):
+        library.define(name + arguments)
+    _LIBRARIES.append(library)  # the definitions live as long as the Library object
+    import sys
+
+    for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
+        del sys.modules[name]
+    importlib.import_module("torchvision")
+
+
+def build_float(config: VietOCRConfig = VietOCRConfig(), cnn_dropout: float = 0.5) -> nn.Module:
+    """VietOCR's own `VietOCR` module, random weights, on the CPU, in training mode.
+
+    `cnn_dropout` is the probability before the last 1×1 convolution (VietOCR's default is 0.5); it has no weights.
+    `forward(img (N,3,H,W), tgt (T,N), mask) -> (N,T,classes)` as in VietOCR.
+    """
+    architecture = copy.deepcopy(dict(config.architecture))
+    network = import_vietocr().VietOCR(
+        config.classes,
+        architecture["backbone"],
+        architecture["cnn"] | {"pretrained": False, "dropout": cnn_dropout},
+        architecture["transformer"],
+        architecture["seq_modeling"],
+    )
+    # VietOCR's `permute(-1, 0, 1)` is `(2, 0, 1)`; nothing else of its forward pass is touched.
+    nn.init.kaiming_normal_(network.cnn.model.last_conv_1x1.weight, nonlinearity="relu")
+    return network
+
+
+def load_float(network: nn.Module, state: Mapping[str, torch.Tensor], origin: str) -> None:
+    """Load a VietOCR state dict into `network` (any floating type; stored in the network's).
+
+    `origin` names the file in messages. Raises BridgeError naming the first tensor that is missing, unknown or of
+    another shape; for a vocabulary mismatch it says which length would fit.
+    """
+    own = network.state_dict()
+    for name, tensor in state.items():
+        if name in own and own[name].shape != tensor.shape:
+            advice = "it was trained with another architecture; pass the YAML it was trained with."
+            vocabulary = name.startswith(("transformer.decoder.embedding", "transformer.decoder.fc_out"))
+            if vocabulary and tensor.shape[:1] != own[name].shape[:1]:
+                advice = (
+                    f"a vocabulary of {tensor.shape[0] - 4} characters fits this file and the one given has "
+                    f"{own[name].shape[0] - 4}; pass the YAML it was trained with."
+                )
+            raise BridgeError(
+                f"{origin}: tensor {name} has shape {list(tensor.shape)}, the network needs "
+                f"{list(own[name].shape)}: {advice}"
+            )
+    missing = [name for name in own if name not in state and not name.endswith("num_batches_tracked")]
+    unknown = [name for name in state if name not in own]
+    if missing or unknown:
+        what = f"lacks {missing[0]} ({len(missing)} in all)" if missing else f"has unknown {unknown[0]} ({len(unknown)} in all)"
+        raise BridgeError(f"{origin} {what}: it is not a VietOCR vgg_seq2seq state dict for this architecture.")
+    network.load_state_dict({k: v for k, v in state.items()}, strict=False)
+
+
+def float_network(checkpoint: Checkpoint, vietocr_yaml: str | os.PathLike | None = None, cnn_dropout: float = 0.5) -> nn.Module:
+    """VietOCR's own network with the weights of a float checkpoint, in evaluation mode.
+
+    vietocr_yaml: the YAML it was trained with, where that is not VietOCR's own. Raises BridgeError.
+    """
+    config = read_yaml(vietocr_yaml) if vietocr_yaml else VietOCRConfig()
+    pools = [list(pool) for pool in checkpoint.meta.pools]
+    architecture = dict(config.architecture) | {"cnn": config.architecture["cnn"] | {"ks": pools, "ss": pools}}
+    network = build_float(VietOCRConfig(checkpoint.meta.chars, architecture, checkpoint.meta.image), cnn_dropout)
+    load_float(network, {name: torch.from_numpy(np.array(t)) for name, t in checkpoint.tensors.items()}, checkpoint.origin)
+    return network.eval()
+
+
+def save_vietocr(state: Mapping[str, torch.Tensor], path: str | os.PathLike) -> Path:
+    """Write float32 weights as the `.pth` that VietOCR's `Predictor(config)` loads; written whole or not at all."""
+    path = Path(path)
+    full = {name: t.float() if t.is_floating_point() else t for name, t in state.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".part")
+    torch.save(full, temporary)
+    os.replace(temporary, path)
+    return path
