@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Sequence
 
 from .common.yaml_settings import ConfigError, build, override, read_tree
 
@@ -203,11 +203,15 @@ class Config:
             if not 0 <= value <= 1:
                 raise ConfigError(f"{key} is {value}; it must lie between 0 and 1.")
         if run.method == "float" and (self.distill.logits or self.distill.features):
-            raise ConfigError("distill has weights and train.method is float: distillation teaches a quantized student; choose "
-                              "another train.method, or set distill.logits and distill.features to 0.")
+            raise ConfigError(
+                "distill has weights and train.method is float: distillation teaches a quantized student; choose "
+                "another train.method, or set distill.logits and distill.features to 0."
+            )
         if synth.min_chars > synth.max_chars:
-            raise ConfigError(f"data.synth.min_chars is {synth.min_chars} and data.synth.max_chars {synth.max_chars}; the "
-                              "shortest label must not be longer than the longest.")
+            raise ConfigError(
+                f"data.synth.min_chars is {synth.min_chars} and data.synth.max_chars {synth.max_chars}; the "
+                "shortest label must not be longer than the longest."
+            )
         if not data.train and synth.share <= 0:
             raise ConfigError(
                 "Nothing to train on: give data.train an annotation (data.train=[{annotation: lines/annotation.txt}]) "

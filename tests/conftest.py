@@ -47,7 +47,7 @@ def float_weights() -> Path:
 @pytest.fixture(scope="session")
 def int8_weights(float_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The float checkpoint with int8 encoder and decoder."""
-    from quantvietocr.checkpoint.files import read, write
+    from quantvietocr.checkpoint import read, write
     from quantvietocr.quantize.static import quantize_dynamic
 
     return write(quantize_dynamic(read(float_weights)), tmp_path_factory.mktemp("weights") / "dynamic.safetensors")
@@ -69,7 +69,7 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory: pytest.TempPathFactory, float_weights: Path) -> dict[str, tuple[Path, Path]]:
     """The shipped checkpoints, each with its ONNX file."""
-    from quantvietocr.checkpoint.files import read
+    from quantvietocr.checkpoint import read
     from quantvietocr.export.onnx import export_onnx
 
     folder = tmp_path_factory.mktemp("onnx")
@@ -90,7 +90,7 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny random int8 network that ends its lines: one cut off at the greatest length has no confidence."""
     from tiny import int8_checkpoint, transformer
 
-    from quantvietocr.checkpoint.files import write
+    from quantvietocr.checkpoint import write
     from quantvietocr.quantize.recurrent import quantize_decoder
 
     checkpoint = int8_checkpoint()

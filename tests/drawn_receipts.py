@@ -23,8 +23,10 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("HÓA ĐƠN BÁN LẺ",),
     ("Ngày: 12/03/2024 18:05", "Số HĐ: 000123"),
     ("Tên hàng", "SL", "Đơn giá", "T.Tiền"),
-    *((name, str(count), f"{unit:,}".replace(",", "."), f"{price:,}".replace(",", ".")) for name, count, unit,
-        price in ITEMS),
+    *(
+        (name, str(count), f"{unit:,}".replace(",", "."), f"{price:,}".replace(",", "."))
+        for name, count, unit, price in ITEMS
+    ),
     ("Tổng cộng:", "250.000đ"),
     ("Tiền khách đưa:", "500.000đ"),
     ("Tiền thừa:", "250.000đ"),

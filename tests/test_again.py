@@ -53,11 +53,14 @@ class Sizes:
         return [(str(line.shape[1]), self.sure.get(line.shape[1], 0.1)) for line in lines]
 
 
-@pytest.mark.parametrize("again, expected, seen", [
-    (0, ["40", "100", "60"], [[40, 100, 60]]),
-    (1, ["40", "90", "60"], [[40, 100, 60], [90, 60]]),
-    (2, ["40", "120", "60"], [[40, 100, 60], [90, 120, 60, 70]]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "again, expected, seen",
+    [
+        (0, ["40", "100", "60"], [[40, 100, 60]]),
+        (1, ["40", "90", "60"], [[40, 100, 60], [90, 60]]),
+        (2, ["40", "120", "60"], [[40, 100, 60], [90, 120, 60, 70]]),
+    ],
+)
 def test_only_lines_in_doubt_are_looked_at_again(tiny_weights, monkeypatch, again, expected, seen):
     reader = Predictor(tiny_weights, threads=1, again=again)
     monkeypatch.setattr(reader, "spec", SPEC)

@@ -27,19 +27,44 @@ def noisy(number: int) -> tuple[list[str], list[str]]:
     return refs, ["".join(map(spoil, text)) for text in refs]
 
 
-@pytest.mark.parametrize("written, read, kind", [
-    ("á", "à", "tone mark only"), ("a", "ả", "tone mark only"), ("Ế", "Ê", "tone mark only"), ("ự", "ư", "tone mark only"),
-    ("â", "ă", "vowel-quality mark only"), ("ơ", "o", "vowel-quality mark only"), ("ế", "é", "vowel-quality mark only"),
-    ("đ", "d", "vowel-quality mark only"), ("D", "Đ", "vowel-quality mark only"),
-    ("ă", "Ă", "letter case only"), ("đ", "Đ", "letter case only"), ("x", "X", "letter case only"),
-    ("ế", "e", "several marks or case"), ("Á", "a", "several marks or case"), ("đ", "D", "several marks or case"),
-    ("a", "o", "base letter"), ("á", "ó", "base letter"), ("đ", "b", "base letter"), ("漢", "a", "base letter"),
-    ("0", "O", "digit"), ("l", "1", "digit"), ("3", "8", "digit"), (",", "1", "digit"),
-    (".", ",", "punctuation or symbol"), ("|", "l", "punctuation or symbol"), ("₫", "đ", "punctuation or symbol"),
-    (" ", "", "space"), ("", " ", "space"), ("-", " ", "space"),
-    ("a", "", "character missing"), ("7", "", "character missing"), ("", "a", "character added"),
-    ("", ".", "character added"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "written, read, kind",
+    [
+        ("á", "à", "tone mark only"),
+        ("a", "ả", "tone mark only"),
+        ("Ế", "Ê", "tone mark only"),
+        ("ự", "ư", "tone mark only"),
+        ("â", "ă", "vowel-quality mark only"),
+        ("ơ", "o", "vowel-quality mark only"),
+        ("ế", "é", "vowel-quality mark only"),
+        ("đ", "d", "vowel-quality mark only"),
+        ("D", "Đ", "vowel-quality mark only"),
+        ("ă", "Ă", "letter case only"),
+        ("đ", "Đ", "letter case only"),
+        ("x", "X", "letter case only"),
+        ("ế", "e", "several marks or case"),
+        ("Á", "a", "several marks or case"),
+        ("đ", "D", "several marks or case"),
+        ("a", "o", "base letter"),
+        ("á", "ó", "base letter"),
+        ("đ", "b", "base letter"),
+        ("漢", "a", "base letter"),
+        ("0", "O", "digit"),
+        ("l", "1", "digit"),
+        ("3", "8", "digit"),
+        (",", "1", "digit"),
+        (".", ",", "punctuation or symbol"),
+        ("|", "l", "punctuation or symbol"),
+        ("₫", "đ", "punctuation or symbol"),
+        (" ", "", "space"),
+        ("", " ", "space"),
+        ("-", " ", "space"),
+        ("a", "", "character missing"),
+        ("7", "", "character missing"),
+        ("", "a", "character added"),
+        ("", ".", "character added"),
+    ],
+)
 def test_an_edit_has_one_class(written, read, kind):
     assert edit_class(written, read) == kind
 
@@ -57,14 +82,23 @@ def test_everything_adds_up_to_the_score():
         assert len(parts) > 1
         for total in ("lines", "characters", "edits", "exact"):
             assert sum(getattr(part, total) for part in parts) == getattr(found.whole, total)
-    assert list(found.parts) == ["Width at height 32 (px)", "Text length (characters)", "Height of the crop (px)", "Look"]
+    assert list(found.parts) == [
+        "Width at height 32 (px)",
+        "Text length (characters)",
+        "Height of the crop (px)",
+        "Look",
+    ]
 
 
 def test_misread_characters_are_counted_as_written():
     refs = ["aaaa đ", "bbbb", "x"] + ["a" * 50] * 2
     preds = ["aaae đ", "bb", "y"] + ["a" * 50] * 2
     found = analyse(refs, preds, [100] * 5, [32] * 5)
-    assert {item.char: (item.written, item.edits) for item in found.characters} == {"a": (104, 1), "b": (4, 2), "x": (1, 1)}
+    assert {item.char: (item.written, item.edits) for item in found.characters} == {
+        "a": (104, 1),
+        "b": (4, 2),
+        "x": (1, 1),
+    }
     assert [item.char for item in found.characters] == ["x", "b", "a"]
     many = analyse([DEFAULT_CHARS.replace(" ", "")], ["?"], [100], [32])
     assert len(many.characters) == TOP
@@ -82,8 +116,11 @@ def test_lines_lie_in_the_buckets_of_their_size():
     refs, preds = ["a", "b" * 10, "c" * 11, "d" * 81], ["a", "b" * 10, "c" * 10, "d"]
     found = analyse(refs, preds, [127.9, 128, 512, 2000], [19, 20, 64, 300])
     assert [(part.name, part.lines, part.edits) for part in found.parts["Width at height 32 (px)"]] == [
-        ("0–127", 1, 0), ("128–255", 1, 0), ("384–512", 1, 1), ("≥ 768", 1, 80),
-    ]  # fmt: skip
+        ("0–127", 1, 0),
+        ("128–255", 1, 0),
+        ("384–512", 1, 1),
+        ("≥ 768", 1, 80),
+    ]
     lengths = found.parts["Text length (characters)"]
     assert [(part.name, part.lines) for part in lengths] == [("1–10", 2), ("11–20", 1), ("≥ 81", 1)]
     assert [part.name for part in found.parts["Height of the crop (px)"]] == ["0–19", "20–27", "≥ 64"]
@@ -94,10 +131,17 @@ def test_groups_come_with_most_edits_first():
     assert found.parts["Font"] == (Part("B", 2, 4, 3, 0), Part("A", 1, 2, 0, 1))
 
 
-@pytest.mark.parametrize("written, read, edits, short, characters", [
-    ("Tel: ....", "Tel: .......", 3, 0, 6), ("- - - - - a", "----- a", 4, 0, 3), ("....", "----", 4, 1, 1),
-    ("Tel: ...", "Tel: ..", 1, 1, 8), ("1111", "11111", 1, 1, 4), ("Số ......: 12", "Số ....: 13", 3, 1, 8),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "written, read, edits, short, characters",
+    [
+        ("Tel: ....", "Tel: .......", 3, 0, 6),
+        ("- - - - - a", "----- a", 4, 0, 3),
+        ("....", "----", 4, 1, 1),
+        ("Tel: ...", "Tel: ..", 1, 1, 8),
+        ("1111", "11111", 1, 1, 4),
+        ("Số ......: 12", "Số ....: 13", 3, 1, 8),
+    ],
+)
 def test_a_run_of_one_mark_counts_as_one(written, read, edits, short, characters):
     found = analyse([written], [read], [50], [32])
     assert (found.edits, found.short.edits, found.short.characters) == (edits, short, characters)
@@ -122,7 +166,9 @@ def test_the_report_holds_every_reader_and_set(tmp_path):
     fonts = [f"Font {place % (SHOWN_GROUPS + 3)}" for place in range(40)]
     worse = analyse(refs, preds, [200] * 40, [30] * 40, {"Font family": fonts})
     right = analyse(refs, refs, [200] * 40, [30] * 40, {"Font family": fonts})
-    sets = [SetErrors(name, (("mine", right), ("a|b $x$", other))) for name, other in (("receipt", worse), ("form", right))]
+    sets = [
+        SetErrors(name, (("mine", right), ("a|b $x$", other))) for name, other in (("receipt", worse), ("form", right))
+    ]
     write_errors(sets, tmp_path)
     text = (tmp_path / "errors.md").read_text(encoding="utf-8")
     assert text == errors_markdown(sets)

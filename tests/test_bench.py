@@ -14,8 +14,8 @@ import torch
 from PIL import Image
 from tiny import float_checkpoint, int8_checkpoint
 
-from quantvietocr.checkpoint.files import read, write
-from quantvietocr.cli.main import main as cli
+from quantvietocr.checkpoint import read, write
+from quantvietocr.cli import main as cli
 from quantvietocr.measure.speed import bench as module
 from quantvietocr.measure.speed.bench import BenchError, bench
 from quantvietocr.measure.speed.cold_start import cold_start
@@ -39,8 +39,19 @@ def whole(float_weights, tmp_path_factory) -> SimpleNamespace:
         patch.setenv("XDG_CACHE_HOME", str(out / "cache"))
         patch.setitem(sys.modules, "onnxruntime", None)  # importing it fails
         patch.setattr(module.os, "sched_getaffinity", lambda process: {0}, raising=False)
-        code = cli.main(["bench", "--out", str(out), "--weights", str(float_weights), str(INT8), "--quick",
-                         "--into", f"{page}#speed"])  # fmt: skip
+        code = cli.main(
+            [
+                "bench",
+                "--out",
+                str(out),
+                "--weights",
+                str(float_weights),
+                str(INT8),
+                "--quick",
+                "--into",
+                f"{page}#speed",
+            ]
+        )
     assert code == 0 and torch.get_num_threads() == before
     pages = {name: (out / name).read_text(encoding="utf-8") for name in ("page.md", "bench.md", "bench.json")}
     return SimpleNamespace(out=out, page=pages["page.md"], text=pages["bench.md"], json=json.loads(pages["bench.json"]))
@@ -109,8 +120,11 @@ def test_vietocr_reads_a_mixed_batch_in_order(float_weights, own_font_cache):
 
 def test_cold_starts_read_the_line_or_say_why_not(whole):
     assert [(cold["engine"], Path(cold["file"]).suffix) for cold in whole.json["cold"]] == [
-        ("torch", ".safetensors"), ("torch", ".safetensors"), ("onnxruntime", ".onnx"), ("openvino", ".onnx"),
-    ]  # fmt: skip
+        ("torch", ".safetensors"),
+        ("torch", ".safetensors"),
+        ("onnxruntime", ".onnx"),
+        ("openvino", ".onnx"),
+    ]
     for cold in whole.json["cold"]:  # a new process has onnxruntime
         assert cold["reason"] is None and cold["text"] == TEXTS[320] and len(cold["seconds"]) == 1
     if sys.platform == "linux":
@@ -126,7 +140,10 @@ def test_the_memory_of_the_starter_does_not_count():
 
 
 def test_what_stops_a_cold_start_is_its_reason(tmp_path, monkeypatch):
-    paths = [write(float_checkpoint(), tmp_path / "a.safetensors"), write(int8_checkpoint(), tmp_path / "b.safetensors")]
+    paths = [
+        write(float_checkpoint(), tmp_path / "a.safetensors"),
+        write(int8_checkpoint(), tmp_path / "b.safetensors"),
+    ]
     checkpoints = [read(path) for path in paths]
     paths[0].write_bytes(b"damaged")
     first, second, *onnx = module._cold_starts(checkpoints, "no package onnx", line_of(320), tmp_path, 1, 0, 1)
@@ -163,17 +180,34 @@ def test_readers_take_turns_and_warm_ups_do_not_count(monkeypatch):
 def table(**changes) -> Bench:
     """Numbers made up: medians 100 (VietOCR), 60, 50 (float32), 30 (bf16), 20, 20.5 (int8); batches half of that."""
     setup = Setup(
-        weights=("f", "q"), cpu="C", cpu_features=("avx2",), cores=2, threads=(1, 2), left_out=(), repeats=3,
-        batch_repeats=1, warm_ups=1, batch_lines=2, batch_widths=(40, 90), quick=False, load=0.1, busy=False, system="S",
-        settings={}, versions={}, date="2000-01-01", command=None,
-    )  # fmt: skip
+        weights=("f", "q"),
+        cpu="C",
+        cpu_features=("avx2",),
+        cores=2,
+        threads=(1, 2),
+        left_out=(),
+        repeats=3,
+        batch_repeats=1,
+        warm_ups=1,
+        batch_lines=2,
+        batch_widths=(40, 90),
+        quick=False,
+        load=0.1,
+        busy=False,
+        system="S",
+        settings={},
+        versions={},
+        date="2000-01-01",
+        command=None,
+    )
     names = ("VietOCR", "torch float", "OpenVINO float32", "OpenVINO float", "torch int8", "OpenVINO int8")
     kinds = ("VietOCR", "float32", "float32", "bf16", "int8", "int8")
     timings = [
         Timing(name, kind, kind, case, threads, lines, 25, (ms / lines - 1, ms / lines, ms / lines + 9))
-        for threads in (1, 2) for case, lines in (("320 px", 1), ("2 mixed lines", 2))
+        for threads in (1, 2)
+        for case, lines in (("320 px", 1), ("2 mixed lines", 2))
         for name, kind, ms in zip(names, kinds, (100, 60, 50, 30, 20, 20.5))
-    ]  # fmt: skip
+    ]
     missing = tuple(Missing(name, "Not installed.") for name in READERS if name not in names)
     return Bench(dataclasses.replace(setup, **changes), tuple(timings), (), (), missing)
 
@@ -206,14 +240,20 @@ def test_conditions_that_spoil_the_numbers_are_said(whole):
     assert not any(words in markdown(table()) for words in ("busy", "quick run", "Left out"))
 
 
-@pytest.mark.parametrize("arguments, why", [
-    (["--repeats", "0"], "--repeats 0 --threads 1 2: there is nothing to time"),
-    (["--threads", "0"], "--repeats 15 --threads 0: there is nothing to time"),
-    (["--threads", "4096"], "this process may use"),
-    (["--weights", "q.safetensors", "q.safetensors"], "q.safetensors is quantized; name the float checkpoint first"),
-    (["--weights", "f.safetensors", "f.safetensors"], "f.safetensors is float; name the float checkpoint first"),
-    (["--weights", "f.safetensors", "missing.safetensors"], "missing.safetensors"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "arguments, why",
+    [
+        (["--repeats", "0"], "--repeats 0 --threads 1 2: there is nothing to time"),
+        (["--threads", "0"], "--repeats 15 --threads 0: there is nothing to time"),
+        (["--threads", "4096"], "this process may use"),
+        (
+            ["--weights", "q.safetensors", "q.safetensors"],
+            "q.safetensors is quantized; name the float checkpoint first",
+        ),
+        (["--weights", "f.safetensors", "f.safetensors"], "f.safetensors is float; name the float checkpoint first"),
+        (["--weights", "f.safetensors", "missing.safetensors"], "missing.safetensors"),
+    ],
+)
 def test_a_mistake_is_one_sentence(arguments, why, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     write(float_checkpoint(), "f.safetensors")

@@ -9,12 +9,12 @@ import pytest
 import torch
 import yaml
 
-from quantvietocr.checkpoint.vietocr_yaml import BridgeError, VietOCRConfig, read_yaml
+from quantvietocr.checkpoint.vietocr_yaml import VGG_SEQ2SEQ, BridgeError, VietOCRConfig, read_yaml
 from quantvietocr.checkpoint.vocab import DEFAULT_CHARS
 from quantvietocr.pictures.image import ImageSpec
 from quantvietocr.train.teacher import label_smoothing_loss, teacher_forced_logits
+from quantvietocr.vietocr_bridge import network as bridge
 from quantvietocr.vietocr_bridge.network import load_float
-from quantvietocr.vietocr_bridge.network import network as bridge
 
 FC_OUT = "transformer.decoder.fc_out.weight"
 
@@ -149,11 +149,15 @@ def test_a_shape_mismatch_names_tensor_shapes_and_the_fitting_vocabulary(network
         load_float(network, state, "mine.pth")
     state = dict(network.state_dict())
     state[FC_OUT] = torch.zeros(233, 900)
-    with pytest.raises(BridgeError, match=r"\[233, 900\], the network needs \[233, 1024\]: it was trained with another archi"):
+    with pytest.raises(
+        BridgeError, match=r"\[233, 900\], the network needs \[233, 1024\]: it was trained with another archi"
+    ):
         load_float(network, state, "mine.pth")
     state = dict(network.state_dict())
     state["cnn.model.features.0.weight"] = torch.zeros(64, 1, 3, 3)
-    with pytest.raises(BridgeError, match=r"features\.0\.weight has shape \[64, 1, 3, 3\], .* \[64, 3, 3, 3\].*architec"):
+    with pytest.raises(
+        BridgeError, match=r"features\.0\.weight has shape \[64, 1, 3, 3\], .* \[64, 3, 3, 3\].*architec"
+    ):
         load_float(network, state, "mine.pth")
 
 
@@ -175,7 +179,7 @@ def test_saved_weights_load_in_vietocrs_own_network(network, tmp_path):
     assert 89.4e6 <= path.stat().st_size <= 89.7e6
     assert [p.name for p in path.parent.iterdir()] == ["vgg_seq2seq.pth"]
     translate = bridge.import_vietocr().translate
-    config = {**bridge.VGG_SEQ2SEQ, "vocab": DEFAULT_CHARS, "device": "cpu"}
+    config = {**VGG_SEQ2SEQ, "vocab": DEFAULT_CHARS, "device": "cpu"}
     config["cnn"] = {**config["cnn"], "pretrained": False}
     model, _ = translate.build_model(config)
     model.load_state_dict(torch.load(path, map_location="cpu", weights_only=True), strict=True)
@@ -191,21 +195,25 @@ def write_yaml(folder, text: str):
 def test_yaml_with_its_own_vocabulary_and_sizes(tmp_path):
     text = yaml.safe_dump(
         {
-            "vocab": "abcđ€", "backbone": "vgg19_bn", "seq_modeling": "seq2seq", "device": "cuda:0",
+            "vocab": "abcđ€",
+            "backbone": "vgg19_bn",
+            "seq_modeling": "seq2seq",
+            "device": "cuda:0",
             "dataset": {"image_height": 48, "image_min_width": 40, "image_max_width": 800, "name": "mine"},
-            "transformer": {"encoder_hidden": 128, "dropout": 0.2}, "cnn": {"hidden": 128, "pretrained": True},
+            "transformer": {"encoder_hidden": 128, "dropout": 0.2},
+            "cnn": {"hidden": 128, "pretrained": True},
         },
         allow_unicode=True,
-    )  # fmt: skip
+    )
     for encoding in ("utf-8", "utf-8-sig"):
         path = tmp_path / f"{encoding}.yml"
         path.write_text(text, encoding=encoding)
         config = read_yaml(path)
         assert (config.chars, config.classes, config.image) == ("abcđ€", 9, ImageSpec(48, 40, 800))
-        transformer = {**bridge.VGG_SEQ2SEQ["transformer"], "encoder_hidden": 128, "dropout": 0.2}
+        transformer = {**VGG_SEQ2SEQ["transformer"], "encoder_hidden": 128, "dropout": 0.2}
         assert config.architecture["transformer"] == transformer
-        assert config.architecture["cnn"] == {**bridge.VGG_SEQ2SEQ["cnn"], "hidden": 128}
-    assert bridge.VGG_SEQ2SEQ["cnn"]["hidden"] == 256
+        assert config.architecture["cnn"] == {**VGG_SEQ2SEQ["cnn"], "hidden": 128}
+    assert VGG_SEQ2SEQ["cnn"]["hidden"] == 256
 
 
 def test_yaml_that_says_nothing_means_vietocrs_defaults(tmp_path):
@@ -222,16 +230,25 @@ def test_yaml_that_says_nothing_means_vietocrs_defaults(tmp_path):
         ("vocab: aba\n", r"mine\.yml: vocab must be a string of distinct characters"),
         ("vocab: [a, b]\n", r"vocab must be a string"),
         ("vocab: ''\n", r"vocab must be a string"),
-        ("dataset: {image_height: tall}\n", r"mine\.yml: dataset\.image_height must be a whole number of pixels, not 'tall'"),
+        (
+            "dataset: {image_height: tall}\n",
+            r"mine\.yml: dataset\.image_height must be a whole number of pixels, not 'tall'",
+        ),
         ("dataset: {image_min_width: null}\n", r"dataset\.image_min_width must be a whole number of pixels, not None"),
-        ("dataset: {image_max_width: 500.5}\n", r"dataset\.image_max_width must be a whole number of pixels, not 500\.5"),
+        (
+            "dataset: {image_max_width: 500.5}\n",
+            r"dataset\.image_max_width must be a whole number of pixels, not 500\.5",
+        ),
         ("dataset: {image_height: true}\n", r"dataset\.image_height must be a whole number of pixels, not True"),
         ("dataset: {image_min_width: 600}\n", r"mine\.yml: dataset: .*min_width <= max_width; got .* min_width 600"),
         ("dataset: {image_height: 0}\n", r"dataset: Image sizes must be positive"),
         ("dataset: lines\n", r"mine\.yml: dataset must hold key: value settings, not 'lines'"),
         ("cnn: [1]\n", r"mine\.yml: cnn must hold key: value settings, not \[1\]"),
         ("transformer: 8\n", r"mine\.yml: transformer must hold key: value settings, not 8"),
-        ("cnn: {ks: [[2, 2], [2, 2]]}\n", r"mine\.yml: cnn\.ks must be 5 pairs of whole numbers above 0, one for each pool"),
+        (
+            "cnn: {ks: [[2, 2], [2, 2]]}\n",
+            r"mine\.yml: cnn\.ks must be 5 pairs of whole numbers above 0, one for each pool",
+        ),
         ("cnn: {ss: [[2, 2], [2, 2], [2, 1], [2, 1], [1]]}\n", r"cnn\.ss must be 5 pairs"),
         ("cnn: {ss: [2, 2, 2, 2, 2]}\n", r"cnn\.ss must be 5 pairs"),
         ("cnn: {ks: [[2, 2], [2, 2], [2, 1], [2, 1], [0, 1]]}\n", r"cnn\.ks must be 5 pairs"),

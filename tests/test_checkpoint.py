@@ -14,10 +14,10 @@ import yaml
 from safetensors.numpy import load_file, save_file
 from tiny import CHARS, float_checkpoint, float_state, int8_checkpoint, without
 
+from quantvietocr.checkpoint import CheckpointError, Meta, read, sha256, write
 from quantvietocr.checkpoint.describe import describe
-from quantvietocr.checkpoint.files import CheckpointError, Meta, read, sha256, write
 from quantvietocr.checkpoint.vocab import DEFAULT_CHARS
-from quantvietocr.cli.main import main as cli
+from quantvietocr.cli import main as cli
 from quantvietocr.pictures.image import ImageSpec
 
 
@@ -44,10 +44,12 @@ def test_what_is_written_is_read(written):
 def test_int8_weights_are_multiplied_out_per_output_channel():
     checkpoint = int8_checkpoint()
     name = "cnn.model.features.0.weight"
-    expected = np.stack([
-        channel * scale
-        for channel, scale in zip(checkpoint.tensors[name], checkpoint.tensors[name + ".scale"], strict=True)
-    ])  # fmt: skip
+    expected = np.stack(
+        [
+            channel * scale
+            for channel, scale in zip(checkpoint.tensors[name], checkpoint.tensors[name + ".scale"], strict=True)
+        ]
+    )
     assert checkpoint.weight(name).dtype == np.float32
     np.testing.assert_allclose(checkpoint.weight(name), expected, rtol=1e-6)
 
@@ -137,7 +139,9 @@ def test_a_float_file_of_ours_takes_the_yaml_it_agrees_with(tmp_path):
         if said is None:
             assert read(path, config).meta == read(path).meta
         else:
-            with pytest.raises(CheckpointError, match=rf"float\.safetensors carries its own {said}, and .*mine\.yml says"):
+            with pytest.raises(
+                CheckpointError, match=rf"float\.safetensors carries its own {said}, and .*mine\.yml says"
+            ):
                 read(path, config)
 
 
@@ -173,7 +177,10 @@ def test_a_damaged_header_is_named(written):
     [
         ("<html><body>404: không tìm thấy</body></html>", "is not a checkpoint but a web page.*get the file itself"),
         ("\ufeff\r\n<!DOCTYPE html>\n", "is not a checkpoint but a web page"),
-        ("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 89\n", "is a Git LFS pointer.*git lfs pull"),
+        (
+            "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 89\n",
+            "is a Git LFS pointer.*git lfs pull",
+        ),
         ("vocab: abc\ndataset: {}\n", "is not a checkpoint, neither .pth nor .safetensors"),
     ],
 )
@@ -190,8 +197,19 @@ def test_a_foreign_safetensors_file_is_refused(tmp_path):
         read(tmp_path / "bert.safetensors")
 
 
-@pytest.mark.parametrize("content", [torch.nn.Linear(2, 2), [torch.zeros(2)], {}, {"a": 3}, torch.zeros(3), {3: torch.zeros(3)},
-                                     {"a": torch.zeros(3).to_sparse()}], ids=str)
+@pytest.mark.parametrize(
+    "content",
+    [
+        torch.nn.Linear(2, 2),
+        [torch.zeros(2)],
+        {},
+        {"a": 3},
+        torch.zeros(3),
+        {3: torch.zeros(3)},
+        {"a": torch.zeros(3).to_sparse()},
+    ],
+    ids=str,
+)
 def test_a_pth_of_anything_but_tensors_is_refused(tmp_path, content):
     torch.save(content, tmp_path / "other.pth")
     with pytest.raises(CheckpointError, match=r"other\.pth (does not hold a state dict|is refused).*state_dict\(\)"):

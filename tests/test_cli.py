@@ -16,8 +16,8 @@ from PIL import Image
 from tiny import int8_checkpoint
 
 from quantvietocr import Predictor
-from quantvietocr.checkpoint.files import Checkpoint, Meta, read, sha256, write
-from quantvietocr.cli.main import main as cli
+from quantvietocr.checkpoint import Checkpoint, Meta, read, sha256, write
+from quantvietocr.cli import main as cli
 from quantvietocr.metrics.accuracy import cer
 from quantvietocr.quantize.scheme import QuantizeError
 from quantvietocr.quantize.static import quantize_dynamic, quantize_static
@@ -44,9 +44,11 @@ def annotated(lines: Path) -> tuple[list[Path], list[str]]:
 
 
 def test_help_loads_nothing_heavy():
-    code = ("import sys\nfrom quantvietocr import cli\n"
-            "try: cli.main(['compare', '--help'])\nexcept SystemExit: pass\n"
-            "print([name for name in ('numpy', 'torch', 'matplotlib', 'yaml') if name in sys.modules])")  # fmt: skip
+    code = (
+        "import sys\nfrom quantvietocr.cli import main as cli\n"
+        "try: cli.main(['compare', '--help'])\nexcept SystemExit: pass\n"
+        "print([name for name in ('numpy', 'torch', 'matplotlib', 'yaml') if name in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "--vietocr" in done.stdout and done.stdout.splitlines()[-1] == "[]"
 

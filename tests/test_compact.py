@@ -10,8 +10,8 @@ import tiny
 import torch
 from tiny import int8_checkpoint
 
+from quantvietocr.checkpoint import CheckpointError, packing, read, write
 from quantvietocr.checkpoint.describe import describe
-from quantvietocr.checkpoint.files import CheckpointError, packing, read, write
 from quantvietocr.checkpoint.folding import float_layers
 from quantvietocr.checkpoint.onnx_file import read_onnx
 from quantvietocr.checkpoint.packing import PackingError, pack, packings, unpack
@@ -108,7 +108,10 @@ STREAM = LARGE + ".packed"
     "change, said",
     [
         (lambda t, m: t.update({STREAM: t[STREAM][:-5].copy()}), "does not hold the"),
-        (lambda t, m: t.update({STREAM: t[STREAM] ^ (np.arange(t[STREAM].size) == 40).astype(np.uint8)}), "damaged|does not"),
+        (
+            lambda t, m: t.update({STREAM: t[STREAM] ^ (np.arange(t[STREAM].size) == 40).astype(np.uint8)}),
+            "damaged|does not",
+        ),
         (lambda t, m: t.update({STREAM: np.append(t[STREAM], np.uint8(1))}), "does not hold the"),
         (lambda t, m: t.update({STREAM: t[STREAM].astype(np.int32)}), "must be a row of bytes"),
         (lambda t, m: t.pop(STREAM), "lacks the tensor"),
@@ -148,7 +151,9 @@ def test_4_bit_weights_lie_on_the_grid_and_are_near():
 def test_compensation_disturbs_the_output_less():
     rng = np.random.default_rng(0)
     weight = rng.normal(size=(24, 8, 3, 3)).astype(np.float32)
-    inputs = (rng.normal(size=(500, 10)) @ rng.normal(size=(10, 72)) + 0.1 * rng.normal(size=(500, 72))).astype(np.float32)
+    inputs = (rng.normal(size=(500, 10)) @ rng.normal(size=(10, 72)) + 0.1 * rng.normal(size=(500, 72))).astype(
+        np.float32
+    )
     moment = torch.from_numpy(inputs.T @ inputs / len(inputs))
 
     def disturbance(integers, scale):

@@ -17,7 +17,7 @@ from PIL import Image
 from tiny import int8_checkpoint
 
 from quantvietocr import Predictor
-from quantvietocr.checkpoint.files import Checkpoint, read, write
+from quantvietocr.checkpoint import Checkpoint, read, write
 from quantvietocr.dataset.annotation import AnnotationError, Sample
 from quantvietocr.measure.lines import compare as module
 from quantvietocr.measure.lines.compare import compare
@@ -48,7 +48,9 @@ def whole(float_weights, int8_weights, lines, tmp_path_factory) -> SimpleNamespa
     """A comparison of real weights, VietOCR's own code first."""
     out = tmp_path_factory.mktemp("compare")
     before = torch.get_num_threads()
-    (table,) = compare(lines / "annotation.txt", [float_weights, int8_weights], out, vietocr=True, repeats=2, command="me")
+    (table,) = compare(
+        lines / "annotation.txt", [float_weights, int8_weights], out, vietocr=True, repeats=2, command="me"
+    )
     assert torch.get_num_threads() == before
     return SimpleNamespace(rows=table.rows, out=out, files=[float_weights, int8_weights], lines=lines)
 
@@ -91,7 +93,12 @@ def test_the_table_is_written_in_three_forms(whole):
     written = json.loads((whole.out / "table.json").read_text(encoding="utf-8"))
     assert written["rows"] == json.loads(json.dumps([dataclasses.asdict(row) for row in whole.rows]))
     setup = written["setup"]
-    assert (setup["threads"], setup["lines"], setup["command"], setup["reference"]) == (1, 8, "me", "VietOCR 0.3.13 (float)")
+    assert (setup["threads"], setup["lines"], setup["command"], setup["reference"]) == (
+        1,
+        8,
+        "me",
+        "VietOCR 0.3.13 (float)",
+    )
     assert setup["versions"]["torch"] == torch.__version__ and setup["versions"]["vietocr"] == "0.3.13" and setup["cpu"]
     text = (whole.out / "table.md").read_text(encoding="utf-8")
     table = [line for line in text.splitlines() if line.startswith("|")]
@@ -101,8 +108,15 @@ def test_the_table_is_written_in_three_forms(whole):
     with Image.open(whole.out / "table.png") as picture:
         assert picture.width > 1000 and len(picture.convert("RGB").getcolors(1 << 24)) > 100
     assert sorted(path.name for path in whole.out.iterdir()) == [
-        "errors.json", "errors.md", "errors.png", "reliability.png", "table.json", "table.md", "table.png", "texts.tsv",
-    ]  # fmt: skip
+        "errors.json",
+        "errors.md",
+        "errors.png",
+        "reliability.png",
+        "table.json",
+        "table.md",
+        "table.png",
+        "texts.tsv",
+    ]
 
 
 def test_the_error_analysis_and_the_confidence_are_those_of_the_rows(whole):
@@ -112,7 +126,10 @@ def test_the_error_analysis_and_the_confidence_are_those_of_the_rows(whole):
     for place, (reader, row) in enumerate(zip(one["readers"], whole.rows)):
         found = score([line[1] for line in table], [line[2 + place] for line in table])
         assert sum(reader["classes"].values()) == found.edits
-        assert sum(part["lines"] for part in reader["parts"]["Look"]) == 8 and reader["parts"]["Look"][0]["name"] == "letter"
+        assert (
+            sum(part["lines"] for part in reader["parts"]["Look"]) == 8
+            and reader["parts"]["Look"][0]["name"] == "letter"
+        )
         assert sum(lines for _, _, lines in row.reliability) == 8 and 0 <= row.ece <= 1
         assert sum(share * lines for _, share, lines in row.reliability) == pytest.approx(8 * row.exact)
     sizes = [Image.open(line[0]).size for line in table]
@@ -190,8 +207,10 @@ def test_readers_take_turns_and_the_first_round_does_not_count(monkeypatch):
     times = module._time([quick, slow, batched], ["picture", "picture"], repeats=2)
     assert order == ["quick", "quick", "slow", "slow", "batchss"] * 3
     assert [rounds for rounds, _ in times] == [
-        pytest.approx([100, 200]), pytest.approx([1000, 4000]), pytest.approx([250, 350]),
-    ]  # fmt: skip
+        pytest.approx([100, 200]),
+        pytest.approx([1000, 4000]),
+        pytest.approx([250, 350]),
+    ]
     assert [cores for _, cores in times] == pytest.approx([2, 2, 2])
 
 
@@ -269,11 +288,17 @@ def test_what_is_stored_is_told_from_the_file(float_weights):
 
 def test_words_reach_the_readers_and_the_table_says_so(tiny, tmp_path, monkeypatch):
     made = []
-    monkeypatch.setattr("quantvietocr.measure.lines.readers.Predictor", lambda *a, **k: made.append(k["words"]) or Predictor(*a, **k))
+    monkeypatch.setattr(
+        "quantvietocr.measure.lines.readers.Predictor", lambda *a, **k: made.append(k["words"]) or Predictor(*a, **k)
+    )
     Image.new("RGB", (40, 16), "white").save(tmp_path / "a.png")
     (tmp_path / "lines.txt").write_text("a.png\tab\n", encoding="utf-8")
     sentence = "Lines in doubt our engines read again with the words of `vi`."
-    for words, names in ((["vi"], ["tiny"]), ([None], ["tiny"]), ([None, "vi"], ["tiny, words none", "tiny, words vi"])):
+    for words, names in (
+        (["vi"], ["tiny"]),
+        ([None], ["tiny"]),
+        ([None, "vi"], ["tiny, words none", "tiny, words vi"]),
+    ):
         made.clear()
         (table,) = compare(tmp_path / "lines.txt", [tiny], tmp_path / "out", repeats=1, words=words)
         assert made == words and [row.name.replace(tiny.stem, "tiny") for row in table.rows] == names
@@ -282,7 +307,9 @@ def test_words_reach_the_readers_and_the_table_says_so(tiny, tmp_path, monkeypat
 
 def test_ways_with_loops_reach_the_readers_and_the_rows(tiny, tmp_path, monkeypatch):
     made = []
-    monkeypatch.setattr("quantvietocr.measure.lines.readers.Predictor", lambda *a, **k: made.append(k["loops"]) or Predictor(*a, **k))
+    monkeypatch.setattr(
+        "quantvietocr.measure.lines.readers.Predictor", lambda *a, **k: made.append(k["loops"]) or Predictor(*a, **k)
+    )
     Image.new("RGB", (40, 16), "white").save(tmp_path / "a.png")
     (tmp_path / "lines.txt").write_text("a.png\tab\n", encoding="utf-8")
     for loops, names in ((["drop"], ["tiny"]), (["count", "keep"], ["tiny, loops count", "tiny, loops keep"])):
@@ -298,8 +325,10 @@ def test_wide_lines_are_read_as_asked_and_counted(tiny, tmp_path):
     Image.fromarray(bars).save(tmp_path / "wide.png")
     Image.fromarray(bars[:, : spec.max_width]).save(tmp_path / "fits.png")
     (tmp_path / "lines.txt").write_text("wide.png\tab\nfits.png\tc\n", encoding="utf-8")
-    for wide, said in (("cut", "1 of them are too wide for the network: our engines read them in parts"),
-                       ("squeeze", "too wide for the network: all squeeze them.")):  # fmt: skip
+    for wide, said in (
+        ("cut", "1 of them are too wide for the network: our engines read them in parts"),
+        ("squeeze", "too wide for the network: all squeeze them."),
+    ):
         (table,) = compare(tmp_path / "lines.txt", [tiny], tmp_path / wide, repeats=1, wide=wide)
         assert (table.setup.wide, table.setup.wide_lines) == (wide, 1)
         assert said in (tmp_path / wide / "table.md").read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from quantvietocr import Predictor
-from quantvietocr.checkpoint.files import CheckpointError, read, validate, write
+from quantvietocr.checkpoint import CheckpointError, read, validate, write
 from quantvietocr.cli.main import main
 from quantvietocr.metrics.trust import auroc
 from quantvietocr.pictures.image import open_line
@@ -39,7 +39,9 @@ def test_certainty_stays_a_number(probability):
 def drawn(count: int, truth: Calibration) -> tuple[list[Reading], list[bool]]:
     """Lines that are right exactly as often as `truth` says."""
     rng = np.random.default_rng(3)
-    readings = [Reading((4,) * n, tuple(rng.beta(6, 0.7, n)), float(rng.beta(9, 0.7))) for n in rng.integers(1, 30, count)]
+    readings = [
+        Reading((4,) * n, tuple(rng.beta(6, 0.7, n)), float(rng.beta(9, 0.7))) for n in rng.integers(1, 30, count)
+    ]
     return readings, [bool(rng.random() < truth.confidence(reading)) for reading in readings]
 
 
@@ -73,8 +75,17 @@ def test_the_file_carries_it(int8_weights, lines, tmp_path):
     assert confidence < 0.5 * Calibration().confidence(reading)
 
 
-@pytest.mark.parametrize("stored", [{"slope": 1.0}, {"slope": 0, "offset": 1}, {"slope": 1, "offset": math.nan}, "high",
-                                    {"slope": "1", "offset": 1}, {"slope": 1, "offset": 1, "more": 1}])  # fmt: skip
+@pytest.mark.parametrize(
+    "stored",
+    [
+        {"slope": 1.0},
+        {"slope": 0, "offset": 1},
+        {"slope": 1, "offset": math.nan},
+        "high",
+        {"slope": "1", "offset": 1},
+        {"slope": 1, "offset": 1, "more": 1},
+    ],
+)
 def test_a_file_with_another_confidence_is_refused(int8_weights, stored):
     checkpoint = read(int8_weights)
     with pytest.raises(CheckpointError, match="its confidence must be a slope above 0 and an offset"):

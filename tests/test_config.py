@@ -132,10 +132,16 @@ def test_settings_survive_being_written_down():
         ("data.merge_widths=-1", r"data\.merge_widths is -1; it must be 0 or more"),
         ("data.valid_lines=-1", r"data\.valid_lines is -1; it must be 0 or more"),
         ("data.chunk=0", r"data\.chunk is 0; it must be greater than 0"),
-        ("data.train=[{annotation: a}, {annotation: b, share: 0}]", r"data\.train\[1\]\.share is 0\.0; it must be greater than 0"),
+        (
+            "data.train=[{annotation: a}, {annotation: b, share: 0}]",
+            r"data\.train\[1\]\.share is 0\.0; it must be greater than 0",
+        ),
         ("data.train=[{annotation: a, share: -1}]", r"data\.train\[0\]\.share is -1\.0"),
         ("data.train=[{annotation: a, augment: -1}]", r"data\.train\[0\]\.augment is -1\.0; it must be 0 or more"),
-        ("data.train=[{annotation: a}, {share: 2}]", r"data\.train\[1\]\.annotation is empty; name the annotation file"),
+        (
+            "data.train=[{annotation: a}, {share: 2}]",
+            r"data\.train\[1\]\.annotation is empty; name the annotation file",
+        ),
         ("data.train=[{annotation: ' '}]", r"data\.train\[0\]\.annotation is empty"),
         ("data.synth.share=-1", r"data\.synth\.share is -1\.0; it must be 0 or more"),
         ("data.synth.degrade=-1", r"data\.synth\.degrade is -1\.0; it must be 0 or more"),

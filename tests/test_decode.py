@@ -302,7 +302,9 @@ def test_a_whitelist_is_kept_to(theirs, ours, read):
             token = following
 
 
-@pytest.mark.parametrize("whitelist, sentence", [("", "whitelist is empty"), ("1🙂", "whitelist holds '🙂', not in the vocabulary")])
+@pytest.mark.parametrize(
+    "whitelist, sentence", [("", "whitelist is empty"), ("1🙂", "whitelist holds '🙂', not in the vocabulary")]
+)
 def test_a_whitelist_outside_the_vocabulary_is_refused(whitelist, sentence):
     with pytest.raises(decode.WhitelistError, match=sentence):
         decode.refused_classes(whitelist, DEFAULT_CHARS)

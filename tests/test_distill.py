@@ -12,7 +12,7 @@ import tiny_train
 import torch
 from PIL import Image
 
-from quantvietocr.checkpoint.files import read, write
+from quantvietocr.checkpoint import read, write
 from quantvietocr.checkpoint.vocab import Vocab
 from quantvietocr.common.yaml_settings import ConfigError
 from quantvietocr.config import load_config
@@ -47,7 +47,10 @@ def objective(student: torch.nn.Module, taught: Distillation) -> Objective:
 
 def test_logits_loss_is_hintons():
     """T² Σ p log(p/q) by hand for one character; padding does not count; the same logits cost nothing."""
-    student, teacher = torch.tensor([[[1.0, 2.0, 0.5], [9.0, 1.0, 4.0]]]), torch.tensor([[[0.0, 3.0, 1.0], [5.0, 5.0, 5.0]]])
+    student, teacher = (
+        torch.tensor([[[1.0, 2.0, 0.5], [9.0, 1.0, 4.0]]]),
+        torch.tensor([[[0.0, 3.0, 1.0], [5.0, 5.0, 5.0]]]),
+    )
     targets = torch.tensor([[2, 0]])
     p = [math.exp(z / 3) for z in (0.0, 3.0, 1.0)]
     q = [math.exp(z / 3) for z in (1.0, 2.0, 0.5)]
@@ -80,7 +83,8 @@ def test_the_gradient_goes_to_the_student_alone(share):
     taught = [parameter.grad for name, parameter in student.named_parameters() if name.startswith(ends)]
     assert len(taught) == 4 and all(gradient is not None and gradient.abs().sum() > 0 for gradient in taught)
     assert {id(p) for p in objective(student, Distillation(teacher, 1.0, 1.0, 2.0)).parameters()} == {
-        id(p) for p in student.parameters()}  # the optimizer never sees the teacher  # fmt: skip
+        id(p) for p in student.parameters()
+    }  # the optimizer never sees the teacher
 
 
 def test_without_weight_the_teacher_does_not_run(share, monkeypatch):
@@ -97,12 +101,27 @@ def test_without_weight_the_teacher_does_not_run(share, monkeypatch):
 
 def test_qat_with_a_teacher_shows_and_writes_the_parts(annotation, tmp_path, monkeypatch, capsys):
     tiny_train.patch(monkeypatch.setattr)
-    monkeypatch.setattr(loop, "distillation_of", lambda config, meta, device: Distillation(
-        tiny_train.network(), config.distill.logits, config.distill.features, config.distill.temperature))
-    settings = [f"data.train=[{{annotation: {annotation}}}]", "data.workers=0", "data.merge_widths=500",
-                "train.batch_size=8", "train.steps=12", "train.threads=1", "train.device=cpu",
-                "quant.calibration_lines=4", f"train.out={tmp_path}",
-                "distill.logits=0.5", "distill.features=2", "distill.temperature=3"]  # fmt: skip
+    monkeypatch.setattr(
+        loop,
+        "distillation_of",
+        lambda config, meta, device: Distillation(
+            tiny_train.network(), config.distill.logits, config.distill.features, config.distill.temperature
+        ),
+    )
+    settings = [
+        f"data.train=[{{annotation: {annotation}}}]",
+        "data.workers=0",
+        "data.merge_widths=500",
+        "train.batch_size=8",
+        "train.steps=12",
+        "train.threads=1",
+        "train.device=cpu",
+        "quant.calibration_lines=4",
+        f"train.out={tmp_path}",
+        "distill.logits=0.5",
+        "distill.features=2",
+        "distill.temperature=3",
+    ]
     loop.train(load_config(None, settings))
     assert "(text " in (said := capsys.readouterr().err) and ", logits " in said and ", features " in said
     with (tmp_path / "loss.csv").open() as stream:

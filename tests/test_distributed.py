@@ -36,13 +36,24 @@ def annotation(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def settings(annotation: Path, out: Path, method: str, **more: object) -> list[str]:
     """Nine steps over three chunks, in batches of at most four lines; some hold one line, so that a process goes without."""
     values = {
-        "data.train": f"[{{annotation: {annotation}, augment: 0.0}}]", "data.workers": 0, "data.chunk": 7,
-        "data.merge_widths": 0, "train.method": method, "train.out": out, "train.steps": STEPS,
-        "train.batch_size": 4, "train.threads": 1,
-        "train.device": "cpu", "train.bf16": False, "train.max_lr": RATE, "train.pct_start": 0.3,
+        "data.train": f"[{{annotation: {annotation}, augment: 0.0}}]",
+        "data.workers": 0,
+        "data.chunk": 7,
+        "data.merge_widths": 0,
+        "train.method": method,
+        "train.out": out,
+        "train.steps": STEPS,
+        "train.batch_size": 4,
+        "train.threads": 1,
+        "train.device": "cpu",
+        "train.bf16": False,
+        "train.max_lr": RATE,
+        "train.pct_start": 0.3,
         "quant.calibration_lines": 8,
-        "quant.freeze_observers": 0.8, "quant.freeze_batch_norm": 0.5, "model.cnn_dropout": 0.0,
-    } | more  # fmt: skip
+        "quant.freeze_observers": 0.8,
+        "quant.freeze_batch_norm": 0.5,
+        "model.cnn_dropout": 0.0,
+    } | more
     return [f"{key}={value}" for key, value in values.items()]
 
 
@@ -55,8 +66,15 @@ def two(arguments: list[str]) -> list[tuple[int, str]]:
     for rank in range(2):
         about = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": 2, "RANK": rank, "LOCAL_RANK": rank}
         environment = os.environ | {name: str(value) for name, value in about.items()}
-        started.append(subprocess.Popen([sys.executable, str(SCRIPT), *arguments], env=environment, text=True,
-                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT))  # fmt: skip
+        started.append(
+            subprocess.Popen(
+                [sys.executable, str(SCRIPT), *arguments],
+                env=environment,
+                text=True,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+            )
+        )
     said = [process.communicate(timeout=240)[0] for process in started]
     return [(process.returncode, text) for process, text in zip(started, said)]
 
@@ -77,10 +95,16 @@ def differences(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) ->
     return {name: (one[name].double() - other[name].double()).abs().max().item() / allowed(name) for name in one}
 
 
-@pytest.mark.parametrize("method, more", [
-    ("float", {}),
-    ("qat", {"train.optimizer": "muon", "data.workers": 1, "train.schedule": "trapezoid", "train.max_lr": RATE / 2}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "method, more",
+    [
+        ("float", {}),
+        (
+            "qat",
+            {"train.optimizer": "muon", "data.workers": 1, "train.schedule": "trapezoid", "train.max_lr": RATE / 2},
+        ),
+    ],
+)
 def test_two_processes_come_to_the_weights_of_one(annotation, tmp_path, monkeypatch, method, more):
     """With fake-quant at half the rate: sums in another order differ in their last bits, each value that then rounds to the
     other level is a whole step, and the rate decides how fast that grows.
@@ -93,13 +117,17 @@ def test_two_processes_come_to_the_weights_of_one(annotation, tmp_path, monkeypa
     assert "step" in ends[0][1] and ends[1][1] == ""  # the first alone speaks
     one, other = load_state(tmp_path / "one"), load_state(tmp_path / "two")
     start = tiny_train.network().state_dict()
-    moved = (one["network"]["transformer.decoder.fc_out.weight"] - start["transformer.decoder.fc_out.weight"]).abs().max()
+    moved = (
+        (one["network"]["transformer.decoder.fc_out.weight"] - start["transformer.decoder.fc_out.weight"]).abs().max()
+    )
     found = differences(one["network"], other["network"])
     assert moved > 2e-3 and max(found.values()) < 1, sorted(found.items(), key=lambda item: -item[1])[:5]
     assert one["progress"]["losses"][-1] == pytest.approx(
-        other["progress"]["losses"][-1], abs=1e-6 if method == "float" else 1e-4)  # fmt: skip
+        other["progress"]["losses"][-1], abs=1e-6 if method == "float" else 1e-4
+    )
     assert {key: one["progress"][key] for key in ("step", "lines", "position")} == {
-        key: other["progress"][key] for key in ("step", "lines", "position")}  # fmt: skip
+        key: other["progress"][key] for key in ("step", "lines", "position")
+    }
     if method == "qat":
         assert sum("activation_post_process.min_val" in name for name in found) > 3
 
@@ -109,8 +137,9 @@ def test_ctrl_c_stops_all_with_one_state_from_which_one_goes_on(annotation, tmp_
     more = {"train.steps": 100000, "train.save_every": 3, "train.schedule": "trapezoid", "model.cnn_dropout": 0.3}
     arguments = settings(annotation, tmp_path, "float", **more)
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    process = subprocess.Popen([*torchrun, str(SCRIPT), *arguments], text=True, stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT)  # fmt: skip
+    process = subprocess.Popen(
+        [*torchrun, str(SCRIPT), *arguments], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
     deadline = time.monotonic() + 200
     while not (tmp_path / "state.pt").exists() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -138,7 +167,9 @@ def test_an_error_in_one_process_is_one_sentence(annotation, tmp_path):
 
 def test_shares_make_up_the_batch(annotation):
     samples = read_annotation(annotation, Vocab(tiny_train.CHARS)).samples
-    stream = iter(BatchStream([(FolderSource(samples, tiny_train.SPEC), 1.0)], Vocab(tiny_train.CHARS), 5, merge_widths=100))
+    stream = iter(
+        BatchStream([(FolderSource(samples, tiny_train.SPEC), 1.0)], Vocab(tiny_train.CHARS), 5, merge_widths=100)
+    )
     for batch in (next(stream) for _ in range(6)):
         shares = split(batch, 3)
         names = [list(share.batch.names) if share.lines else [] for share in shares]

@@ -13,7 +13,7 @@ from tiny import int8_checkpoint
 
 import infer
 from quantvietocr import Predictor
-from quantvietocr.checkpoint.files import CheckpointError, write
+from quantvietocr.checkpoint import CheckpointError, write
 from quantvietocr.checkpoint.onnx_file import DIGEST_KEY, read_onnx
 from quantvietocr.engines.base import EngineError
 from quantvietocr.engines.choose import open_file
@@ -77,6 +77,7 @@ def test_results_do_not_change_when_the_engine_runs_again(tiny):
 
 # --- choosing --------------------------------------------------------------------------------------------------------
 
+
 def hide(monkeypatch, *packages: str) -> None:
     for package in packages:
         monkeypatch.setitem(sys.modules, package, None)
@@ -93,7 +94,12 @@ def test_auto_takes_what_is_there(tiny, tmp_path, monkeypatch):
     ("gone", "file", "engine", "said"),
     [
         ((), "tiny.onnx", "torch", "engine torch reads .safetensors"),
-        ((), "tiny.safetensors", "onnxruntime", "quantvietocr export .*tiny.safetensors --format onnx --out .*tiny.onnx"),
+        (
+            (),
+            "tiny.safetensors",
+            "onnxruntime",
+            "quantvietocr export .*tiny.safetensors --format onnx --out .*tiny.onnx",
+        ),
         ((), "tiny.safetensors", "openvino", "engine openvino reads .onnx"),
         (("openvino",), "tiny.onnx", "openvino", "pip install openvino"),
         (("onnxruntime",), "tiny.onnx", "onnxruntime", "pip install onnxruntime"),
@@ -117,6 +123,7 @@ def test_exporting_without_onnx_says_so(monkeypatch):
 
 
 # --- bad files -------------------------------------------------------------------------------------------------------
+
 
 def foreign() -> bytes:
     """Somebody else's network."""
@@ -206,6 +213,7 @@ def test_a_file_that_the_runtime_refuses_names_the_runtime(tmp_path):
 
 # --- what is said ----------------------------------------------------------------------------------------------------
 
+
 @pytest.mark.parametrize(
     ("features", "bits", "said"),
     [
@@ -238,7 +246,10 @@ def test_the_engine_is_said_once_and_truthfully(tiny, tmp_path, capsys, monkeypa
         Image.new("RGB", (40, 8)).save(tmp_path / f"{number}.png")
     assert infer.main(["--weights", str(tiny), "--engine", "onnxruntime", "--threads", "1", str(tmp_path)]) == 0
     first, second = capsys.readouterr().err.splitlines()
-    assert re.fullmatch(r"infer.py: engine: onnxruntime [\d.]+, int8 CNN \(7-bit activations\), float32 encoder and decoder; "
-                        r"int8 on avx2; 1 thread\.", first)  # fmt: skip
+    assert re.fullmatch(
+        r"infer.py: engine: onnxruntime [\d.]+, int8 CNN \(7-bit activations\), float32 encoder and decoder; "
+        r"int8 on avx2; 1 thread\.",
+        first,
+    )
     assert second.startswith("infer.py: warning: this CPU has no VNNI")
     assert Predictor(tiny, engine="onnxruntime", threads=2).about[0].endswith("2 threads.")

@@ -11,8 +11,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from quantvietocr.vietocr_bridge import fetch as module
 from quantvietocr.vietocr_bridge.fetch import FetchError, fetch, git_blob_id, is_drive, published_address
-from quantvietocr.vietocr_bridge.network import fetch as module
 
 CONTENT = np.random.default_rng(0).bytes(300_000)
 BLOB = hashlib.sha1(b"blob 300000\0" + CONTENT).hexdigest()
@@ -193,7 +193,10 @@ def test_a_drive_id_goes_through_gdown(tmp_path, monkeypatch):
     monkeypatch.setattr(gdown, "download", download)
     fetch(tmp_path / "a.pth", "13327Y1tz1ohsm5YZMyXVMPIOjoOA0OaA", BLOB)
     fetch(tmp_path / "b.pth", "https://drive.google.com/uc?id=1", BLOB)
-    assert calls == [(None, "13327Y1tz1ohsm5YZMyXVMPIOjoOA0OaA", True), ("https://drive.google.com/uc?id=1", None, True)]
+    assert calls == [
+        (None, "13327Y1tz1ohsm5YZMyXVMPIOjoOA0OaA", True),
+        ("https://drive.google.com/uc?id=1", None, True),
+    ]
     assert not is_drive("https://vocr.vn/data/vietocr/vgg_seq2seq.pth")
 
     def refuse(**arguments):

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from quantvietocr.checkpoint.files import read, write
+from quantvietocr.checkpoint import read, write
 from quantvietocr.checkpoint.vocab import Vocab
 from quantvietocr.config import QuantConfig, TrainConfig
 from quantvietocr.dataset.annotation import read_annotation
@@ -70,7 +70,10 @@ def contract(checkpoint, cnn, method, scheme, folder):
     assert again.meta == made.meta and again.meta.method == method and Scheme(**again.meta.scheme) == scheme
     with torch.no_grad():
         features = converted(PICTURES[0])
-        from_file = [TorchEngine(file).features(PICTURES[0]).transpose(-1, -2).flatten(2).permute(2, 0, 1) for file in (made, again)]
+        from_file = [
+            TorchEngine(file).features(PICTURES[0]).transpose(-1, -2).flatten(2).permute(2, 0, 1)
+            for file in (made, again)
+        ]
         tiny_network.round_biases(converted)
         rounded = converted(PICTURES[0])
     assert torch.equal(*from_file) and torch.equal(rounded, from_file[0])
@@ -95,17 +98,26 @@ def test_static_keeps_the_contract(checkpoint, tmp_path, observer, path):
 FEW = {"weight_bits": 4, "activation_bits": 5}
 
 
-@pytest.mark.parametrize(("method", "path", "bits"), [
-    *((method, path, {}) for method in ("qat", "pact", "lsq") for path in PATHS),
-    ("qat", "eager", FEW), ("pact", "eager", FEW), ("lsq", "eager", FEW), ("lsq", "fx", FEW | {"weights": "per-tensor"}),
-], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    ("method", "path", "bits"),
+    [
+        *((method, path, {}) for method in ("qat", "pact", "lsq") for path in PATHS),
+        ("qat", "eager", FEW),
+        ("pact", "eager", FEW),
+        ("lsq", "eager", FEW),
+        ("lsq", "fx", FEW | {"weights": "per-tensor"}),
+    ],
+    ids=str,
+)
 def test_training_keeps_the_contract(checkpoint, tmp_path, method, path, bits):
     settings = QuantConfig(path=path, **bits)
     _, cnn = trained(checkpoint, method, path=path, **bits)
     features, file, step = contract(checkpoint, cnn, method, scheme_of(settings, method), tmp_path)
     with torch.no_grad():
         apart = (cnn(PICTURES[0]) - features).abs()
-    assert apart.mean() < step  # a rounding that falls the other way goes through up to seventeen layers of few channels
+    assert (
+        apart.mean() < step
+    )  # a rounding that falls the other way goes through up to seventeen layers of few channels
     top = 2 ** (scheme_of(settings, method).weight_bits - 1) - 1
     weights = [t for name, t in file.tensors.items() if t.dtype == np.int8 and name.startswith("cnn.")]
     assert len(weights) == 17 and all(np.abs(w).max() <= top for w in weights)
@@ -114,13 +126,17 @@ def test_training_keeps_the_contract(checkpoint, tmp_path, method, path, bits):
         assert max(len(np.unique(w)) for w in weights) <= 15
 
 
-@pytest.mark.parametrize("scheme", [
-    *(Scheme(observer=name) for name in OBSERVERS),
-    Scheme(scales="power-of-two"),
-    Scheme("onednn", weights="per-tensor", activations="symmetric"),
-    Scheme(float_layers=("features.0", "last_conv_1x1")),
-    Scheme(overrides={"features.1*": {"weight_bits": 4, "activation_bits": 4}}),
-], ids=lambda scheme: str({k: v for k, v in scheme.to_dict().items() if v != Scheme().to_dict()[k]}))  # fmt: skip
+@pytest.mark.parametrize(
+    "scheme",
+    [
+        *(Scheme(observer=name) for name in OBSERVERS),
+        Scheme(scales="power-of-two"),
+        Scheme("onednn", weights="per-tensor", activations="symmetric"),
+        Scheme(float_layers=("features.0", "last_conv_1x1")),
+        Scheme(overrides={"features.1*": {"weight_bits": 4, "activation_bits": 4}}),
+    ],
+    ids=lambda scheme: str({k: v for k, v in scheme.to_dict().items() if v != Scheme().to_dict()[k]}),
+)
 def test_eager_and_fx_make_the_same_integers(checkpoint, scheme):
     by_hand, traced = (numbers_of(qat.convert_cnn(calibrated(checkpoint, scheme, path))) for path in PATHS)
     assert by_hand[0] == traced[0]
@@ -173,14 +189,32 @@ def test_tracing_finds_functional_operations_and_modules_used_twice(training):
     network, scheme = Branches(), Scheme()
     with torch.no_grad():
         wanted = network(PICTURES[0])
-    graph = fx.trace(network, PICTURES[0], {}, scheme.training_qconfig if training else scheme.calibration_qconfig, training)
+    graph = fx.trace(
+        network, PICTURES[0], {}, scheme.training_qconfig if training else scheme.calibration_qconfig, training
+    )
     for picture in PICTURES:
         graph(picture)
     converted = fx.convert(graph.eval())
-    kinds = [type(converted.get_submodule(n.target)).__name__ if n.op == "call_module" else getattr(n.target, "__name__", n.target)
-             for n in converted.graph.nodes if n.op.startswith("call")]  # fmt: skip
+    kinds = [
+        type(converted.get_submodule(n.target)).__name__
+        if n.op == "call_module"
+        else getattr(n.target, "__name__", n.target)
+        for n in converted.graph.nodes
+        if n.op.startswith("call")
+    ]
     # One way in and one out: all between is int8, the module used twice in both places.
-    assert kinds == ["quantize_per_tensor", "ConvReLU2d", "max_pool2d", "Conv2d", "Conv2d", "add", "relu", "cat", "Conv2d", "dequantize"]
+    assert kinds == [
+        "quantize_per_tensor",
+        "ConvReLU2d",
+        "max_pool2d",
+        "Conv2d",
+        "Conv2d",
+        "add",
+        "relu",
+        "cat",
+        "Conv2d",
+        "dequantize",
+    ]
     assert sum(n.target == "twice" for n in converted.graph.nodes) == 2
     assert 0 < (converted(PICTURES[0]) - wanted).abs().mean() < 0.1 * wanted.std()
 
@@ -200,7 +234,9 @@ def test_what_cannot_be_traced_and_an_unknown_path_are_said(checkpoint):
 def test_static_by_either_path_from_lines(checkpoint, tmp_path, monkeypatch):
     monkeypatch.setattr(static, "float_network", tiny_network.network_of)
     samples = read_annotation(tiny_network.write_lines(tmp_path), Vocab(checkpoint.meta.chars)).samples
-    made = [static.quantize_static(checkpoint, samples, Scheme(observer="kl"), lines=5, seed=3, path=path) for path in PATHS]
+    made = [
+        static.quantize_static(checkpoint, samples, Scheme(observer="kl"), lines=5, seed=3, path=path) for path in PATHS
+    ]
     assert made[0].meta == made[1].meta
     assert all(np.array_equal(made[0].tensors[name], made[1].tensors[name]) for name in made[0].tensors)
     other = static.quantize_static(checkpoint, samples, Scheme(observer="kl"), lines=2, seed=4)

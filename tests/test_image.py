@@ -97,12 +97,12 @@ def test_half_transparent_black_on_white_is_grey():
 @pytest.mark.parametrize("byteorder", ["<", ">"])
 def test_sixteen_bit_grey_keeps_its_shades(byteorder):
     levels = np.arange(256, dtype=np.uint16).reshape(1, 256) * 257
-    for img in (levels, Image.frombytes(f"I;16{'B' if byteorder == '>' else ''}", (256, 1),
-                                        levels.astype(f"{byteorder}u2").tobytes())):
+    for img in (
+        levels,
+        Image.frombytes(f"I;16{'B' if byteorder == '>' else ''}", (256, 1), levels.astype(f"{byteorder}u2").tobytes()),
+    ):
         np.testing.assert_array_equal(np.asarray(open_line(img))[0, :, 0], np.arange(256))
-    np.testing.assert_array_equal(
-        np.asarray(open_line(encoded(Image.fromarray(levels))))[0, :, 2], np.arange(256)
-    )  # fmt: skip
+    np.testing.assert_array_equal(np.asarray(open_line(encoded(Image.fromarray(levels))))[0, :, 2], np.arange(256))
 
 
 def test_sixteen_bit_grey_is_rounded():

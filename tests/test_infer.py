@@ -78,7 +78,9 @@ def test_windows_and_batches_do_not_change_the_rows(weights, folder, capsys, mon
 
 def test_lines_of_one_width_run_together(weights, folder, monkeypatch):
     batches, encode = [], TorchEngine.encode
-    monkeypatch.setattr(TorchEngine, "encode", lambda self, pixels: batches.append(pixels.shape) or encode(self, pixels))
+    monkeypatch.setattr(
+        TorchEngine, "encode", lambda self, pixels: batches.append(pixels.shape) or encode(self, pixels)
+    )
     assert run(weights, *(folder / f"line{number}.png" for number in range(1, 13))) == 0
     assert [(count, width) for count, _, width, _ in batches] == [(3, 50), (3, 40), (3, 30), (3, 20)]
 
@@ -99,11 +101,31 @@ def test_text_prints_a_line_for_each_picture(weights, folder, capsys):
 
 def test_beam_threads_and_engine_reach_the_predictor(weights, folder, monkeypatch):
     made = []
-    monkeypatch.setattr("quantvietocr.Predictor", lambda *a, **k: made.append((a, k)) or Predictor(*a, **k), raising=False)
-    options = "--beam", 3, "--batch-size", 7, "--engine", "torch", "--wide", "squeeze", "--whitelist", "abc", "--loops", "keep"
+    monkeypatch.setattr(
+        "quantvietocr.Predictor", lambda *a, **k: made.append((a, k)) or Predictor(*a, **k), raising=False
+    )
+    options = (
+        "--beam",
+        3,
+        "--batch-size",
+        7,
+        "--engine",
+        "torch",
+        "--wide",
+        "squeeze",
+        "--whitelist",
+        "abc",
+        "--loops",
+        "keep",
+    )
     options += "--again", 2, "--words", "none"
     assert run(weights, *options, folder / "line1.png") == 0
-    assert made == [((str(weights), 1, 3, None, 7), {"engine": "torch", "wide": "squeeze", "whitelist": "abc", "loops": "keep", "again": 2, "words": None})]
+    assert made == [
+        (
+            (str(weights), 1, 3, None, 7),
+            {"engine": "torch", "wide": "squeeze", "whitelist": "abc", "loops": "keep", "again": 2, "words": None},
+        )
+    ]
 
 
 def test_a_list_of_paths_on_stdin(weights, folder, capsys, monkeypatch):
@@ -134,7 +156,9 @@ def test_an_argument_that_leads_nowhere_is_an_error_though_the_rest_is_read(weig
     assert len(out.splitlines()) == 1 and "scan*.png: no file matches" in err
 
 
-@pytest.mark.parametrize("arguments", [["--threads", "-1"], ["--beam", "33"], ["--batch-size", "0"], ["--plot", "a.jpg"]])
+@pytest.mark.parametrize(
+    "arguments", [["--threads", "-1"], ["--beam", "33"], ["--batch-size", "0"], ["--plot", "a.jpg"]]
+)
 def test_bad_options_are_refused(arguments, capsys):
     with pytest.raises(SystemExit) as stop:
         infer.main([*arguments, "a.png"])
@@ -208,6 +232,7 @@ def test_plot_takes_any_text_for_text(tmp_path):
 
 
 # --- which files -----------------------------------------------------------------------------------------------------
+
 
 def test_a_folder_gives_its_pictures_and_its_subfolders_in_natural_order(tmp_path):
     names = ["p2/b.JPG", "p10/a.png", "line10.png", "line9.tif", "LINE11.webp"]

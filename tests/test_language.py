@@ -56,7 +56,9 @@ def spoken(text: str, **doubts: dict[str, float]) -> list[dict[str, float]]:
 
 
 def found(model: WordModel, steps: list[dict[str, float]], **options) -> Reading | None:
-    return search(Spoken(*steps), np.zeros((1, 5, 2), np.float32), np.zeros((1, 1), np.float32), Spelling(model, CHARS), **options)
+    return search(
+        Spoken(*steps), np.zeros((1, 5, 2), np.float32), np.zeros((1, 1), np.float32), Spelling(model, CHARS), **options
+    )
 
 
 def text_of(reading: Reading) -> str:
@@ -66,11 +68,15 @@ def text_of(reading: Reading) -> str:
 def test_words_and_pairs_are_counted(model):
     assert model.words == ("lên", "mặt", "tiến", "tiền", "và")  # a word is lower case, and rarer ones are left out
     assert model.log_probability("tiền") == pytest.approx(math.log(20 / 70), abs=words.STEP / 2)
-    assert model.log_probability("mặt", "tiền") == pytest.approx(math.log((15 - words.DISCOUNT) / 20), abs=words.STEP / 2)
+    assert model.log_probability("mặt", "tiền") == pytest.approx(
+        math.log((15 - words.DISCOUNT) / 20), abs=words.STEP / 2
+    )
     assert model.log_probability("tiền", "unheard") == model.log_probability("tiền")
     assert model.log_probability("unheard", "tiền") is None
     # `tiến, tiến` are no neighbours, and `12` between two words parts them.
-    assert model.log_probability("lên", "lên") == pytest.approx(model.log_probability("lên") + model.left[model.words.index("lên")])
+    assert model.log_probability("lên", "lên") == pytest.approx(
+        model.log_probability("lên") + model.left[model.words.index("lên")]
+    )
 
 
 def test_the_words_after_another_share_one_whole(model):
@@ -93,11 +99,16 @@ def test_the_shipped_words_know_vietnamese():
     assert model.log_probability("cộng", "tổng") > model.log_probability("công", "tống") + 2
 
 
-@pytest.mark.parametrize("content, sentence", [
-    (None, "no such word file"), (b"nothing of the kind", "not a word file"), ("another", "not a word file"),
-    ("older", "version 0 of word files"),
-    ("unfitting", r"its parts do not fit"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "content, sentence",
+    [
+        (None, "no such word file"),
+        (b"nothing of the kind", "not a word file"),
+        ("another", "not a word file"),
+        ("older", "version 0 of word files"),
+        ("unfitting", r"its parts do not fit"),
+    ],
+)
 def test_a_file_that_is_no_word_file_is_refused(tmp_path, model, content, sentence):
     path = tmp_path / "words.npz"
     if isinstance(content, bytes):
@@ -143,7 +154,12 @@ def test_numbers_are_read_as_the_network_reads_them(model):
 def test_a_probability_is_the_share_with_the_words_counted_in(model):
     spelling = Spelling(model, CHARS)
     reading = found(model, spoken("tiến mặt", at_2={"ế": 0.6, "ề": 0.4}))
-    gain = spelling.bonus("tiền", "") + spelling.bonus("mặt", "tiền") - spelling.bonus("tiến", "") - spelling.bonus("mặt", "tiến")
+    gain = (
+        spelling.bonus("tiền", "")
+        + spelling.bonus("mặt", "tiền")
+        - spelling.bonus("tiến", "")
+        - spelling.bonus("mặt", "tiến")
+    )
     share = 0.4 * math.exp(gain) / (0.6 + 0.4 * math.exp(gain))
     assert reading.probabilities[2] == pytest.approx(share, abs=2e-3) and share > 0.5
     assert min(p for i, p in enumerate(reading.probabilities) if i != 2) > 0.99
@@ -158,7 +174,9 @@ def test_readings_that_end_alike_are_followed_once(model):
 
 
 def test_an_illegible_rest_is_no_reason_to_end(model):
-    steps = spoken("tiền ")[:-1] + [{"0": 0.35, "1": 0.3, "": 0.3}] + [{"0": 0.4, "1": 0.3, "2": 0.3}] * 9 + [{"": 0.999}]
+    steps = (
+        spoken("tiền ")[:-1] + [{"0": 0.35, "1": 0.3, "": 0.3}] + [{"0": 0.4, "1": 0.3, "2": 0.3}] * 9 + [{"": 0.999}]
+    )
     assert text_of(found(model, steps)) == "tiền " + "0" * 10
 
 
@@ -174,7 +192,9 @@ def test_a_line_that_does_not_end_has_no_reading(model):
 
 def test_predictor_reads_again_only_what_is_in_doubt(monkeypatch):
     asked = []
-    monkeypatch.setattr("quantvietocr.reading.predictor.search", lambda *a, **k: asked.append(a) or Reading((5, 6), (0.9, 0.9), 0.9))
+    monkeypatch.setattr(
+        "quantvietocr.reading.predictor.search", lambda *a, **k: asked.append(a) or Reading((5, 6), (0.9, 0.9), 0.9)
+    )
     predictor = Predictor(int8_checkpoint(), threads=1)
     predictor.calibration = Calibration(1.0, 0.0)
     memory, hidden = np.zeros((1, 3, 8), np.float32), np.zeros((1, 4), np.float32)
@@ -213,4 +233,3 @@ def test_the_verb_counts_text_files(tmp_path, capsys):
     assert main([*arguments[:-3], "some.safetensors"]) == 2 and "written as .npz" in capsys.readouterr().err
     packed.write_bytes(packed.read_bytes()[:40])
     assert main(arguments) == 2 and "b.txt.gz: cannot be read as UTF-8 text" in capsys.readouterr().err
-

@@ -50,7 +50,9 @@ def test_a_row_of_marks_is_found_where_it_is(marks, look):
     assert found.first == pytest.approx(first, abs=6) and found.end == pytest.approx(end, abs=6)
 
 
-@pytest.mark.parametrize("text", ["Nguyễn Văn Huy, sinh năm 1987 - tại", "Tổng cộng:                  12.000", "a - b - c . . d"])
+@pytest.mark.parametrize(
+    "text", ["Nguyễn Văn Huy, sinh năm 1987 - tại", "Tổng cộng:                  12.000", "a - b - c . . d"]
+)
 @pytest.mark.parametrize("look", [{}, {"noise": 12.0}, {"frame": True}])
 def test_text_and_wide_blanks_are_none(text, look):
     assert stretches(drawn(text, **look)) == []
@@ -69,7 +71,9 @@ def test_marks_with_a_period_are_counted_exactly(mark, number):
     assert count(found, mark, None, HEIGHT) == (number, "period")
 
 
-@pytest.mark.parametrize("before, mark, behind", [("", ".", "  . "), ("", ".", ", ab"), ("- ", "-", " ab"), ("", "-", " - ab")])
+@pytest.mark.parametrize(
+    "before, mark, behind", [("", ".", "  . "), ("", ".", ", ab"), ("- ", "-", " ab"), ("", "-", " - ab")]
+)
 def test_a_sign_beside_a_row_is_no_mark_of_it(before, mark, behind):
     (found,) = stretches(drawn(f"Tên: {before}{mark * 20}{behind}"))
     row = without_signs(found, mark, HEIGHT)
@@ -124,7 +128,9 @@ def test_too_little_text_has_no_size():
 def with_pieces(pixels: np.ndarray, first: tuple[str, float], *pieces: tuple[str, float]) -> tuple[str, float]:
     leaders = leaders_in(pixels, first[0], READABLE)
     assert len(leaders.pieces) == len(pieces)
-    assert all(piece.shape[0] == HEIGHT and piece.shape[1] % 10 == 0 or piece.shape[1] == HEIGHT for piece in leaders.pieces)
+    assert all(
+        (piece.shape[0] == HEIGHT and piece.shape[1] % 10 == 0) or piece.shape[1] == HEIGHT for piece in leaders.pieces
+    )
     return leaders.reading(first, list(pieces))
 
 
@@ -134,7 +140,9 @@ def test_text_behind_a_rule_that_was_not_read_is():
     assert text == line and sure == pytest.approx(0.9 * 0.8 * SURE["period"])
 
 
-@pytest.mark.parametrize("line", [f"Tel{'.' * 15}Ab cd", f"Tel {'.' * 15}Ab cd", f"Tel{'.' * 15} Ab cd", f"{'.' * 15} Tel Ab"])
+@pytest.mark.parametrize(
+    "line", [f"Tel{'.' * 15}Ab cd", f"Tel {'.' * 15}Ab cd", f"Tel{'.' * 15} Ab cd", f"{'.' * 15} Tel Ab"]
+)
 def test_spaces_are_where_there_is_a_blank(line):
     left, right = (part.strip() for part in line.split("." * 15))
     pieces = [(text, 1.0) for text in (left, right) if text]
@@ -146,15 +154,24 @@ def test_where_all_text_was_read_the_marks_alone_are_counted():
     assert with_pieces(drawn(line), (f"Tel: {'.' * 17}; Fax", 0.6), ("Tel:", 0.9), ("; F", 0.1)) == (line, 0.6)
     few = f"Tel: {'.' * 8}; Fax"
     assert with_pieces(drawn(line), (few, 0.6), ("Tel:", 0.9), ("; F", 0.1)) == (line, 0.6)
-    assert with_pieces(drawn(line), (few, 0.6), ("Tel: ...", 0.9), ("; F", 0.1)) == (few, 0.6), "a part of the row was found"
+    assert with_pieces(drawn(line), (few, 0.6), ("Tel: ...", 0.9), ("; F", 0.1)) == (few, 0.6), (
+        "a part of the row was found"
+    )
     starred = few.replace(".", "*")
-    assert with_pieces(drawn(line), (starred, 0.6), ("Tel:", 0.9), ("; F", 0.1)) == (starred, 0.6), "other marks are there"
+    assert with_pieces(drawn(line), (starred, 0.6), ("Tel:", 0.9), ("; F", 0.1)) == (starred, 0.6), (
+        "other marks are there"
+    )
 
 
-@pytest.mark.parametrize("sign, piece, said", [(",", ", Fax", ", Fax"), (" -", "- Fax", " - Fax"), ("", "Fax", " Fax"), ("", "= Fax", " Fax")])
+@pytest.mark.parametrize(
+    "sign, piece, said",
+    [(",", ", Fax", ", Fax"), (" -", "- Fax", " - Fax"), ("", "Fax", " Fax"), ("", "= Fax", " Fax")],
+)
 def test_a_sign_behind_a_row_that_the_first_reading_lacks_is_its_pieces(sign, piece, said):
     pixels = drawn(f"Tel: {'.' * 20}{sign} Fax")
-    assert with_pieces(pixels, (f"Tel: {'.' * 19} Fax", 0.6), ("Tel:", 0.9), (piece, 0.9))[0] == f"Tel: {'.' * 20}{said}"
+    assert (
+        with_pieces(pixels, (f"Tel: {'.' * 19} Fax", 0.6), ("Tel:", 0.9), (piece, 0.9))[0] == f"Tel: {'.' * 20}{said}"
+    )
     assert with_pieces(pixels, (f"Tel: {'.' * 19} Fox", 0.6), ("Tel:", 0.9), (piece, 0.9))[0] == f"Tel: {'.' * 20} Fox"
 
 
@@ -166,7 +183,9 @@ def test_a_full_stop_or_comma_that_its_piece_overlooks_is_seen(sign):
     assert with_pieces(drawn(line), read, *pieces)[0].endswith(f"_{sign} Abc")
     assert with_pieces(drawn(line), read, ("Tel:", 1.0), (f"{sign} Abc", 1.0))[0].endswith(f"_{sign} Abc"), "once"
     assert with_pieces(drawn(f"Tel: {'_' * 12} Abc"), read, *pieces)[0].endswith("_ Abc"), "none is there"
-    assert with_pieces(drawn(f"Tel: {'_' * 12} i - b"), read, ("Tel:", 1.0), ("i - b", 1.0))[0].endswith("_ i - b"), "a letter"
+    assert with_pieces(drawn(f"Tel: {'_' * 12} i - b"), read, ("Tel:", 1.0), ("i - b", 1.0))[0].endswith("_ i - b"), (
+        "a letter"
+    )
     assert sign not in leaders_in(drawn(line), read[0], "_ab ").reading(read, list(pieces))[0], "it may not be read"
 
 
@@ -181,8 +200,15 @@ def test_marks_beside_a_part_of_a_row_are_counted_with_it(side):
     (row,) = stretches(pixels)
     middle = (row.first + row.end) // 2
     first, end = ((middle, row.end), (row.first, middle))[side]
-    part = Stretch(first, end, row.top, row.bottom, row.profile[first - row.first : end - row.first],
-                   row.centre[first - row.first : end - row.first], 0.0)  # fmt: skip
+    part = Stretch(
+        first,
+        end,
+        row.top,
+        row.bottom,
+        row.profile[first - row.first : end - row.first],
+        row.centre[first - row.first : end - row.first],
+        0.0,
+    )
     leaders = Leaders(pixels, [(part, "-")], READABLE)
     assert leaders.reading(("-" * 20, 0.5), [("-" * 11, 0.5)])[0] == "-" * 24
     assert leaders.reading(("", 0.5), [("-" * 11, 0.5)])[0] == "-" * 24, "whatever was read first"
@@ -206,7 +232,9 @@ def test_what_was_read_decides_whether_there_is_something_to_look_for():
     pixels = drawn(f"Tel: {'_' * 12} Fax")
     assert isinstance(leaders_in(pixels, "Tel: Fax", READABLE), Leaders), "a long rule, whatever was read"
     assert leaders_in(pixels, "Tel: Fax", READABLE.replace("_", "")) is None, "no mark that may be read"
-    assert leaders_in(drawn(f"Tel: {'_' * 7} Fax"), "Tel: Fax", READABLE) is None, "a short one, of which no mark was read"
+    assert leaders_in(drawn(f"Tel: {'_' * 7} Fax"), "Tel: Fax", READABLE) is None, (
+        "a short one, of which no mark was read"
+    )
     assert leaders_in(drawn(f"Tel: {'.' * 20} Fax"), "Tel: Fax", READABLE) is None, "dots, of which none was read"
     bars = drawn(f"{'▌' * 6} {'_' * 12} {'▌' * 6}")
     assert isinstance(leaders_in(bars, "gp", READABLE), Leaders), "beside ink that passes through its rows"

@@ -15,7 +15,7 @@ from PIL import Image
 from tiny import int8_checkpoint
 
 import infer
-from quantvietocr.checkpoint.files import read, write
+from quantvietocr.checkpoint import read, write
 from quantvietocr.export.onnx import export_onnx
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -52,7 +52,9 @@ def light_python(tmp_path_factory) -> Path:
 
 def run(python: Path, *arguments: object) -> subprocess.CompletedProcess:
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    return subprocess.run([python, *map(str, arguments)], capture_output=True, encoding="utf-8", env=environment, timeout=120)
+    return subprocess.run(
+        [python, *map(str, arguments)], capture_output=True, encoding="utf-8", env=environment, timeout=120
+    )
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +63,17 @@ def onnx_file(tmp_path_factory) -> Path:
 
 
 def test_it_is_light(light_python):
-    packages = "torch", "torchvision", "vietocr", "safetensors", "threadpoolctl", "tqdm", "onnx", "openvino", "matplotlib"
+    packages = (
+        "torch",
+        "torchvision",
+        "vietocr",
+        "safetensors",
+        "threadpoolctl",
+        "tqdm",
+        "onnx",
+        "openvino",
+        "matplotlib",
+    )
     code = f"from importlib.util import find_spec; print([name for name in {packages} if find_spec(name)])"
     assert run(light_python, "-c", code).stdout.strip() == "[]"
 
@@ -69,7 +81,18 @@ def test_it_is_light(light_python):
 @pytest.mark.parametrize("form", ["text", "tsv", "json"])
 def test_it_prints_what_the_whole_install_prints(form, light_python, onnx_file, lines):
     (lines / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nno more")
-    command = [ROOT / "infer.py", "--weights", onnx_file, "--engine", "onnxruntime", "--threads", "1", "--format", form, lines]
+    command = [
+        ROOT / "infer.py",
+        "--weights",
+        onnx_file,
+        "--engine",
+        "onnxruntime",
+        "--threads",
+        "1",
+        "--format",
+        form,
+        lines,
+    ]
     light, whole = run(light_python, *command), run(Path(sys.executable), *command)
     assert light.stdout == whole.stdout and light.stdout.count("\n") == 9
     assert light.stderr == whole.stderr and "engine: onnxruntime" in light.stderr
@@ -96,7 +119,10 @@ def test_what_needs_torch_says_so_in_one_sentence(light_python, tmp_path):
     weights = write(int8_checkpoint(), tmp_path / "tiny.safetensors")
     for arguments, said in (
         (["--weights", weights], "need PyTorch: pip install -r requirements.txt"),
-        (["--weights", export_onnx(int8_checkpoint(), tmp_path / "tiny.onnx"), "--engine", "openvino"], "pip install openvino"),
+        (
+            ["--weights", export_onnx(int8_checkpoint(), tmp_path / "tiny.onnx"), "--engine", "openvino"],
+            "pip install openvino",
+        ),
     ):
         found = run(light_python, ROOT / "infer.py", *arguments, picture)
         assert (found.returncode, found.stdout) == (2, "")

@@ -27,6 +27,7 @@ def write_lines(folder: Path, texts: list[str]) -> Path:
 @pytest.fixture
 def recipes(tmp_path, monkeypatch) -> Path:
     """A folder of two recipes, b.yml and a.yml, whose lines are written without drawing them."""
+
     def lines_of(recipe, out, workers):
         return write_lines(out, [f"{Path(recipe).stem} {workers}"] * 3)
 
@@ -34,9 +35,20 @@ def recipes(tmp_path, monkeypatch) -> Path:
     folder = tmp_path / "recipes"
     folder.mkdir()
     for file, name in (("b", "receipt"), ("a", "form")):
-        settings = {"name": name, "seed": 1, "count": 3, "style": "form", "fonts": [font], "degrade": 1.0, "min_chars": 4,
-                    "max_chars": 12, "max_width": 512, "max_squeeze": 1.2, "lengths": [1, 0, 0],
-                    "height": [18, 40]}  # fmt: skip
+        settings = {
+            "name": name,
+            "seed": 1,
+            "count": 3,
+            "style": "form",
+            "fonts": [font],
+            "degrade": 1.0,
+            "min_chars": 4,
+            "max_chars": 12,
+            "max_width": 512,
+            "max_squeeze": 1.2,
+            "lengths": [1, 0, 0],
+            "height": [18, 40],
+        }
         (folder / f"{file}.yml").write_text(yaml.safe_dump(settings), encoding="utf-8")
     monkeypatch.setattr(module, "lines_of", lines_of)
     return folder
@@ -50,8 +62,10 @@ def test_each_annotation_and_recipe_is_a_set_in_order(recipes, tmp_path):
     annotation = write_lines(tmp_path / "mine", ["một", "hai"])
     found = sets_of(annotation, recipes, out=tmp_path / "out", workers=3)
     assert [(one.name, [sample.text for sample in one.samples]) for one in found] == [
-        (str(annotation), ["một", "hai"]), ("form", ["a 3"] * 3), ("receipt", ["b 3"] * 3),
-    ]  # fmt: skip
+        (str(annotation), ["một", "hai"]),
+        ("form", ["a 3"] * 3),
+        ("receipt", ["b 3"] * 3),
+    ]
     assert found[1].samples[0].path == tmp_path / "out" / "lines" / "form" / "0.png"
     assert found[0].sizes == ((40, 20), (60, 20)) and found[0].widths == (70, 100) and found[0].groups == {}
     assert [one.name for one in sets_of(recipes / "b.yml", out=tmp_path / "out")] == ["receipt"]
@@ -61,7 +75,9 @@ def test_limit_draws_from_each_set(recipes, tmp_path):
     found = sets_of(write_lines(tmp_path / "mine", list("abcdefgh")), recipes / "a.yml", out=tmp_path / "out", limit=5)
     assert [len(one.samples) for one in found] == [5, 3] and len(found[0].widths) == len(found[0].sizes) == 5
     texts = [sample.text for sample in found[0].samples]
-    assert texts == sorted(texts) and found[0].samples == sets_of(tmp_path / "mine" / "annotation.txt", limit=5)[0].samples
+    assert (
+        texts == sorted(texts) and found[0].samples == sets_of(tmp_path / "mine" / "annotation.txt", limit=5)[0].samples
+    )
 
 
 def test_what_is_known_of_the_lines_comes_along(tmp_path):
@@ -69,9 +85,10 @@ def test_what_is_known_of_the_lines_comes_along(tmp_path):
     rows = ["path\tfont\tfamily\tclass\tlook", "2.png\tB.ttf\tB\tserif\tform", "0.png\tA.ttf\tA\tmono\tletter"]
     (tmp_path / "mine" / "lines.tsv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     assert sets_of(path)[0].groups == {
-        "Font family": ("A", "not in lines.tsv", "B"), "Font class": ("mono", "not in lines.tsv", "serif"),
+        "Font family": ("A", "not in lines.tsv", "B"),
+        "Font class": ("mono", "not in lines.tsv", "serif"),
         "Look": ("letter", "not in lines.tsv", "form"),
-    }  # fmt: skip
+    }
     for bad in ("", "font\tfamily\nA\tB\n", "path\tlook\n0.png\n"):
         (tmp_path / "mine" / "lines.tsv").write_text(bad, encoding="utf-8")
         with pytest.raises(LineSetError, match="lines.tsv is not a table with a column path"):

@@ -9,10 +9,10 @@ import pytest
 import tiny_network
 from PIL import Image
 
-from quantvietocr.checkpoint.files import files
+from quantvietocr.checkpoint import files
 from quantvietocr.checkpoint.packing import fits
 from quantvietocr.checkpoint.vocab import Vocab
-from quantvietocr.cli.main import main as cli
+from quantvietocr.cli import main as cli
 from quantvietocr.config import load_config
 from quantvietocr.dataset.annotation import read_annotation
 from quantvietocr.measure.methods import run as methods

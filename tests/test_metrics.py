@@ -71,8 +71,13 @@ def test_confusions_add_up_to_the_edits():
 
 def test_auroc_counts_pairs():
     confidences, correct = [0.9, 0.7, 0.7, 0.4, 0.2], [True, True, False, True, False]
-    pairs = [(r, w) for r, a in zip(confidences, correct, strict=True) if a
-             for w, b in zip(confidences, correct, strict=True) if not b]  # fmt: skip
+    pairs = [
+        (r, w)
+        for r, a in zip(confidences, correct, strict=True)
+        if a
+        for w, b in zip(confidences, correct, strict=True)
+        if not b
+    ]
     expected = sum(1.0 if r > w else 0.5 if r == w else 0.0 for r, w in pairs) / len(pairs)
     assert auroc(confidences, correct) == pytest.approx(expected)
     assert auroc([0.1, 0.9], [False, True]) == 1 and auroc([0.1, 0.9], [True, False]) == 0

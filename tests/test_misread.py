@@ -9,7 +9,7 @@ import pytest
 from matplotlib import get_data_path
 from PIL import Image
 
-from quantvietocr.cli.main import main as cli
+from quantvietocr.cli import main as cli
 from quantvietocr.pictures.image import ImageSpec, line_pixels
 from quantvietocr.synth import misread
 from quantvietocr.synth.lines import LineGenerator, SynthConfig
@@ -31,7 +31,9 @@ class Watched(LineGenerator):
     """Lines of poor scans; notes which were drawn, and is interrupted at one of them."""
 
     def __init__(self, interrupted_at: int | None = None) -> None:
-        super().__init__(SynthConfig(fonts=(FONT,), style="poor_scan", min_chars=4, max_chars=30, lengths=(1, 1, 0)), seed=3)
+        super().__init__(
+            SynthConfig(fonts=(FONT,), style="poor_scan", min_chars=4, max_chars=30, lengths=(1, 1, 0)), seed=3
+        )
         self.drawn: list[int] = []
         self.interrupted_at = interrupted_at
 
@@ -75,9 +77,10 @@ def test_a_line_is_right_misread_or_illegible():
     assert judge("a", "") == "illegible"
 
 
-@pytest.mark.parametrize(("read", "kind"), [
-    ("Tên: ___", "misread"), ("Tén: ___", "misread"), ("Tén; ___", "illegible"), ("T", "misread"), ("", "illegible"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("read", "kind"),
+    [("Tên: ___", "misread"), ("Tén: ___", "misread"), ("Tén; ___", "illegible"), ("T", "misread"), ("", "illegible")],
+)
 def test_a_line_of_which_the_start_alone_was_read_is_legible(read, kind):
     assert judge("Tên: ______________ Ngày: ____", read) == kind
 
@@ -89,7 +92,8 @@ def test_only_misread_lines_are_kept_and_all_are_counted(tmp_path, reader):
     names, lines = [f"img/{number:06d}.png" for number in kept], [generator.line(number) for number in kept]
     assert table(tmp_path / "annotation.txt") == [[name, line.text] for name, line in zip(names, lines)]
     assert table(tmp_path / "readings.tsv") == [["path", "text", "read"]] + [
-        [name, line.text, line.text[:-1] + "¿"] for name, line in zip(names, lines)]  # fmt: skip
+        [name, line.text, line.text[:-1] + "¿"] for name, line in zip(names, lines)
+    ]
     assert [row[0] for row in table(tmp_path / "lines.tsv")[1:]] == names
     for name, line in zip(names, lines):
         assert np.array_equal(np.array(Image.open(tmp_path / name)), line.image)
@@ -118,7 +122,9 @@ def test_more_lines_are_added_to_those_there(tmp_path, reader):
     assert second.drawn[0] == 0 and "of 21 lines looked at, 6 were misread and kept" in said
     for name in ("annotation.txt", "readings.tsv", "lines.tsv"):
         assert (tmp_path / "parts" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
-    assert "of 6 lines looked at, 2 were" in write_misread(Watched(), reader, tmp_path / "parts", 2, {}, workers=0), "fewer: anew"
+    assert "of 6 lines looked at, 2 were" in write_misread(Watched(), reader, tmp_path / "parts", 2, {}, workers=0), (
+        "fewer: anew"
+    )
 
 
 def test_other_settings_begin_anew(tmp_path, reader):
@@ -130,7 +136,9 @@ def test_other_settings_begin_anew(tmp_path, reader):
 
 def test_the_verb_takes_the_settings_of_a_config(tmp_path, capsys):
     config = tmp_path / "train.yml"
-    config.write_text(f"data: {{synth: {{share: 1, fonts: [{FONT}], style: [poor_scan], max_chars: 30}}}}", encoding="utf-8")
+    config.write_text(
+        f"data: {{synth: {{share: 1, fonts: [{FONT}], style: [poor_scan], max_chars: 30}}}}", encoding="utf-8"
+    )
     arguments = ["synth", "--config", str(config), "--count", "3", "--seed", "3", "--out", str(tmp_path / "lines")]
     assert cli.main([*arguments, "--misread-by", str(WEIGHTS)]) == 0
     assert "3 were misread and kept" in capsys.readouterr().out
@@ -139,12 +147,15 @@ def test_the_verb_takes_the_settings_of_a_config(tmp_path, capsys):
     assert [name for name, _ in table(tmp_path / "lines/annotation.txt")] == [f"img/{i:06d}.png" for i in range(3)]
 
 
-@pytest.mark.parametrize(("more", "says"), [
-    (["--config", "configs/qat.yml", "--count", "1", "--style", "form"], "--config decides what --style would"),
-    (["--misread-by", str(WEIGHTS), "--recipe", "data/bench"], "leave --receipts and --recipe away"),
-    (["--misread-by", str(WEIGHTS)], "--count"),
-    (["--misread-by", "none.safetensors", "--count", "1"], "none.safetensors"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (["--config", "configs/qat.yml", "--count", "1", "--style", "form"], "--config decides what --style would"),
+        (["--misread-by", str(WEIGHTS), "--recipe", "data/bench"], "leave --receipts and --recipe away"),
+        (["--misread-by", str(WEIGHTS)], "--count"),
+        (["--misread-by", "none.safetensors", "--count", "1"], "none.safetensors"),
+    ],
+)
 def test_what_the_verb_refuses(tmp_path, capsys, more, says):
     assert cli.main(["synth", "--out", str(tmp_path / "lines"), *more]) == 2
     assert says in capsys.readouterr().err

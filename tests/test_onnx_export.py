@@ -12,9 +12,9 @@ import onnxruntime
 import pytest
 from tiny import CHARS, FEATURES, PREFIX, float_checkpoint, int8_checkpoint, replaced, transformer
 
-from quantvietocr.checkpoint.files import Checkpoint, CheckpointError, Layer, read
+from quantvietocr.checkpoint import Checkpoint, CheckpointError, Layer, read
 from quantvietocr.checkpoint.onnx_file import read_onnx
-from quantvietocr.cli.main import main as cli
+from quantvietocr.cli import main as cli
 from quantvietocr.engines.choose import open_file
 from quantvietocr.engines.torch_engine import TorchEngine
 from quantvietocr.export import onnx as onnx_export
@@ -83,7 +83,9 @@ def ending_checkpoint() -> Checkpoint:
 @pytest.mark.parametrize("make", [ending_checkpoint, float_tiny])
 def test_the_loop_decodes_as_the_decoder_in_numpy(make):
     checkpoint = make()
-    pixels = np.repeat(np.concatenate([PIXELS, PIXELS[:1] // 9, PIXELS[:1] * 0]), checkpoint.meta.image.height // 8, axis=1)
+    pixels = np.repeat(
+        np.concatenate([PIXELS, PIXELS[:1] // 9, PIXELS[:1] * 0]), checkpoint.meta.image.height // 8, axis=1
+    )
     session = onnxruntime.InferenceSession(to_onnx(checkpoint))
     names = ["memory", "hidden", "ids", "probabilities"]
     memory, hidden, ids, chances = session.run(names, {"pixels": pixels, "max_length": np.array(129)})
@@ -151,10 +153,12 @@ def test_a_pool_rounds_ties_to_even_as_torch_does(tmp_path):
     conv = Layer(name, "conv", (1, 1), precision="int8")
     tensors = dict(checkpoint.tensors) | {
         "cnn.input.output.scale": np.float32(0.1 / 3).reshape(()),
-        f"{name}.weight": np.full((FEATURES, 3, 1, 1), 1, np.int8), f"{name}.weight.scale": np.ones(FEATURES, np.float32),
+        f"{name}.weight": np.full((FEATURES, 3, 1, 1), 1, np.int8),
+        f"{name}.weight.scale": np.ones(FEATURES, np.float32),
         f"{name}.bias": np.zeros(FEATURES, np.float32),
-        f"{name}.output.scale": np.float32(0.1 / 3).reshape(()), f"{name}.output.zero_point": np.int32(0).reshape(()),
-    }  # fmt: skip
+        f"{name}.output.scale": np.float32(0.1 / 3).reshape(()),
+        f"{name}.output.zero_point": np.int32(0).reshape(()),
+    }
     checkpoint = Checkpoint(tensors, dataclasses.replace(checkpoint.meta, layers=(pool, conv)))
     expected = TorchEngine(checkpoint, 1).stages(PIXELS)[0]
     for engine in ("onnxruntime", "openvino"):
@@ -199,5 +203,10 @@ def test_verify_fails_where_too_many_texts_differ():
 
 
 def test_float_weights_export_for_vietocr_alone_and_verify_is_for_onnx(float_weights, tmp_path, capsys):
-    assert cli.main(["export", str(float_weights), "--format", "vietocr", "--out", str(tmp_path / "a.pth"), "--verify", "x"]) == 2
+    assert (
+        cli.main(
+            ["export", str(float_weights), "--format", "vietocr", "--out", str(tmp_path / "a.pth"), "--verify", "x"]
+        )
+        == 2
+    )
     assert "--verify" in capsys.readouterr().err

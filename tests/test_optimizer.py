@@ -38,7 +38,9 @@ def test_its_adamw_is_torchs():
 
 
 def test_matrices_go_to_muon_and_characters_to_adamw():
-    network = nn.ModuleDict({"conv": nn.Conv2d(3, 8, 3), "embedding": nn.Embedding(9, 8), "fc_out": nn.Linear(8, 9), "rnn": nn.GRU(8, 8)})
+    network = nn.ModuleDict(
+        {"conv": nn.Conv2d(3, 8, 3), "embedding": nn.Embedding(9, 8), "fc_out": nn.Linear(8, 9), "rnn": nn.GRU(8, 8)}
+    )
     optimizer = make_optimizer(network, TrainConfig(optimizer="muon"))
     muon, rest = ({id(p) for p in group["params"]} for group in optimizer.param_groups)
     names = {name for name, parameter in network.named_parameters() if id(parameter) in muon}

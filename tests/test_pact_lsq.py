@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 import tiny_network
 import torch
-from quantvietocr.quantize.learned.ranges.lsq import LSQActivation, LSQWeight, lsq_qconfig
-from quantvietocr.quantize.learned.ranges.pact import PACTFakeQuantize, pact_qconfig
 from test_fx import trained
 
 import train_qat
-from quantvietocr.checkpoint.files import read, write
+from quantvietocr.checkpoint import read, write
 from quantvietocr.config import QuantConfig, TrainConfig, load_config
 from quantvietocr.engines.cpu import int8_warning
+from quantvietocr.quantize.learned.lsq import LSQActivation, LSQWeight, lsq_qconfig
+from quantvietocr.quantize.learned.pact import PACTFakeQuantize, pact_qconfig
 from quantvietocr.quantize.methods import scheme_of
 from quantvietocr.quantize.scheme import QuantizeError, Scheme
 from quantvietocr.train import loop, start
@@ -50,7 +50,9 @@ def test_pact_clips_and_its_gradients_are_those_of_the_paper():
 
 def test_pact_starts_from_calibration_or_from_a_number():
     seen = torch.tensor([0.0, 3.0])
-    assert started(pact_qconfig(Scheme(), None, None, 0.0).activation(), seen).learned_clip.tolist() == pytest.approx([0, 3])
+    assert started(pact_qconfig(Scheme(), None, None, 0.0).activation(), seen).learned_clip.tolist() == pytest.approx(
+        [0, 3]
+    )
     module = started(pact_qconfig(Scheme(activation_bits=8), None, 20.0, 0.0).activation(), seen)
     assert module.learned_clip.tolist() == [0, 20]
     scale, zero_point = module.calculate_qparams()  # folded to a plain range
@@ -100,7 +102,9 @@ def test_ranges_are_learned_at_their_own_rate_and_without_weight_decay(checkpoin
     assert before.keys() == after.keys() and len(before) == 17 * len(kinds)
     assert sum(not torch.equal(before[name], after[name]) for name in before) > 0.9 * len(before)
     groups = make_optimizer(network, TrainConfig(max_lr=1e-3, optimizer=optimizer), 7.0).param_groups
-    assert [len(g["params"]) for g in groups if g["lr"] == pytest.approx(7e-3) and g["weight_decay"] == 0] == [len(before)]
+    assert [len(g["params"]) for g in groups if g["lr"] == pytest.approx(7e-3) and g["weight_decay"] == 0] == [
+        len(before)
+    ]
     assert sum(len(g["params"]) for g in groups) == len(list(network.parameters()))
 
 
@@ -122,9 +126,23 @@ def test_a_stopped_run_resumes_to_the_same_weights(checkpoint, tmp_path, monkeyp
     write(checkpoint, weights)
 
     def settings(out: str, *more: str) -> list[str]:
-        return [f"model.weights={weights}", f"data.train=[{{annotation: {annotation}}}]", "data.workers=0", "data.chunk=6",
-                f"train.method={method}", f"quant.path={path}", f"train.out={tmp_path / out}", "train.steps=4",
-                "train.batch_size=2", "train.bf16=false", "train.device=cpu", "train.threads=1", "train.save_every=2", "quant.calibration_lines=4", *more]  # fmt: skip
+        return [
+            f"model.weights={weights}",
+            f"data.train=[{{annotation: {annotation}}}]",
+            "data.workers=0",
+            "data.chunk=6",
+            f"train.method={method}",
+            f"quant.path={path}",
+            f"train.out={tmp_path / out}",
+            "train.steps=4",
+            "train.batch_size=2",
+            "train.bf16=false",
+            "train.device=cpu",
+            "train.threads=1",
+            "train.save_every=2",
+            "quant.calibration_lines=4",
+            *more,
+        ]
 
     loop.train(load_config(None, settings("whole")))
     save = loop.save_state

@@ -13,15 +13,15 @@ import pytest
 from PIL import Image
 from tiny import int8_checkpoint
 
-from quantvietocr.checkpoint.files import write
-from quantvietocr.cli.main import main as cli
+from quantvietocr.checkpoint import write
+from quantvietocr.cli import main as cli
 from quantvietocr.measure.lines.compare import compare
 from quantvietocr.measure.lines.readers import CompareError, entries
 from quantvietocr.measure.peers import PeerError, RapidOCR, Tesseract
 from quantvietocr.metrics.accuracy import cer
 
 # Reads each picture as its width x height and "ệ" apart from its marks, and writes down how it was called.
-SCRIPT = r'''#!{python}
+SCRIPT = r"""#!{python}
 import os, sys
 from pathlib import Path
 here, arguments, mode = Path(__file__).parent, sys.argv[1:], "{mode}"
@@ -44,7 +44,7 @@ else:
             for place, (conf, word) in enumerate([("90.5", size), ("40.25", "e\u0323\u0302"), ("95", " ")], 1):
                 sys.stdout.buffer.write(("5\t%d\t1\t1\t1\t%d\t0\t0\t9\t9\t%s\t%s\n" % (number, place, conf, word)).encode())
         sys.stdout.flush()
-'''
+"""
 
 
 @pytest.fixture
@@ -181,7 +181,17 @@ def test_without_rapidocr_the_remedy_is_said(monkeypatch):
 def test_the_command_says_it_in_a_sentence(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PATH", str(tmp_path))
     tiny = write(int8_checkpoint(), tmp_path / "tiny.safetensors")
-    arguments = ["compare", "--data", "x.txt", "--weights", str(tiny), "--out", str(tmp_path / "out"), "--peer", "tesseract"]
+    arguments = [
+        "compare",
+        "--data",
+        "x.txt",
+        "--weights",
+        str(tiny),
+        "--out",
+        str(tmp_path / "out"),
+        "--peer",
+        "tesseract",
+    ]
     assert cli.main(arguments) == 2
     said = capsys.readouterr().err
     assert "apt-get install tesseract-ocr" in said and said.count("\n") == 1 and not (tmp_path / "out").exists()

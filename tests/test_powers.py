@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 import tiny_network
 import torch
-from quantvietocr.quantize.learned.ranges.ranges import bits_for_learned_ranges
 
-from quantvietocr.checkpoint.files import Checkpoint, read
+from quantvietocr.checkpoint import Checkpoint, read
 from quantvietocr.checkpoint.vocab import Vocab
 from quantvietocr.config import LayerOverride, QuantConfig
 from quantvietocr.dataset.annotation import read_annotation
@@ -20,6 +19,7 @@ from quantvietocr.export.onnx import export_onnx
 from quantvietocr.pictures.image import line_pixels, open_line
 from quantvietocr.quantize import qat
 from quantvietocr.quantize.export import quantized_checkpoint
+from quantvietocr.quantize.learned.ranges import bits_for_learned_ranges
 from quantvietocr.quantize.methods import prepare_training, scheme_of
 from quantvietocr.quantize.observers import OBSERVERS
 from quantvietocr.quantize.powers import on_grid
@@ -62,7 +62,10 @@ def test_a_range_that_fits_128_steps_does_not_double(top, expected):
 @pytest.mark.parametrize("weights", ["per-channel", "per-tensor"])
 def test_weights_keep_their_largest(weights):
     scheme = dataclasses.replace(POWERS, weights=weights)
-    weight = torch.randn(6, 5, 3, 3, generator=torch.Generator().manual_seed(0)) * torch.logspace(-3, 0, 6)[:, None, None, None]
+    weight = (
+        torch.randn(6, 5, 3, 3, generator=torch.Generator().manual_seed(0))
+        * torch.logspace(-3, 0, 6)[:, None, None, None]
+    )
     weight[0, 0, 0, 0] = 127 * 2**-12
     observer = scheme.weight_observer(scheme.everywhere, training=False)()
     observer(weight)
@@ -84,7 +87,9 @@ def numbers_of_file(made: Checkpoint) -> None:
     scale = made.tensors["cnn.input.output.scale"]
     for layer in made.meta.layers:
         if layer.op == "conv":
-            steps = made.tensors[f"{layer.name}.bias"] / (made.tensors[f"{layer.name}.weight.scale"].astype(np.float64) * scale)
+            steps = made.tensors[f"{layer.name}.bias"] / (
+                made.tensors[f"{layer.name}.weight.scale"].astype(np.float64) * scale
+            )
             assert (steps == np.round(steps)).all()
             assert is_power(made.tensors[f"{layer.name}.weight.scale"])
             assert made.tensors[f"{layer.name}.output.zero_point"] % 2 == 0
@@ -112,11 +117,19 @@ def test_training_ends_in_powers_of_two(path):
     assert made.meta.scheme["scales"] == "power-of-two"
 
 
-@pytest.mark.parametrize("spare, settings", [
-    (True, {}), (True, {"activation_bits": 8}), (True, {"overrides": {"features.0": LayerOverride(activation_bits=8)}}),
-    (True, {"weights": "per-tensor"}), (False, {"weights": "grouped"}), (False, {"weight_bits": 7}),
-    (False, {"activation_bits": 6}), (False, {"overrides": {"features.0": LayerOverride(weight_bits=4)}}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "spare, settings",
+    [
+        (True, {}),
+        (True, {"activation_bits": 8}),
+        (True, {"overrides": {"features.0": LayerOverride(activation_bits=8)}}),
+        (True, {"weights": "per-tensor"}),
+        (False, {"weights": "grouped"}),
+        (False, {"weight_bits": 7}),
+        (False, {"activation_bits": 6}),
+        (False, {"overrides": {"features.0": LayerOverride(weight_bits=4)}}),
+    ],
+)
 def test_scales_are_powers_where_nothing_is_said_and_levels_can_be_spared(spare, settings):
     assert scheme_of(QuantConfig(**settings)).scales == ("power-of-two" if spare else "any")
     assert scheme_of(QuantConfig(**settings, scales="any")).scales == "any"

@@ -14,7 +14,7 @@ from tiny import PREFIX, int8_checkpoint, transformer
 from torch import nn
 
 from quantvietocr import Predictor
-from quantvietocr.checkpoint.files import Checkpoint, CheckpointError, Meta, read, write
+from quantvietocr.checkpoint import Checkpoint, CheckpointError, Meta, read, write
 from quantvietocr.checkpoint.folding import float_layers
 from quantvietocr.engines.torch_engine import TorchEngine
 from quantvietocr.pictures.image import ImageError, ImageSpec, line_pixels, open_line
@@ -49,7 +49,9 @@ def theirs(float_weights) -> SimpleNamespace:
         return vocab.decode(ids[0].tolist()), float(probability[0])
 
     def predict_beam(image: Image.Image) -> str:
-        return vocab.decode(found.translate.translate_beam_search(found.translate.process_input(image, 32, 32, 512), network))
+        return vocab.decode(
+            found.translate.translate_beam_search(found.translate.process_input(image, 32, 32, 512), network)
+        )
 
     return SimpleNamespace(
         network=network, predict=predict, predict_beam=predict_beam, process_input=found.translate.process_input
@@ -73,7 +75,10 @@ def test_every_line_reads_as_with_vietocr(theirs, predictor, pictures, readings)
 
 def test_beam_search_reads_as_with_vietocr_on_request(float_weights, theirs, pictures):
     # Hardly legible, so that beams change places: where all is clear both ways to search read the same.
-    some = [picture.reduce(3).resize(picture.size) for picture in (Image.open(path).convert("RGB") for path in pictures[::4])]
+    some = [
+        picture.reduce(3).resize(picture.size)
+        for picture in (Image.open(path).convert("RGB") for path in pictures[::4])
+    ]
     expected = [theirs.predict_beam(picture) for picture in some]
     asked = Predictor(float_weights, threads=1, beam=4, follow_states=False, wide="squeeze").predict_batch(some)
     ours = Predictor(float_weights, threads=1, beam=4, wide="squeeze").predict_batch(some)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from tiny_network import round_biases
 
-from quantvietocr.checkpoint.files import Meta, read, write
+from quantvietocr.checkpoint import Meta, read, write
 from quantvietocr.checkpoint.vocab import Vocab
 from quantvietocr.common.machine import processor
 from quantvietocr.dataset.annotation import read_annotation
@@ -115,7 +115,9 @@ def test_the_engine_computes_what_the_converted_modules_do(float_checkpoint, pic
     checkpoint = checkpoint_of(network, cnn)
     convolutions = [layer for layer in checkpoint.meta.layers if layer.op == "conv"]
     assert len(convolutions) == 17
-    assert [layer.name.removeprefix("cnn.model.") for layer in convolutions if layer.precision == "float"] == list(cnn.float_names)
+    assert [layer.name.removeprefix("cnn.model.") for layer in convolutions if layer.precision == "float"] == list(
+        cnn.float_names
+    )
     engine = TorchEngine(checkpoint)
     if not float_layers:
         round_biases(converted)
@@ -197,14 +199,18 @@ def test_sizes_and_the_same_text_after_saving(float_checkpoint, lines, tmp_path)
         checkpoint = everything
         if decoder == "float":
             kept = {n: t for n, t in everything.tensors.items() if not n.startswith("transformer.")}
-            rest = {n: t.astype(np.float32) for n, t in float_checkpoint.tensors.items() if n.startswith("transformer.")}
+            rest = {
+                n: t.astype(np.float32) for n, t in float_checkpoint.tensors.items() if n.startswith("transformer.")
+            }
             checkpoint = dataclasses.replace(
                 everything, tensors=kept | rest, meta=dataclasses.replace(everything.meta, decoder="float")
             )
         path = write(checkpoint, tmp_path / f"{decoder}.safetensors")
         assert limit - 1.0 < path.stat().st_size / 1e6 <= limit
         pictures = [str(sample.path) for sample in samples]
-        assert Predictor(path, threads=1).predict_batch(pictures) == Predictor(checkpoint, threads=1).predict_batch(pictures)
+        assert Predictor(path, threads=1).predict_batch(pictures) == Predictor(checkpoint, threads=1).predict_batch(
+            pictures
+        )
 
 
 def test_dynamic_quantization_needs_no_data_and_stays_near(float_checkpoint, pictures):

@@ -14,8 +14,20 @@ from quantvietocr.receipt.layout import paragraphs_of
 from quantvietocr.receipt.page import Line
 
 HIGH, PITCH = 20, 30
-LEFT = ["Hai bên thống nhất ký kết", "hợp đồng mua bán hàng hóa", "với những điều khoản sau:", "Điều một nói về hàng hóa", "và nơi giao nhận hàng."]
-RIGHT = ["Hàng được giao trong vòng", "ba mươi ngày kể từ ngày", "bên mua đặt cọc cho bên", "bán số tiền bằng một phần", "ba giá trị hợp đồng này."]
+LEFT = [
+    "Hai bên thống nhất ký kết",
+    "hợp đồng mua bán hàng hóa",
+    "với những điều khoản sau:",
+    "Điều một nói về hàng hóa",
+    "và nơi giao nhận hàng.",
+]
+RIGHT = [
+    "Hàng được giao trong vòng",
+    "ba mươi ngày kể từ ngày",
+    "bên mua đặt cọc cho bên",
+    "bán số tiền bằng một phần",
+    "ba giá trị hợp đồng này.",
+]
 
 
 def column(texts, x: float, y: float = 0, wide: float = 300, degrees: float = 0) -> list[Line]:
@@ -50,17 +62,22 @@ def test_three_columns():
     assert len(paragraphs_of(lines)) == 3
 
 
-@pytest.mark.parametrize("right", [
-    ["12.000", "250.000đ", "3", "45.000", "310.000"],  # prices
-    ["Cà phê", "Trà", "Bánh", "Sữa", "Nước"],  # a word each
-    ["Mã số 0101234567-001", "Số 12 ngày 03/04/2024", "ĐT 028 3835 1234", "TK 0071000123456", "MST 0312345678"],
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "right",
+    [
+        ["12.000", "250.000đ", "3", "45.000", "310.000"],  # prices
+        ["Cà phê", "Trà", "Bánh", "Sữa", "Nước"],  # a word each
+        ["Mã số 0101234567-001", "Số 12 ngày 03/04/2024", "ĐT 028 3835 1234", "TK 0071000123456", "MST 0312345678"],
+    ],
+)
 def test_what_is_no_prose_stays_in_its_row(right):
     assert read(column(LEFT, 0) + column(right, 340)) == [f"{one} {other}" for one, other in zip(LEFT, right)]
 
 
 def test_a_few_rows_side_by_side_are_no_columns():
-    assert read(column(LEFT[:3], 0) + column(RIGHT[:3], 340)) == [f"{one} {other}" for one, other in zip(LEFT[:3], RIGHT)]
+    assert read(column(LEFT[:3], 0) + column(RIGHT[:3], 340)) == [
+        f"{one} {other}" for one, other in zip(LEFT[:3], RIGHT)
+    ]
 
 
 def test_a_line_across_ends_the_columns():
@@ -75,7 +92,9 @@ def test_a_drawn_page_of_two_columns(name):
         pytest.importorskip("rapidocr", reason="rapidocr is not installed")
     page = Image.new("RGB", (1000, 420), "white")
     pen = ImageDraw.Draw(page)
-    places = {(x, 70 + 60 * number): text for x, texts in ((40, LEFT), (540, RIGHT)) for number, text in enumerate(texts)}
+    places = {
+        (x, 70 + 60 * number): text for x, texts in ((40, LEFT), (540, RIGHT)) for number, text in enumerate(texts)
+    }
     for (x, y), text in places.items():
         pen.text((x, y), text, "black", font(30), anchor="lm")
 

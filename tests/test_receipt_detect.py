@@ -26,8 +26,13 @@ class Marked:
 
     def predict_batch(self, pictures, return_prob=False):
         self.seen += pictures
-        dark = [[float(np.asarray(one.convert("L").crop(part)).mean()) for part in
-                 ((0, 0, one.height, one.height), (one.width - one.height, 0, one.width, one.height))] for one in pictures]
+        dark = [
+            [
+                float(np.asarray(one.convert("L").crop(part)).mean())
+                for part in ((0, 0, one.height, one.height), (one.width - one.height, 0, one.width, one.height))
+            ]
+            for one in pictures
+        ]
         return [f"{one.width}x{one.height}" for one in pictures], [0.9 if left < right else 0.1 for left, right in dark]
 
 
@@ -52,7 +57,14 @@ def test_every_piece_of_text_is_found_on_a_clean_scan(detector):
 
 @pytest.mark.parametrize("turned", [90, 180, 270])
 def test_a_page_is_set_upright(detector, turned):
-    texts = "Sữa tươi Vinamilk 1L", "Bánh mì", "Nước mắm Nam Ngư, chai 500ml", "Trà đá", "Trứng gà hộp 10 quả", "Cà phê sữa"
+    texts = (
+        "Sữa tươi Vinamilk 1L",
+        "Bánh mì",
+        "Nước mắm Nam Ngư, chai 500ml",
+        "Trà đá",
+        "Trứng gà hộp 10 quả",
+        "Cà phê sữa",
+    )
     rows = tuple((f"██ {text}",) for text in texts)
     page = read_page(draw(rows).rotate(turned, expand=True), Marked(), detector)  # rotate: counter-clockwise
     assert page.turned == turned and (page.width, page.height) == draw(rows).size
@@ -61,28 +73,33 @@ def test_a_page_is_set_upright(detector, turned):
     assert all(box.points[0][0] < box.points[1][0] and box.points[0][1] < box.points[3][1] for box in boxes)
     given = [page.on_picture(box).bounds for box in boxes]
     sides = draw(rows).rotate(turned, expand=True).size
-    assert all(-2 <= left < right <= sides[0] + 2 and -2 <= top < bottom <= sides[1] + 2 for left, top, right,
-        bottom in given)
+    assert all(
+        -2 <= left < right <= sides[0] + 2 and -2 <= top < bottom <= sides[1] + 2 for left, top, right, bottom in given
+    )
     assert set(page.timings) == {"detect", "read", "layout"}
 
 
 def test_an_upright_page_is_not_read_twice(detector):
     reader = Marked()
-    rows = tuple((f"██ {text}",) for text in ("Sữa tươi", "Bánh mì sandwich", "Nước mắm", "Trứng gà hộp 10 quả", "Trà",
-        "Cà phê"))
+    rows = tuple(
+        (f"██ {text}",) for text in ("Sữa tươi", "Bánh mì sandwich", "Nước mắm", "Trứng gà hộp 10 quả", "Trà", "Cà phê")
+    )
     page = read_page(draw(rows), reader, detector)
     assert len(reader.seen) == 6 and page.turned == 0
 
 
 def test_a_skewed_scan_is_cut_straight(detector):
-    picture = draw((("HHHHHHH HHHHHHHHH",), ("HHHHH HHH",), ("HHHHHHHHHHH HHHHHH",))).rotate(4,
-        Image.Resampling.BICUBIC, expand=True, fillcolor="white")
+    picture = draw((("HHHHHHH HHHHHHHHH",), ("HHHHH HHH",), ("HHHHHHHHHHH HHHHHH",))).rotate(
+        4, Image.Resampling.BICUBIC, expand=True, fillcolor="white"
+    )
     boxes = detector.find(picture)
     assert len(boxes) == 3
     for box in boxes:
         rows = np.asarray(crop(picture, box).convert("L"))
         dark = (rows < 128).mean(axis=1)
-        assert (dark > 0.2).sum() >= 12 and dark[0] < 0.1 and dark[-1] < 0.1  # one band of letters, white above and below
+        assert (
+            (dark > 0.2).sum() >= 12 and dark[0] < 0.1 and dark[-1] < 0.1
+        )  # one band of letters, white above and below
 
 
 def test_a_crop_is_its_boxes_perspective():
@@ -100,13 +117,17 @@ def test_outside_the_page_its_edge_goes_on():
     assert part.shape == (50, 70, 3) and part.min() == 255
 
 
-@pytest.mark.parametrize("picture", [
-    Image.new("RGB", (300, 400), "white"),
-    Image.new("RGB", (300, 400), "black"),
-    Image.linear_gradient("L").resize((300, 400)).convert("RGB"),
-    Image.new("RGB", (1, 1)),
-    Image.new("RGB", (900, 3), "white"),
-], ids=["white", "black", "gradient", "pixel", "strip"])  # fmt: skip
+@pytest.mark.parametrize(
+    "picture",
+    [
+        Image.new("RGB", (300, 400), "white"),
+        Image.new("RGB", (300, 400), "black"),
+        Image.linear_gradient("L").resize((300, 400)).convert("RGB"),
+        Image.new("RGB", (1, 1)),
+        Image.new("RGB", (900, 3), "white"),
+    ],
+    ids=["white", "black", "gradient", "pixel", "strip"],
+)
 def test_where_there_is_no_text_nothing_is_found(detector, picture):
     page = read_page(picture, Marked(), detector)
     assert page.lines == () and page.text == "" and page.fields == () and page.turned == 0

@@ -15,7 +15,7 @@ from tiny import int8_checkpoint, transformer
 
 import infer
 from quantvietocr import Predictor
-from quantvietocr.checkpoint.files import write
+from quantvietocr.checkpoint import write
 from quantvietocr.pictures import find as picture_files
 from quantvietocr.quantize.recurrent import quantize_decoder
 from quantvietocr.receipt import files, open_detector, read_page
@@ -53,8 +53,20 @@ def folder(tmp_path) -> Path:
 
 
 def run(weights: Path, out: Path, *arguments: object) -> int:
-    return infer.main(["--weights", str(weights), "--threads", "1", "--detector", "profile", "--receipt", "--out", str(out),
-                       *map(str, arguments)])  # fmt: skip
+    return infer.main(
+        [
+            "--weights",
+            str(weights),
+            "--threads",
+            "1",
+            "--detector",
+            "profile",
+            "--receipt",
+            "--out",
+            str(out),
+            *map(str, arguments),
+        ]
+    )
 
 
 STEMS = ["a1", "a2", "a3 blank", "sub/b-1", "sub/b-2"]
@@ -66,9 +78,12 @@ def test_a_folder_is_read_whatever_lies_in_it(weights, folder, tmp_path, capsys)
     rows = [row.split("\t") for row in out.splitlines()]
     names = [("a1.png", "1"), ("a2.png", "1"), ("a3 blank.png", "1"), ("sub/b.tif", "1"), ("sub/b.tif", "2")]
     assert sorted(row[0] for row in rows) == sorted(str(folder / name) for name, _ in names)
-    assert [int(row[2]) for row in rows if "blank" not in row[0]] == [6, 6, 6,
-        5] and ["0"] == [row[2] for row in rows if "blank" in row[0]]
-    written = sorted(str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*") if path.is_file())
+    assert [int(row[2]) for row in rows if "blank" not in row[0]] == [6, 6, 6, 5] and [
+        row[2] for row in rows if "blank" in row[0]
+    ] == ["0"]
+    written = sorted(
+        str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*") if path.is_file()
+    )
     assert written == sorted(f"{stem}{suffix}" for stem in STEMS for suffix in OUTPUT_SUFFIXES)
     assert "a1 cut.jpg: damaged or cut short" in err and "a3 blank.png: no text found" in err and "Traceback" not in err
     assert "5 pages read, 1 of them without text, 1 could not be read" in err and "projection profiles" in err
@@ -89,10 +104,17 @@ def test_it_goes_on_where_it_stopped(weights, folder, tmp_path, capsys, monkeypa
     monkeypatch.setattr(files, "read_page", stopped)
     assert run(weights, out, folder) == 130
     assert "2 pages read" in (said := capsys.readouterr().err) and "goes on from there" in said
-    monkeypatch.setattr(files, "read_page", lambda *given, **named: pages.append(named["source"]) or read(*given, **named))
+    monkeypatch.setattr(
+        files, "read_page", lambda *given, **named: pages.append(named["source"]) or read(*given, **named)
+    )
     assert run(weights, out, folder) == 1
     rows, err = capsys.readouterr()
-    assert len(pages) == 5 and len(rows.splitlines()) == 5 and "3 pages read" in err and "2 finished before and kept" in err
+    assert (
+        len(pages) == 5
+        and len(rows.splitlines()) == 5
+        and "3 pages read" in err
+        and "2 finished before and kept" in err
+    )
     assert run(weights, out, folder) == 1 and len(pages) == 5
     assert "0 pages read, 5 finished before and kept, 1 could not be read" in capsys.readouterr().err
     draw(FEW[:2]).save(folder / "a2.png")  # another scan of that name
@@ -125,8 +147,10 @@ def test_a_pdf_is_read_page_by_page(weights, tmp_path, capsys):
     paper.save()
     assert run(weights, tmp_path / "out", "--format", "json", tmp_path / "p.pdf") == 0
     pages = [json.loads(row) for row in capsys.readouterr().out.splitlines()]
-    assert [(page["page"], page["pages"], len(page["lines"]), page["dpi"]) for page in pages] == [(1, 2, 1, 250), (2,
-        2, 1, 250)]
+    assert [(page["page"], page["pages"], len(page["lines"]), page["dpi"]) for page in pages] == [
+        (1, 2, 1, 250),
+        (2, 2, 1, 250),
+    ]
     assert (tmp_path / "out" / "p-1.pdf").is_file() and (tmp_path / "out" / "p-2.txt").is_file()
 
 
@@ -178,8 +202,12 @@ def test_files_of_one_name_do_not_overwrite_each_other(weights, folder, tmp_path
 
 
 def test_a_row_on_stdout_has_no_tabs_of_its_own():
-    row = {"source": "a\tb", "page": 1, "lines": [], "fields": [{"name": "shop", "value": "A\tB"}, {"name": "total",
-        "value": 5}]}
+    row = {
+        "source": "a\tb",
+        "page": 1,
+        "lines": [],
+        "fields": [{"name": "shop", "value": "A\tB"}, {"name": "total", "value": 5}],
+    }
     assert summary(row) == "a\\tb\t1\t0\tA\\tB\t\t5"
 
 

@@ -31,7 +31,9 @@ def page(degrees: float = 0, **about) -> Page:
             wide = 9.0 * len(text)
             left = 20.0 if place == 0 else 500 - wide - 85 * (len(row) - 1 - place)
             box = Box.of(left, 30 + 32 * number, left + wide, 52 + 32 * number)
-            lines.append(Line(Box(tuple((x * cosine - y * sine, x * sine + y * cosine) for x, y in box.points)), text, 0.95))
+            lines.append(
+                Line(Box(tuple((x * cosine - y * sine, x * sine + y * cosine) for x, y in box.points)), text, 0.95)
+            )
     field = Field("total", 250_000, "250.000đ", lines[-5].box, 0.95)
     item = Item("Sữa", 2, 65_000, lines[8].box, 0.95, 32_500)
     known = {"detector": "none", "fields": (field,), "items": (item,), "source_sha256": "ab", "reader": "r"}
@@ -50,7 +52,9 @@ def test_the_pdf_gives_back_the_rows(tmp_path, degrees):
 
 def test_the_pdf_shows_the_scan_in_its_size_and_no_text(tmp_path):
     scan = draw()
-    empty = Page("a.png", 1, *scan.size, 0, "none", paragraphs_of([Line(Box.of(40, 40, 300, 80), "IIIIII", 0.9)]), dpi=100.0)
+    empty = Page(
+        "a.png", 1, *scan.size, 0, "none", paragraphs_of([Line(Box.of(40, 40, 300, 80), "IIIIII", 0.9)]), dpi=100.0
+    )
     write_page(empty, scan, tmp_path / "a")
     shown = pdfium.PdfDocument(str(tmp_path / "a.pdf"))[0]
     assert shown.get_size() == pytest.approx((scan.width * 0.72, scan.height * 0.72), abs=0.1)
@@ -82,13 +86,39 @@ def test_json_has_the_documented_keys_and_tells_what_stands_where(tmp_path):
     write_page(about, Image.new("RGB", SIZE, "white"), tmp_path / "a")
     said = json.loads((tmp_path / "a.json").read_text("utf-8"))
     assert said == about.to_json() and said["schema_version"] == SCHEMA_VERSION == 1
-    assert set(said) == {"schema_version", "source", "source_sha256", "page", "pages", "width", "height", "dpi",
-        "turned", "detector",
-                         "reader", "lines", "rows", "paragraphs", "fields", "items", "timings_ms"}  # fmt: skip
-    assert [[said["lines"][place]["text"] for place in row["lines"]] for row in said["rows"]] == [list(row) for row in ROWS]
+    assert set(said) == {
+        "schema_version",
+        "source",
+        "source_sha256",
+        "page",
+        "pages",
+        "width",
+        "height",
+        "dpi",
+        "turned",
+        "detector",
+        "reader",
+        "lines",
+        "rows",
+        "paragraphs",
+        "fields",
+        "items",
+        "timings_ms",
+    }
+    assert [[said["lines"][place]["text"] for place in row["lines"]] for row in said["rows"]] == [
+        list(row) for row in ROWS
+    ]
     assert sorted(sum(said["paragraphs"], [])) == list(range(len(ROWS)))
-    assert said["items"] == [{"name": "Sữa", "quantity": 2, "unit_price": 32_500, "price": 65_000,
-                              "box": about.lines[8].box.to_json(), "confidence": 0.95}]  # fmt: skip
+    assert said["items"] == [
+        {
+            "name": "Sữa",
+            "quantity": 2,
+            "unit_price": 32_500,
+            "price": 65_000,
+            "box": about.lines[8].box.to_json(),
+            "confidence": 0.95,
+        }
+    ]
     assert said["fields"][0]["value"] == 250_000
 
 

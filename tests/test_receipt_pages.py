@@ -60,12 +60,15 @@ def test_an_animation_is_one_page(tmp_path):
     assert PageFile(str(tmp_path / "a.gif")).count == 1
 
 
-@pytest.mark.parametrize("name, content, said", [
-    ("none.pdf", None, "no such file"),
-    ("text.pdf", b"no PDF at all", "not a PDF"),
-    ("none.png", None, "no such file"),
-    ("text.png", b"no picture", "not a picture"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "name, content, said",
+    [
+        ("none.pdf", None, "no such file"),
+        ("text.pdf", b"no PDF at all", "not a PDF"),
+        ("none.png", None, "no such file"),
+        ("text.png", b"no picture", "not a picture"),
+    ],
+)
 def test_what_is_no_page_is_said_in_a_sentence(tmp_path, name, content, said):
     if content is not None:
         (tmp_path / name).write_bytes(content)

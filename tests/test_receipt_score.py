@@ -10,11 +10,18 @@ import pytest
 from matplotlib import get_data_path
 from PIL import Image
 
-from quantvietocr.cli.main import main as cli
+from quantvietocr.cli import main as cli
 from quantvietocr.measure.peers import PeerError
 from quantvietocr.measure.receipts import score as receipt_score
 from quantvietocr.measure.receipts.match import Piece, area, match, overlap
-from quantvietocr.measure.receipts.readers import PageEntry, RapidOCRPages, Reading, ScoreError, TesseractPages, page_entries
+from quantvietocr.measure.receipts.readers import (
+    PageEntry,
+    RapidOCRPages,
+    Reading,
+    ScoreError,
+    TesseractPages,
+    page_entries,
+)
 from quantvietocr.measure.receipts.score import score_page, score_pages
 from quantvietocr.synth.receipts import ReceiptConfig, ReceiptGenerator
 from quantvietocr.synth.receipts.files import read_truths, write_receipts
@@ -40,6 +47,7 @@ def groups(matched) -> list[tuple[str, str]]:
 
 # --- matching -------------------------------------------------------------------------------------------------------
 
+
 def test_areas_of_polygons_and_of_what_they_share():
     diamond = ((5, 0), (10, 5), (5, 10), (0, 5))
     assert area(box(0, 0, 4, 3)) == 12 and area(diamond) == 50
@@ -51,8 +59,16 @@ def test_areas_of_polygons_and_of_what_they_share():
 def test_lines_words_and_rows_are_found_alike():
     lines = match(PAGE, PAGE)
     assert lines.found == (True,) * 3 and groups(lines) == [(line.text, line.text) for line in PAGE]
-    words = match(PAGE, [piece("đá", 35, 1, 60, 9), piece("Trà", 0, 1, 30, 9), piece("5.000", 201, 1, 249, 9),
-                         piece("cộng", 50, 21, 90, 32), piece("Tổng", 1, 22, 45, 31)])  # fmt: skip
+    words = match(
+        PAGE,
+        [
+            piece("đá", 35, 1, 60, 9),
+            piece("Trà", 0, 1, 30, 9),
+            piece("5.000", 201, 1, 249, 9),
+            piece("cộng", 50, 21, 90, 32),
+            piece("Tổng", 1, 22, 45, 31),
+        ],
+    )
     assert words.found == (True,) * 3 and groups(words) == groups(lines)
     row = match(PAGE, [piece("Trà đá 5.000", -2, -2, 255, 13), BELOW])
     assert row.found == (True,) * 3
@@ -75,8 +91,13 @@ def test_a_box_over_everything_finds_nothing():
 
 def test_what_is_read_where_nothing_is_counts_but_on_marks():
     rule, code = box(0, 12, 250, 17), box(0, 40, 100, 60)
-    read = [*PAGE, piece("-----", 0, 12, 120, 17), piece("-----", 120, 12, 250, 17), piece("|||", 5, 40, 95, 58),
-            piece("x", 300, 0, 310, 10)]  # fmt: skip
+    read = [
+        *PAGE,
+        piece("-----", 0, 12, 120, 17),
+        piece("-----", 120, 12, 250, 17),
+        piece("|||", 5, 40, 95, 58),
+        piece("x", 300, 0, 310, 10),
+    ]
     matched = match(PAGE, read, [rule, code])
     assert matched.ignored == 3 and groups(matched)[3:] == [("", "x")]
     assert len(match(PAGE, read).groups) == 7
@@ -85,12 +106,15 @@ def test_what_is_read_where_nothing_is_counts_but_on_marks():
 def test_tilted_lines_lying_on_a_side():
     """Text that runs down the picture: the order is along the line, not across the picture."""
     line = Piece(((100, 0), (110, 200), (90, 201), (80, 1)), "một hai")
-    read = [Piece(((105, 110), (109, 190), (91, 191), (86, 111)), "hai"),
-            Piece(((100, 5), (104, 90), (85, 91), (81, 6)), "một")]
+    read = [
+        Piece(((105, 110), (109, 190), (91, 191), (86, 111)), "hai"),
+        Piece(((100, 5), (104, 90), (85, 91), (81, 6)), "một"),
+    ]
     assert groups(match([line], read)) == [("một hai", "một hai")]
 
 
 # --- pages ----------------------------------------------------------------------------------------------------------
+
 
 @pytest.fixture(scope="module")
 def receipts(tmp_path_factory) -> Path:
@@ -158,8 +182,10 @@ class Fake:
 @pytest.fixture
 def fakes(receipts, monkeypatch) -> list[Fake]:
     readers = [Fake(receipts), Fake(receipts, blind=True)]
-    rows = [PageEntry(name, f"{name}.bin", method, "engine", 1_000_000, "key", reader, {name: "1"})
-            for name, method, reader in zip(("good|1", "blind"), ("qat", "peer"), readers)]  # fmt: skip
+    rows = [
+        PageEntry(name, f"{name}.bin", method, "engine", 1_000_000, "key", reader, {name: "1"})
+        for name, method, reader in zip(("good|1", "blind"), ("qat", "peer"), readers)
+    ]
     monkeypatch.setattr(receipt_score, "page_entries", lambda *_: rows)
     return readers
 
@@ -195,14 +221,27 @@ def test_an_interrupted_run_goes_on(receipts, fakes, tmp_path):
 def test_the_command_reads_pictures_from_end_to_end(receipts, tiny_weights, tmp_path, capsys):
     page = tmp_path / "page.md"
     page.write_text("<!-- table receipts -->\n<!-- end receipts -->\n", encoding="utf-8")
-    arguments = ["score", "--data", str(receipts), "--weights", str(tiny_weights), "--detector", "profile", "--limit", "1"]
+    arguments = [
+        "score",
+        "--data",
+        str(receipts),
+        "--weights",
+        str(tiny_weights),
+        "--detector",
+        "profile",
+        "--limit",
+        "1",
+    ]
     assert cli.main([*arguments, "--threads", "1", "--out", str(tmp_path / "out"), "--into", f"{page}#receipts"]) == 0
     said = capsys.readouterr().out
     assert "| Reader" in said and "| tiny" in said and "| tiny" in page.read_text(encoding="utf-8")
     (row,) = json.loads((tmp_path / "out" / "table.json").read_text(encoding="utf-8"))["rows"]
     assert row["found"] > 0.7 and row["cer"] > 0.5  # the lines of a clean scan are found; this network cannot read
-    for changed, sentence in ((["--data", str(tmp_path)], "synth --receipts"), (["--limit", "-1"], "limit is 0 or more"),
-                              (["--weights", "none.safetensors"], "none.safetensors")):  # fmt: skip
+    for changed, sentence in (
+        (["--data", str(tmp_path)], "synth --receipts"),
+        (["--limit", "-1"], "limit is 0 or more"),
+        (["--weights", "none.safetensors"], "none.safetensors"),
+    ):
         assert cli.main([*arguments, "--out", str(tmp_path / "other"), *changed]) == 2
         assert sentence in capsys.readouterr().err
 

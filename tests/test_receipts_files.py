@@ -11,7 +11,7 @@ from test_receipts_synth import FONTS
 from test_recipes import font
 
 from quantvietocr.checkpoint.vocab import DEFAULT_CHARS
-from quantvietocr.cli.main import main as cli
+from quantvietocr.cli import main as cli
 from quantvietocr.synth import recipes
 from quantvietocr.synth.lines import fonts
 from quantvietocr.synth.receipts import ReceiptConfig, ReceiptGenerator, files
@@ -53,7 +53,9 @@ def test_an_interrupted_run_goes_on_and_broken_files_are_made_again(clean_receip
         return draw(generator, index)
 
     monkeypatch.setattr(ReceiptGenerator, "page", page)
-    (tmp_path / files.LISTING).write_text("{}", encoding="utf-8")  # an earlier run's must not stand beside half of this one
+    (tmp_path / files.LISTING).write_text(
+        "{}", encoding="utf-8"
+    )  # an earlier run's must not stand beside half of this one
     with pytest.raises(KeyboardInterrupt):
         write_receipts(clean_receipts, tmp_path, 3, progress=False)
     assert drawn == [0, 1] and not (tmp_path / files.LISTING).exists()
@@ -94,10 +96,16 @@ def test_lines_are_cut_out_with_their_texts(written):
 
 # --- recipes and the command ----------------------------------------------------------------------------------------
 
+
 def write_recipe(path: Path, **changes) -> Path:
     """A recipe of one receipt in two of matplotlib's fonts; a change to None takes the setting out."""
-    settings = {"name": "tiny", "seed": 5, "count": 1, "degrade": 0.3,
-                "fonts": [font("DejaVuSans.ttf"), font("DejaVuSans-Bold.ttf")]}  # fmt: skip
+    settings = {
+        "name": "tiny",
+        "seed": 5,
+        "count": 1,
+        "degrade": 0.3,
+        "fonts": [font("DejaVuSans.ttf"), font("DejaVuSans-Bold.ttf")],
+    }
     kept = {key: value for key, value in {**settings, **changes}.items() if value is not None}
     path.write_text("# about\n" + yaml.safe_dump(kept), encoding="utf-8")
     return path
@@ -120,10 +128,16 @@ def test_a_sealed_recipe_knows_its_receipts(tmp_path, capsys, monkeypatch):
     assert "not comparable" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("changes, said", [
-    ({"colour": 1}, "unknown setting colour"), ({"count": None}, "does not say count"),
-    ({"degrade": 2.0}, "between 0 and 1"), ({"seed": -1}, "seed from 0"), ({"fonts": []}, "at least one font"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "changes, said",
+    [
+        ({"colour": 1}, "unknown setting colour"),
+        ({"count": None}, "does not say count"),
+        ({"degrade": 2.0}, "between 0 and 1"),
+        ({"seed": -1}, "seed from 0"),
+        ({"fonts": []}, "at least one font"),
+    ],
+)
 def test_a_wrong_recipe_is_one_sentence(tmp_path, changes, said):
     with pytest.raises(RecipeError, match=said):
         read_receipt_recipe(write_recipe(tmp_path / "r.yml", **changes))
@@ -134,11 +148,13 @@ def test_the_command_makes_receipts_and_their_lines(tmp_path, capsys):
     arguments = ["synth", "--receipts", "--out", str(out), "--fonts", *FONTS]
     assert cli.main([*arguments, "--count", "1", "--degrade", "0", "--lines"]) == 0
     assert capsys.readouterr().out.splitlines() == [str(out / "receipts.json"), str(out / "lines" / "annotation.txt")]
-    for wrong, said in ((["synth", "--lines", "--out", "x", "--count", "1"], "for --receipts"),
-                        (arguments, "--count, or by a --recipe"),
-                        ([*arguments, "--count", "1", "--style", "form"], "leave --text and --style away"),
-                        ([*arguments, "--recipe", "x.yml"], "by a --recipe alone"),
-                        ([*arguments, "--count", "1", "--seal"], "--seal")):  # fmt: skip
+    for wrong, said in (
+        (["synth", "--lines", "--out", "x", "--count", "1"], "for --receipts"),
+        (arguments, "--count, or by a --recipe"),
+        ([*arguments, "--count", "1", "--style", "form"], "leave --text and --style away"),
+        ([*arguments, "--recipe", "x.yml"], "by a --recipe alone"),
+        ([*arguments, "--count", "1", "--seal"], "--seal"),
+    ):
         assert cli.main(wrong) == 2
         assert said in capsys.readouterr().err
 
@@ -150,8 +166,10 @@ def test_the_shipped_receipts_are_whole_and_small():
     for _, truth in shipped:
         assert set("".join(line["text"] for line in truth["lines"])) <= set(DEFAULT_CHARS)
     recipe = read_receipt_recipe(ROOT / "data" / "receipts" / "samples.yml")
-    assert receipt_recipe.receipts_sha256(receipt_recipe._decoded(ROOT / "data" / "receipts")) == recipe.sha256 or \
-        recipe.made_with != recipes.libraries(), "data/receipts and its recipe have come apart"
+    assert (
+        receipt_recipe.receipts_sha256(receipt_recipe._decoded(ROOT / "data" / "receipts")) == recipe.sha256
+        or recipe.made_with != recipes.libraries()
+    ), "data/receipts and its recipe have come apart"
 
 
 @pytest.mark.parametrize("name", ["samples", "bench"])

@@ -29,6 +29,7 @@ def dice(*seed: int) -> Dice:
 
 # --- what they say --------------------------------------------------------------------------------------------------
 
+
 def test_sums_add_up():
     labels = set()
     for seed in range(400):
@@ -53,12 +54,18 @@ def test_amounts_are_written_as_one_till_writes_them():
         assert style.count(3) == "3" and style.separator not in style.count(0.352)
 
 
-@pytest.mark.parametrize("value, said", [
-    (0, "Không đồng"), (15, "Mười lăm đồng"), (21_000, "Hai mươi mốt nghìn đồng"), (105_000, "Một trăm lẻ năm nghìn đồng"),
-    (1_250_000, "Một triệu hai trăm năm mươi nghìn đồng"),
-    (2_005_010, "Hai triệu không trăm lẻ năm nghìn không trăm mười đồng"),
-    (100_011_455, "Một trăm triệu không trăm mười một nghìn bốn trăm năm mươi lăm đồng"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "value, said",
+    [
+        (0, "Không đồng"),
+        (15, "Mười lăm đồng"),
+        (21_000, "Hai mươi mốt nghìn đồng"),
+        (105_000, "Một trăm lẻ năm nghìn đồng"),
+        (1_250_000, "Một triệu hai trăm năm mươi nghìn đồng"),
+        (2_005_010, "Hai triệu không trăm lẻ năm nghìn không trăm mười đồng"),
+        (100_011_455, "Một trăm triệu không trăm mười một nghìn bốn trăm năm mươi lăm đồng"),
+    ],
+)
 def test_amounts_in_words(value, said):
     assert in_words(value) == said
 
@@ -70,6 +77,7 @@ def test_every_kind_of_shop_has_goods_names_and_units():
 
 
 # --- where it stands ------------------------------------------------------------------------------------------------
+
 
 def test_print_stays_on_the_paper_and_apart(clean_receipts):
     for seed in range(60):
@@ -116,7 +124,7 @@ def test_boxes_hold_all_ink_and_each_holds_some(clean_receipts):
         pen = ImageDraw.Draw(seen)
         for line in page.truth["lines"]:
             (left, top), _, (right, bottom), _ = line["box"]
-            part = grey[int(top):int(bottom) + 1, int(left):int(right) + 1]
+            part = grey[int(top) : int(bottom) + 1, int(left) : int(right) + 1]
             assert part.min() < 150, line
             # Tight: ink near each of the four sides.
             dark, reach = part < 180, max(3, 0.45 * part.shape[0])
@@ -144,8 +152,8 @@ def test_points_of_the_paper_are_carried_exactly(folds, curl):
     for point in points:
         x, y = camera.see(point)
         top, left = int(y) - 9, int(x) - 9
-        part = ink[top:top + 19, left:left + 19]
-        ys, xs = np.mgrid[top:top + 19, left:left + 19] + 0.5
+        part = ink[top : top + 19, left : left + 19]
+        ys, xs = np.mgrid[top : top + 19, left : left + 19] + 0.5
         assert abs((part * xs).sum() / part.sum() - x) < 0.35 and abs((part * ys).sum() / part.sum() - y) < 0.35
     share = np.asarray(cover).mean() / 255
     assert 0.5 < share < 1
@@ -171,6 +179,7 @@ def test_the_way_back_leads_back():
 
 
 # --- the same again -------------------------------------------------------------------------------------------------
+
 
 def test_a_receipt_depends_on_seed_and_index_alone():
     generator = ReceiptGenerator(ReceiptConfig(FONTS), seed=3)

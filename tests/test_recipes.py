@@ -11,7 +11,7 @@ import yaml
 from matplotlib import get_data_path
 from PIL import Image
 
-from quantvietocr.cli.main import main as cli
+from quantvietocr.cli import main as cli
 from quantvietocr.synth import recipes
 from quantvietocr.synth.lines import LineGenerator, fonts
 from quantvietocr.synth.recipes import RecipeError, first_sha256, lines_of, lines_sha256, read_recipe, recipes_in, seal
@@ -42,9 +42,20 @@ def font(file: str) -> dict[str, str]:
 
 def write_recipe(path: Path, **changes) -> Path:
     """A recipe of COUNT short lines; a change to None takes the setting out."""
-    settings = {"name": "tiny", "seed": 5, "count": COUNT, "style": "form", "degrade": 1.0,
-                "min_chars": 4, "max_chars": 12, "max_width": 512, "max_squeeze": 1.2, "lengths": [1, 0, 0], "height": [18, 40],
-                "fonts": [font("DejaVuSans.ttf"), font("DejaVuSerif-Bold.ttf")]}  # fmt: skip
+    settings = {
+        "name": "tiny",
+        "seed": 5,
+        "count": COUNT,
+        "style": "form",
+        "degrade": 1.0,
+        "min_chars": 4,
+        "max_chars": 12,
+        "max_width": 512,
+        "max_squeeze": 1.2,
+        "lengths": [1, 0, 0],
+        "height": [18, 40],
+        "fonts": [font("DejaVuSans.ttf"), font("DejaVuSerif-Bold.ttf")],
+    }
     kept = {key: value for key, value in {**settings, **changes}.items() if value is not None}
     path.write_text("# about\n" + yaml.safe_dump(kept, sort_keys=False), encoding="utf-8")
     return path
@@ -64,8 +75,11 @@ def sealed(recipe: Path, tmp_path: Path) -> Path:
 def content(annotation: Path) -> dict[str, bytes]:
     """Every file of a folder of lines, but for the note about them."""
     folder = annotation.parent
-    return {str(file.relative_to(folder)): file.read_bytes() for file in sorted(folder.rglob("*"))
-            if file.is_file() and file.name != recipes.STAMP}  # fmt: skip
+    return {
+        str(file.relative_to(folder)): file.read_bytes()
+        for file in sorted(folder.rglob("*"))
+        if file.is_file() and file.name != recipes.STAMP
+    }
 
 
 def refusal(call, *arguments) -> str:
@@ -77,8 +91,9 @@ def refusal(call, *arguments) -> str:
 
 # --- the same lines again ---------------------------------------------------------------------------------------------
 
+
 def test_a_recipe_gives_the_same_files_with_any_number_of_workers(sealed, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("quantvietocr.synth.lines.generator.CHUNK", 1)    # else one worker would draw all four
+    monkeypatch.setattr("quantvietocr.synth.lines.generator.CHUNK", 1)  # else one worker would draw all four
     alone, two = (lines_of(sealed, tmp_path / name, workers, progress=False) for name, workers in (("a", 1), ("b", 2)))
     assert content(alone) == content(two) == content(tmp_path / "sealed" / "annotation.txt")
     assert lines_sha256(alone) == read_recipe(sealed).sha256
@@ -112,7 +127,10 @@ def test_each_row_has_its_font_beside_it(sealed, tmp_path):
     assert [row[0] for row in rows] == names
     generator = recipes.make_generator(read_recipe(sealed))
     assert [row[1] for row in rows] == [Path(generator.line(index).font).name for index in range(COUNT)]
-    known = {("DejaVuSans.ttf", "DejaVu Sans", "sans", "form"), ("DejaVuSerif-Bold.ttf", "DejaVu Serif", "serif", "form")}
+    known = {
+        ("DejaVuSans.ttf", "DejaVu Sans", "sans", "form"),
+        ("DejaVuSerif-Bold.ttf", "DejaVu Serif", "serif", "form"),
+    }
     assert {tuple(row[1:]) for row in rows} == known
 
 
@@ -126,13 +144,22 @@ def test_sealing_keeps_the_rest_of_the_recipe_and_covers_the_first_lines(recipe,
     assert first == first_sha256(read_recipe(recipe)) != read_recipe(recipe).sha256
     seal(recipe, tmp_path / "out", progress=False)
     assert recipe.read_text(encoding="utf-8") == after
-    monkeypatch.setattr(recipes, "FIRST", COUNT)    # then both hashes are over the same lines
+    monkeypatch.setattr(recipes, "FIRST", COUNT)  # then both hashes are over the same lines
     assert first_sha256(read_recipe(recipe)) == read_recipe(recipe).sha256
 
 
 def test_every_setting_reaches_the_generator(tmp_path):
-    knobs = {"style": "receipt", "degrade": 0.5, "min_chars": 3, "max_chars": 9, "max_width": 300, "max_squeeze": 1.1,
-             "lengths": (0.2, 0.3, 0.5), "height": (20, 30), "lists": 0.4}  # fmt: skip
+    knobs = {
+        "style": "receipt",
+        "degrade": 0.5,
+        "min_chars": 3,
+        "max_chars": 9,
+        "max_width": 300,
+        "max_squeeze": 1.1,
+        "lengths": (0.2, 0.3, 0.5),
+        "height": (20, 30),
+        "lists": 0.4,
+    }
     lists = {key: list(knobs[key]) for key in ("lengths", "height")}
     generator = recipes.make_generator(read_recipe(write_recipe(tmp_path / "r.yml", **{**knobs, **lists}, seed=77)))
     assert {key: getattr(generator.config, key) for key in knobs} == knobs
@@ -141,16 +168,19 @@ def test_every_setting_reaches_the_generator(tmp_path):
 
 # --- lines that are there already -------------------------------------------------------------------------------------
 
+
 def test_whole_lines_are_kept_and_broken_ones_made_again(sealed, tmp_path, monkeypatch):
     folder = tmp_path / "sealed"
     want = content(folder / "annotation.txt")
     with monkeypatch.context() as patch:
-        patch.setattr(recipes, "make_generator", None)      # nothing is drawn
+        patch.setattr(recipes, "make_generator", None)  # nothing is drawn
         assert lines_of(sealed, folder, progress=False) == folder / "annotation.txt"
-    for spoil in (lambda: (folder / "img" / "000002.png").unlink(),
-                  lambda: (folder / "img" / "000002.png").write_bytes(b"cut"),
-                  lambda: (folder / "lines.tsv").unlink(),
-                  lambda: (folder / "annotation.txt").write_text("img/000000.png\tx\n", encoding="utf-8")):
+    for spoil in (
+        lambda: (folder / "img" / "000002.png").unlink(),
+        lambda: (folder / "img" / "000002.png").write_bytes(b"cut"),
+        lambda: (folder / "lines.tsv").unlink(),
+        lambda: (folder / "annotation.txt").write_text("img/000000.png\tx\n", encoding="utf-8"),
+    ):
         spoil()
         lines_of(sealed, folder, progress=False)
         assert content(folder / "annotation.txt") == want
@@ -163,7 +193,7 @@ def test_an_interrupted_recipe_is_made_again(sealed, tmp_path, monkeypatch):
         lines_of(sealed, part, progress=False)
     assert not (part / "annotation.txt").exists() and (part / "img" / "000001.png").exists()
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(recipes, "lines_sha256", interrupt_at(0))     # the labels are there, the last word is not
+        patch.setattr(recipes, "lines_sha256", interrupt_at(0))  # the labels are there, the last word is not
         lines_of(sealed, part, progress=False)
     assert content(lines_of(sealed, part, progress=False)) == content(whole / "annotation.txt")
 
@@ -175,6 +205,7 @@ def interrupt_at(index: int):
         if number >= index:
             raise KeyboardInterrupt
         return draw(generator, number)
+
     return line
 
 
@@ -189,8 +220,10 @@ def test_lines_of_other_origin_are_not_overwritten(sealed, tmp_path):
 
 def test_other_lines_than_the_recipe_stands_for_are_announced(sealed, tmp_path, capsys):
     text = sealed.read_text(encoding="utf-8")
-    sealed.write_text(text.replace(read_recipe(sealed).sha256, "f" * 64).replace("Pillow ", "Pillow 9"), encoding="utf-8")
-    for _ in range(2):      # made, then kept
+    sealed.write_text(
+        text.replace(read_recipe(sealed).sha256, "f" * 64).replace("Pillow ", "Pillow 9"), encoding="utf-8"
+    )
+    for _ in range(2):  # made, then kept
         lines_of(sealed, tmp_path / "out", progress=False)
         said = capsys.readouterr().err
         assert said.count("\n") == 1 and "tiny: these lines differ" in said and "not comparable" in said
@@ -200,6 +233,7 @@ def test_other_lines_than_the_recipe_stands_for_are_announced(sealed, tmp_path, 
 
 
 # --- what a recipe may say --------------------------------------------------------------------------------------------
+
 
 def test_missing_fonts_are_named_with_the_command_that_brings_them(tmp_path, monkeypatch):
     lost = {"file": "Lost.ttf", "sha256": "1" * 64, "package": "fonts-lost", "version": "2:1.0-1"}
@@ -226,22 +260,28 @@ def copies(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]
     return [source, {**source, "file": "Copy.ttf"}]
 
 
-@pytest.mark.parametrize("changes, said", [
-    ({"colour": 1}, "unknown setting colour"),
-    ({"seed": "five"}, "seed must be int"),
-    ({"seed": -1}, "seed from 0"),
-    ({"count": None}, "does not say count"),
-    ({"count": 0}, "count from 1"),
-    ({"name": "../up"}, "a name of letters"),
-    ({"style": "postcard"}, "style='postcard' is unknown"),
-    ({"degrade": -1.0}, "degrade"),
-    ({"fonts": "none.yml"}, "none.yml cannot be read"),
-    ({"fonts": []}, "at least one font"),
-    ({"fonts": [{"file": "A.ttf"}]}, "a font does not say sha256, package, version"),
-    ({"fonts": [{"file": "A.ttf", "sha256": "1" * 64, "package": "a; rm -r b", "version": "1"}]}, "a Debian package"),
-    ({"fonts": [{"file": "A.ttf", "sha256": "1" * 64, "package": "aa", "version": "1"}] * 2}, "none of them twice"),
-    ({"sha256": "abc"}, "sha256 is not a hash"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "changes, said",
+    [
+        ({"colour": 1}, "unknown setting colour"),
+        ({"seed": "five"}, "seed must be int"),
+        ({"seed": -1}, "seed from 0"),
+        ({"count": None}, "does not say count"),
+        ({"count": 0}, "count from 1"),
+        ({"name": "../up"}, "a name of letters"),
+        ({"style": "postcard"}, "style='postcard' is unknown"),
+        ({"degrade": -1.0}, "degrade"),
+        ({"fonts": "none.yml"}, "none.yml cannot be read"),
+        ({"fonts": []}, "at least one font"),
+        ({"fonts": [{"file": "A.ttf"}]}, "a font does not say sha256, package, version"),
+        (
+            {"fonts": [{"file": "A.ttf", "sha256": "1" * 64, "package": "a; rm -r b", "version": "1"}]},
+            "a Debian package",
+        ),
+        ({"fonts": [{"file": "A.ttf", "sha256": "1" * 64, "package": "aa", "version": "1"}] * 2}, "none of them twice"),
+        ({"sha256": "abc"}, "sha256 is not a hash"),
+    ],
+)
 def test_a_wrong_recipe_is_one_sentence_with_its_name(tmp_path, changes, said):
     message = refusal(read_recipe, write_recipe(tmp_path / "wrong.yml", **changes))
     assert said in message and ("wrong.yml" in message or "none.yml" in message)
@@ -269,23 +309,28 @@ def test_the_command_makes_a_folder_of_recipes(recipe, tmp_path, capsys):
     assert cli.main(["synth", "--recipe", str(tmp_path), "--out", str(out)]) == 0
     assert capsys.readouterr().out.splitlines() == [str(out / "annotation.txt"), str(out / "tiny" / "annotation.txt")]
     assert lines_sha256(out / "tiny" / "annotation.txt") == read_recipe(recipe).sha256
-    for arguments, said in ((["--recipe", str(recipe), "--count", "3"], "what --count would"),
-                            (["--recipe", str(recipe), "--seed", "0"], "what --seed would"),
-                            (["--seal", "--count", "3"], "name it with --recipe"),
-                            (["--recipe", str(recipe), "--workers", "0"], "at least 1"),
-                            ([], "with --count, or name a --recipe")):
+    for arguments, said in (
+        (["--recipe", str(recipe), "--count", "3"], "what --count would"),
+        (["--recipe", str(recipe), "--seed", "0"], "what --seed would"),
+        (["--seal", "--count", "3"], "name it with --recipe"),
+        (["--recipe", str(recipe), "--workers", "0"], "at least 1"),
+        ([], "with --count, or name a --recipe"),
+    ):
         assert cli.main(["synth", "--out", str(tmp_path / "none"), *arguments]) == 2
         assert said in capsys.readouterr().err
 
 
 # --- the recipes of this repository -----------------------------------------------------------------------------------
 
+
 def test_the_shipped_recipes_are_whole():
     shipped = [read_recipe(path) for path in recipes_in(BENCH)]
     assert [recipe.name for recipe in shipped] == ["form", "letter", "poor_scan", "receipt"]
     assert [recipe.style for recipe in shipped] == [path.stem for path in recipes_in(BENCH)]
     assert {recipe.count for recipe in shipped} == {1000} and len({recipe.seed for recipe in shipped}) == 4
-    assert all(recipe.first and recipe.made_with for recipe in shipped) and len({recipe.sha256 for recipe in shipped}) == 4
+    assert (
+        all(recipe.first and recipe.made_with for recipe in shipped) and len({recipe.sha256 for recipe in shipped}) == 4
+    )
 
 
 @pytest.mark.parametrize("path", [*recipes_in(BENCH), BENCH.parent / "lists.yml"], ids=lambda path: path.stem)

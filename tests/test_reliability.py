@@ -13,8 +13,9 @@ def test_bins_hold_equally_many_lines_least_confident_first():
     confidences = [0.9, 0.1, 0.8, 0.2, 0.7]
     right = [True, False, True, True, False]
     assert reliability(confidences, right, bins=2) == [
-        (pytest.approx((0.1 + 0.2 + 0.7) / 3), pytest.approx(1 / 3), 3), (pytest.approx(0.85), 1.0, 2),
-    ]  # fmt: skip
+        (pytest.approx((0.1 + 0.2 + 0.7) / 3), pytest.approx(1 / 3), 3),
+        (pytest.approx(0.85), 1.0, 2),
+    ]
     assert [lines for _, _, lines in reliability(confidences, right, bins=50)] == [1] * 5
 
 

@@ -11,10 +11,30 @@ from quantvietocr.measure.lines.report import Row, Setup, Table, markdown, page,
 from quantvietocr.measure.markdown import ReportError, insert_section
 
 ROW = Row(
-    name="a|b", file="a.pth", method="float", stored="float32", engine="torch", precision="float32", bytes=2**20, lines=3,
-    exact=1.0, cer=0.0, cer_delta=0.0, cer_folded=0.0, ms_per_line=12.34, ms_rounds=(12.34,), cores=1.0, together=False,
-    size_ratio=1.0, speed_ratio=1.0, auroc=None, accepted=1.0, ece=0.125, reliability=((0.875, 1.0, 3),), confusions=(),
-)  # fmt: skip
+    name="a|b",
+    file="a.pth",
+    method="float",
+    stored="float32",
+    engine="torch",
+    precision="float32",
+    bytes=2**20,
+    lines=3,
+    exact=1.0,
+    cer=0.0,
+    cer_delta=0.0,
+    cer_folded=0.0,
+    ms_per_line=12.34,
+    ms_rounds=(12.34,),
+    cores=1.0,
+    together=False,
+    size_ratio=1.0,
+    speed_ratio=1.0,
+    auroc=None,
+    accepted=1.0,
+    ece=0.125,
+    reliability=((0.875, 1.0, 3),),
+    confusions=(),
+)
 SETUP = Setup("data.txt", 3, 320, "a|b", 3, 1, 1, "A CPU", (), {"torch": "2"}, "2026-01-01", None)
 
 
@@ -45,13 +65,26 @@ def test_one_set_is_its_table_alone():
 def test_the_summary_has_each_sets_rates_and_the_mean_time_of_all_lines():
     worse = dataclasses.replace(ROW, name="c", precision="int8", cer=0.5, exact=0.25, ms_per_line=2 * ROW.ms_per_line)
     form = Table(dataclasses.replace(SETUP, data="form", lines=3), (ROW, worse))
-    letter = Table(dataclasses.replace(SETUP, data="letter", lines=1), tuple(
-        dataclasses.replace(row, lines=1, ms_per_line=time, cer=row.cer + 0.1) for row, time in zip(form.rows, (20, 40))))  # fmt: skip
+    letter = Table(
+        dataclasses.replace(SETUP, data="letter", lines=1),
+        tuple(
+            dataclasses.replace(row, lines=1, ms_per_line=time, cer=row.cer + 0.1)
+            for row, time in zip(form.rows, (20, 40))
+        ),
+    )
     text = page([form, letter])
     first, second = cells_of(text.splitlines()[:4])
     assert list(first) == [
-        "Weights", "MB", "× smaller", "form: exact", "form: CER", "letter: exact", "letter: CER", "ms/line", "× faster",
-    ]  # fmt: skip
+        "Weights",
+        "MB",
+        "× smaller",
+        "form: exact",
+        "form: CER",
+        "letter: exact",
+        "letter: CER",
+        "ms/line",
+        "× faster",
+    ]
     assert list(first.values()) == ["a/b", "1.0", "1.00", "100.0%", "0.00%", "100.0%", "10.00%", "14.3", "1.00"]
     assert list(second.values())[3:7] == ["25.0%", "50.00%", "25.0%", "60.00%"] and second["Weights"] == "c"
     assert second["× faster"] == "0.50"  # 12.34 x 3 and 20 of the first, 24.68 x 3 and 40 of this one
@@ -70,7 +103,9 @@ def test_the_summary_of_one_set_says_how_it_was_measured():
 
 def test_a_table_goes_into_its_section_and_nowhere_else(tmp_path):
     page = tmp_path / "PAGE.md"
-    page.write_text("before\n<!-- table one -->\nold\n<!-- end one -->\nbetween <!-- table two --> kept <!-- end two -->\n")
+    page.write_text(
+        "before\n<!-- table one -->\nold\n<!-- end one -->\nbetween <!-- table two --> kept <!-- end two -->\n"
+    )
     insert_section(page, "one", "new\n")
     insert_section(page, "one", "newer\n")
     assert page.read_text() == (
@@ -89,8 +124,24 @@ def test_the_verb_puts_the_page_in_one_place_and_the_summary_in_another(tmp_path
     places = [tmp_path / "LONG.md", tmp_path / "SHORT.md"]
     for place in places:
         place.write_text("<!-- table t --><!-- end t -->")
-    assert main(["compare", "--data", "x", "--weights", "y", "--out", str(tmp_path), "--into", f"{places[0]}#t",
-                 "--summary-into", f"{places[1]}#t"]) == 0  # fmt: skip
+    assert (
+        main(
+            [
+                "compare",
+                "--data",
+                "x",
+                "--weights",
+                "y",
+                "--out",
+                str(tmp_path),
+                "--into",
+                f"{places[0]}#t",
+                "--summary-into",
+                f"{places[1]}#t",
+            ]
+        )
+        == 0
+    )
     long, short = (place.read_text(encoding="utf-8") for place in places)
     assert summary(tables).strip() in short and "### more.txt" not in short
     assert page(tables).strip() in long and "### more.txt" in long

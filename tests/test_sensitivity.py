@@ -9,10 +9,10 @@ import pytest
 import tiny_network
 from PIL import Image
 
-from quantvietocr.checkpoint.files import read, write
+from quantvietocr.checkpoint import read, write
 from quantvietocr.checkpoint.packing import fits
 from quantvietocr.checkpoint.vocab import Vocab
-from quantvietocr.cli.main import main as cli
+from quantvietocr.cli import main as cli
 from quantvietocr.dataset.annotation import read_annotation
 from quantvietocr.engines.torch_engine import TorchEngine
 from quantvietocr.measure.methods.sensitivity import csv, draw_sensitivity, sentences
@@ -112,7 +112,9 @@ def test_an_interrupted_measurement_goes_on(numbers, samples, results, tmp_path,
     path.write_text(f'{head}\n{first}\n[1, [{{"tex', encoding="utf-8")
     read_again = []
     original = TorchEngine.encode_features
-    monkeypatch.setattr(TorchEngine, "encode_features", lambda self, x: (read_again.append(len(x)), original(self, x))[1])
+    monkeypatch.setattr(
+        TorchEngine, "encode_features", lambda self, x: (read_again.append(len(x)), original(self, x))[1]
+    )
     assert measure(numbers, mixed_widths, partial=path, wanted=wanted) == whole
     assert sum(read_again) == 3 * 2  # the second width, under two settings
     read_again.clear()
@@ -173,7 +175,11 @@ def test_quantize_within_a_budget(samples, monkeypatch):
     monkeypatch.setattr(static, "float_network", tiny_network.network_of)
     checkpoint = tiny_network.float_checkpoint()
     found = quantize_within(checkpoint, samples, 10.0, scored, lines=3, calibration_lines=2, compact=True)
-    assert set(found.bits.values()) == {4} and found.checkpoint.meta.packed and found.checkpoint.meta.accuracy["lines"] == 3
+    assert (
+        set(found.bits.values()) == {4}
+        and found.checkpoint.meta.packed
+        and found.checkpoint.meta.accuracy["lines"] == 3
+    )
     for wrong, said in (
         ({"max_drop": float("nan")}, "number of percentage points"),
         ({"lines": 0}, "give --lines at least 1"),
@@ -193,9 +199,21 @@ def test_the_verbs(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(static, "float_network", tiny_network.network_of)
     weights = write(tiny_network.float_checkpoint(), tmp_path / "float.safetensors")
     data = tiny_network.write_lines(tmp_path / "lines")
-    assert cli.main(["sensitivity", str(weights), "--data", str(data), "--out", str(tmp_path / "s"), "--lines", "2"]) == 0
+    assert (
+        cli.main(["sensitivity", str(weights), "--data", str(data), "--out", str(tmp_path / "s"), "--lines", "2"]) == 0
+    )
     assert sorted(p.name for p in (tmp_path / "s").iterdir()) == ["partial.jsonl", "sensitivity.csv", "sensitivity.png"]
-    common = ["quantize", str(weights), "--method", "static", "--data", str(data), "--calibration-lines", "2", "--compact"]
+    common = [
+        "quantize",
+        str(weights),
+        "--method",
+        "static",
+        "--data",
+        str(data),
+        "--calibration-lines",
+        "2",
+        "--compact",
+    ]
     assert cli.main([*common, "--out", str(tmp_path / "c.safetensors")]) == 0
     assert "packed " in capsys.readouterr().out
     assert cli.main([*common, "--out", str(tmp_path / "m.safetensors"), "--max-drop", "5000", "--lines", "2"]) == 0

@@ -21,7 +21,7 @@ pytest.importorskip("httpx2", reason="Starlette's test client: pip install -r re
 
 from starlette.testclient import TestClient
 
-from quantvietocr.cli.main import main as cli
+from quantvietocr.cli import main as cli
 from quantvietocr.serve import app as app_module
 from quantvietocr.serve import turns
 from quantvietocr.serve.app import STATIC, make_app
@@ -52,8 +52,17 @@ def test_the_page_and_its_files_are_all_that_is_served():
         response = client.get(path)
         assert response.status_code == 200 and response.headers["content-type"] == f"{kind}; charset=utf-8"
         assert "default-src 'none'" in response.headers["content-security-policy"]
-        assert response.headers["cache-control"] == "no-store" and response.headers["x-content-type-options"] == "nosniff"
-    for path in ("/static", "/static/", "/static/../app.py", "/static/%2e%2e/app.py", "/static/index.html", "/etc/passwd"):
+        assert (
+            response.headers["cache-control"] == "no-store" and response.headers["x-content-type-options"] == "nosniff"
+        )
+    for path in (
+        "/static",
+        "/static/",
+        "/static/../app.py",
+        "/static/%2e%2e/app.py",
+        "/static/index.html",
+        "/etc/passwd",
+    ):
         assert refused(client.get(path), 404)
     refused(client.get("/read"), 405)
 
@@ -65,13 +74,24 @@ def test_the_page_needs_nothing_from_elsewhere():
         assert "http:" not in text and "https:" not in text and "innerHTML" not in text and "style=" not in text
 
 
-@pytest.mark.parametrize("headers, right", [
-    ({}, True), ({"host": "localhost:9000"}, True), ({"host": "localhost:9000", "origin": "http://localhost:9000"}, True),
-    ({"origin": HOME}, True), ({"origin": "http://127.0.0.1:9000"}, False), ({"origin": "https://127.0.0.1:8000"}, False),
-    ({"origin": "null"}, False), ({"origin": "http://evil.example"}, False), ({"host": "evil.example"}, False),
-    ({"host": "evil.example:8000", "origin": "http://evil.example:8000"}, False), ({"host": ""}, False),
-    ({"host": "127.0.0.1.evil.example"}, False), ({"host": "[::1"}, False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "headers, right",
+    [
+        ({}, True),
+        ({"host": "localhost:9000"}, True),
+        ({"host": "localhost:9000", "origin": "http://localhost:9000"}, True),
+        ({"origin": HOME}, True),
+        ({"origin": "http://127.0.0.1:9000"}, False),
+        ({"origin": "https://127.0.0.1:8000"}, False),
+        ({"origin": "null"}, False),
+        ({"origin": "http://evil.example"}, False),
+        ({"host": "evil.example"}, False),
+        ({"host": "evil.example:8000", "origin": "http://evil.example:8000"}, False),
+        ({"host": ""}, False),
+        ({"host": "127.0.0.1.evil.example"}, False),
+        ({"host": "[::1"}, False),
+    ],
+)
 def test_other_sites_are_refused(headers, right):
     reading = Echo()
     response = TestClient(make_app(reading), HOME).post("/read?name=a", content=b"x", headers=headers)
@@ -86,7 +106,9 @@ def test_what_is_asked_reaches_the_reading():
     client = TestClient(make_app(Echo()), HOME)
     usual = {"name": "the upload", "size": 3, "page": 1, "reader": 0, "plain": False}
     assert client.post("/read", content=b"abc").json() == usual
-    asked = client.post("/read", params={"name": "hóa đơn.png", "page": 3, "reader": 1, "plain": 1}, content=b"abc").json()
+    asked = client.post(
+        "/read", params={"name": "hóa đơn.png", "page": 3, "reader": 1, "plain": 1}, content=b"abc"
+    ).json()
     assert asked == {"name": "hóa đơn.png", "size": 3, "page": 3, "reader": 1, "plain": True}
 
 
@@ -153,7 +175,13 @@ def test_nothing_is_read_for_those_who_left():
     async def send(message):
         sent.append(message)
 
-    scope = {"type": "http", "method": "POST", "path": "/read", "query_string": b"", "headers": [(b"host", b"127.0.0.1")]}
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/read",
+        "query_string": b"",
+        "headers": [(b"host", b"127.0.0.1")],
+    }
     asyncio.run(make_app(reading)(scope, receive, send))
     assert sent[0]["status"] == 499 and not reading.asked
 

@@ -27,8 +27,16 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.wait import WebDriverWait
 
-FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-         "--disable-background-networking", "--disable-component-update", "--disable-sync")  # fmt: skip
+FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 PATIENCE = 240  # seconds, on a machine that is busy with something else
 RECEIPT = ROWS[:1] + ROWS[5:6] + ROWS[7:9] + ROWS[11:12]
 # What a person does with the mouse and the driver cannot: file names and contents let go over the page.
@@ -180,10 +188,12 @@ def test_files_wait_for_each_other_and_a_bad_one_says_why(page):
 
 
 def test_a_file_that_is_too_large_is_not_sent(page):
-    page.execute_script("const files = new DataTransfer();"
-                        "files.items.add(new File([new Uint8Array(21 * 2 ** 20)], 'big.png'));"
-                        "document.getElementById('file').files = files.files;"
-                        "document.getElementById('file').dispatchEvent(new Event('change'));")  # fmt: skip
+    page.execute_script(
+        "const files = new DataTransfer();"
+        "files.items.add(new File([new Uint8Array(21 * 2 ** 20)], 'big.png'));"
+        "document.getElementById('file').files = files.files;"
+        "document.getElementById('file').dispatchEvent(new Event('change'));"
+    )
     assert find(page, "#error").text == "big.png: larger than 20 MB; save it smaller, or split it."
 
 

@@ -21,7 +21,7 @@ from starlette.testclient import TestClient
 
 from quantvietocr.serve.app import make_app
 from quantvietocr.serve.reading import MOST_BYTES, SHOWN, PageReading
-from quantvietocr.serve.server import WEIGHTS
+from quantvietocr.shipped import INT8
 
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 opened: list[str] | None = None  # files opened to be written, while a test listens
@@ -110,14 +110,23 @@ def test_pages_of_one_file(client):
 def large_png() -> bytes:
     """A kilobyte that says it is 200 million pixels."""
     chunks = b"IHDR" + struct.pack(">IIBBBBB", 20000, 10000, 8, 2, 0, 0, 0), b"IDAT" + bytes(1000)
-    return b"\x89PNG\r\n\x1a\n" + b"".join(struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
-                                          for chunk in chunks)  # fmt: skip
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk)) for chunk in chunks
+    )
 
 
-@pytest.mark.parametrize("content, status", [
-    (b"Total: 250.000", 415), (b"", 400), (large_png(), 413), (encoded(draw())[:5000], 422),
-    (encoded(draw(), "JPEG")[:9000], 422), (b"%PDF-1.7\nnothing", 422),
-], ids=["text", "empty", "bomb", "cut PNG", "cut JPEG", "broken PDF"])  # fmt: skip
+@pytest.mark.parametrize(
+    "content, status",
+    [
+        (b"Total: 250.000", 415),
+        (b"", 400),
+        (large_png(), 413),
+        (encoded(draw())[:5000], 422),
+        (encoded(draw(), "JPEG")[:9000], 422),
+        (b"%PDF-1.7\nnothing", 422),
+    ],
+    ids=["text", "empty", "bomb", "cut PNG", "cut JPEG", "broken PDF"],
+)
 def test_what_cannot_be_read_is_one_sentence(client, content, status):
     sentence = refused(client.post("/read?name=tệp.bin", content=content), status)
     assert "tệp.bin" in sentence and "the given bytes" not in sentence
@@ -147,7 +156,7 @@ def test_about_names_readers_and_limits(client):
 
 
 def test_the_shipped_weights_read_a_receipt():
-    reading = PageReading(WEIGHTS[:1], threads=1, detector="profile")
+    reading = PageReading((INT8,), threads=1, detector="profile")
     with TestClient(make_app(reading), HOME) as client:
         page = client.post("/read?plain=1", content=encoded(draw(ROWS[:1] + ROWS[7:8] + ROWS[11:12]))).json()["page"]
     fields = {field["name"]: field["value"] for field in page["fields"]}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from quantvietocr import Predictor
-from quantvietocr.checkpoint.files import read
+from quantvietocr.checkpoint import read
 from quantvietocr.checkpoint.vocab import Vocab
 from quantvietocr.dataset.annotation import read_annotation
 from quantvietocr.metrics.accuracy import score

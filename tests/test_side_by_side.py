@@ -15,7 +15,9 @@ from quantvietocr import Predictor
 from quantvietocr.reading import predictor
 
 
-@pytest.mark.parametrize("kind, engine", [("int8", "torch"), ("float", "torch"), ("int8", "onnxruntime"), ("int8", "openvino")])
+@pytest.mark.parametrize(
+    "kind, engine", [("int8", "torch"), ("float", "torch"), ("int8", "onnxruntime"), ("int8", "openvino")]
+)
 def test_batches_read_side_by_side_are_those_read_one_after_the_other(kind, engine, exported, pixels, monkeypatch):
     file = exported[kind][engine != "torch"]
     alone, beside = (Predictor(file, threads=threads, engine=engine) for threads in (1, 3))

@@ -1,4 +1,5 @@
 """The line generator: what it says, what it draws, and that it draws the same again."""
+
 from __future__ import annotations
 
 import gzip
@@ -34,8 +35,9 @@ def generator(seed: int = 0, **knobs) -> LineGenerator:
 
 
 def same(one, other) -> bool:
-    return ((one.text, one.font, one.kind) == (other.text, other.font, other.kind)
-            and np.array_equal(one.image, other.image))
+    return (one.text, one.font, one.kind) == (other.text, other.font, other.kind) and np.array_equal(
+        one.image, other.image
+    )
 
 
 def sample_texts(count: int, **knobs) -> list[str]:
@@ -44,6 +46,7 @@ def sample_texts(count: int, **knobs) -> list[str]:
 
 
 # --- the same again -------------------------------------------------------------------------------------------------
+
 
 def test_a_line_depends_on_seed_and_index_alone():
     first, second = generator(), generator()
@@ -63,20 +66,80 @@ def test_the_text_of_a_line_does_not_hang_on_its_damage():
 
 # --- what it says ---------------------------------------------------------------------------------------------------
 
+
 def test_syllables_follow_the_spelling_rules():
     known = set(syllables())
     assert len(known) > 15_000
-    for word in ("nghiêng quyết hòa hoà thúy thuý gì giếng khuỷu quỳnh nguyễn ước yếu ý kỹ ghế người của quả quý uống "
-                 "giữa khuya hoặc thuở ngoằn xoong quốc quạu buýt rượu khuyên đoàn lượng nghịch").split():
+    for word in [
+        "nghiêng",
+        "quyết",
+        "hòa",
+        "hoà",
+        "thúy",
+        "thuý",
+        "gì",
+        "giếng",
+        "khuỷu",
+        "quỳnh",
+        "nguyễn",
+        "ước",
+        "yếu",
+        "ý",
+        "kỹ",
+        "ghế",
+        "người",
+        "của",
+        "quả",
+        "quý",
+        "uống",
+        "giữa",
+        "khuya",
+        "hoặc",
+        "thuở",
+        "ngoằn",
+        "xoong",
+        "quốc",
+        "quạu",
+        "buýt",
+        "rượu",
+        "khuyên",
+        "đoàn",
+        "lượng",
+        "nghịch",
+    ]:
         assert word in known, word
-    for word in ("kà cế ngê gê ghà nghà các̀ tòc tạch̃ iên iếu quuý ươuc hõac giiếng".split()):
+    for word in [
+        "kà",
+        "cế",
+        "ngê",
+        "gê",
+        "ghà",
+        "nghà",
+        "các̀",
+        "tòc",
+        "tạch̃",
+        "iên",
+        "iếu",
+        "quuý",
+        "ươuc",
+        "hõac",
+        "giiếng",
+    ]:
         assert unicodedata.normalize("NFC", word) not in known, word
     # A syllable closed by c, ch, p or t carries sắc or nặng, nothing else.
-    tones = Counter(mark for word in known if re.search(r"(c|ch|p|t)$", word)
-                    for mark in unicodedata.normalize("NFD", word) if mark in "\u0300\u0301\u0303\u0309\u0323")
+    tones = Counter(
+        mark
+        for word in known
+        if re.search(r"(c|ch|p|t)$", word)
+        for mark in unicodedata.normalize("NFD", word)
+        if mark in "\u0300\u0301\u0303\u0309\u0323"
+    )
     assert set(tones) == {"\u0301", "\u0323"}
-    level = [word for word in known if re.search(r"(c|ch|p|t)$", word)
-             and not set("\u0301\u0323") & set(unicodedata.normalize("NFD", word))]
+    level = [
+        word
+        for word in known
+        if re.search(r"(c|ch|p|t)$", word) and not set("\u0301\u0323") & set(unicodedata.normalize("NFD", word))
+    ]
     assert level == []
 
 
@@ -151,6 +214,7 @@ def test_clean_keeps_lines_apart():
 
 # --- what it draws --------------------------------------------------------------------------------------------------
 
+
 def test_pictures_have_sane_sizes_and_ink():
     gen = generator()
     lines = [gen.line(k) for k in range(400)]
@@ -187,8 +251,12 @@ def test_the_label_is_what_is_drawn_and_none_of_it_is_cropped_away(monkeypatch, 
         assert ink.text == " ".join(word.text for word in drawn)
         assert text.startswith(ink.text)
         cut += text != ink.text
-        alone = sum(np.asarray(Image.Image()._new(word.font.getmask(letter)), dtype=float).sum()
-                    for word in drawn for letter in word.text if letter != " ")
+        alone = sum(
+            np.asarray(Image.Image()._new(word.font.getmask(letter)), dtype=float).sum()
+            for word in drawn
+            for letter in word.text
+            if letter != " "
+        )
         share = np.asarray(ink.mask, dtype=float).sum() / alone
         # Perspective draws letters a little smaller; kerning lets a few touch.
         assert (0.84 if warp else 0.95) < share < 1.05, ink.text
@@ -216,9 +284,14 @@ def test_strength_zero_is_clean_and_more_is_worse():
 
 
 def test_wrong_knobs_are_refused():
-    for knobs, named in (({"min_chars": 5, "max_chars": 4}, "min_chars"), ({"style": "poem"}, "poem"),
-                         ({"embedded_share": 2.0}, "embedded_share"), ({"texts": "a.txt"}, "texts"),
-                         ({"height": (5, 500)}, "height"), ({"degrade": -1.0}, "degrade")):
+    for knobs, named in (
+        ({"min_chars": 5, "max_chars": 4}, "min_chars"),
+        ({"style": "poem"}, "poem"),
+        ({"embedded_share": 2.0}, "embedded_share"),
+        ({"texts": "a.txt"}, "texts"),
+        ({"height": (5, 500)}, "height"),
+        ({"degrade": -1.0}, "degrade"),
+    ):
         with pytest.raises(ValueError, match=named):
             SynthConfig(**knobs)
     with pytest.raises(ValueError, match="no_fonts_here"):
@@ -234,6 +307,7 @@ def test_weighted_draws_follow_the_weights():
 
 
 # --- files and augmentation -----------------------------------------------------------------------------------------
+
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_written_folder_reads_back(tmp_path, workers):

@@ -1,4 +1,5 @@
 """The fonts that lines are drawn with: which are taken, which are not, and why."""
+
 from __future__ import annotations
 
 from collections import Counter
@@ -43,8 +44,7 @@ def test_a_whole_font_is_accepted_and_measured():
     assert not face.bold and not face.italic
 
 
-@pytest.mark.parametrize("damage, reason", [
-    ({"drop": "ẵ"}, "characters missing"), ({"blank": "ỵ"}, "empty glyphs")])
+@pytest.mark.parametrize("damage, reason", [({"drop": "ẵ"}, "characters missing"), ({"blank": "ỵ"}, "empty glyphs")])
 def test_a_font_that_cannot_draw_a_character_is_rejected(tmp_path, damage, reason):
     path = cut_font(tmp_path / "Cut.ttf", **damage)
     assert check(path, DEFAULT_CHARS) == reason

@@ -13,8 +13,9 @@ import pytest
 import tiny
 import torch
 
-from quantvietocr.checkpoint.files import Checkpoint, CheckpointError, meta_of_json, read, write
-from quantvietocr.cli.main import main as cli
+from quantvietocr.checkpoint import Checkpoint, CheckpointError, read, write
+from quantvietocr.checkpoint.types import meta_of_json
+from quantvietocr.cli import main as cli
 from quantvietocr.engines.torch_engine import TorchEngine
 from quantvietocr.export.torchscript import export_torchscript, metadata_of, to_torchscript
 from quantvietocr.measure.speed.files import WARM_UPS, TimeError, time_files
@@ -74,7 +75,9 @@ def test_it_runs_without_this_package(tmp_path):
         np.testing.assert_array_equal(np.load(tmp_path / f"{name}.npy"), ours)
 
 
-@pytest.mark.skipif("qnnpack" not in torch.backends.quantized.supported_engines, reason="this torch has no QNNPACK kernels")
+@pytest.mark.skipif(
+    "qnnpack" not in torch.backends.quantized.supported_engines, reason="this torch has no QNNPACK kernels"
+)
 def test_qnnpack_runs_a_file_of_its_ranges():
     """ARM's kernels: no 1x1 average pool (they refuse it), no float16 encoder (they have none); the same bytes as x86's."""
     checkpoint = tiny.int8_checkpoint()
@@ -131,7 +134,9 @@ def test_times_of_each_kind_of_file(tmp_path, capsys):
         assert f"| {file.rpartition('/')[2]} | {engine} |" in said.out
     assert "40 px wide, 1 thread(s), 7 run(s) each" in said.out and f"torch {torch.__version__}" in said.out
     rows = time_files(files, 40, 7)
-    assert {len(row.ms) for row in rows} == {7} and all(row.quartiles[0] <= row.median <= row.quartiles[1] for row in rows)
+    assert {len(row.ms) for row in rows} == {7} and all(
+        row.quartiles[0] <= row.median <= row.quartiles[1] for row in rows
+    )
     with pytest.raises(TimeError, match="at least 1"):
         time_files(files, runs=0)
     assert WARM_UPS > 0

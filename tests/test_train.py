@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 
 import train_qat
-from quantvietocr.checkpoint.files import read
+from quantvietocr.checkpoint import read
 from quantvietocr.config import load_config
 from quantvietocr.train import objective
 from quantvietocr.train.loop import train
@@ -29,11 +29,23 @@ ROOT = Path(__file__).resolve().parents[1]
 def settings(lines: Path, weights: Path, out: Path, method: str, **more: object) -> list[str]:
     """Overrides for a run of six steps on two lines each."""
     values = {
-        "model.weights": weights, "data.train": f"[{{annotation: {lines}/annotation.txt}}]", "data.workers": 0, "data.chunk": 8,
-        "data.merge_widths": 500, "train.method": method, "train.out": out, "train.steps": 6, "train.batch_size": 2,
-        "train.save_every": 2, "train.validate_every": 6, "train.threads": 1, "train.device": "cpu",
-        "quant.calibration_lines": 2, "quant.freeze_observers": 0.8, "quant.freeze_batch_norm": 0.5,
-    } | more  # fmt: skip
+        "model.weights": weights,
+        "data.train": f"[{{annotation: {lines}/annotation.txt}}]",
+        "data.workers": 0,
+        "data.chunk": 8,
+        "data.merge_widths": 500,
+        "train.method": method,
+        "train.out": out,
+        "train.steps": 6,
+        "train.batch_size": 2,
+        "train.save_every": 2,
+        "train.validate_every": 6,
+        "train.threads": 1,
+        "train.device": "cpu",
+        "quant.calibration_lines": 2,
+        "quant.freeze_observers": 0.8,
+        "quant.freeze_batch_norm": 0.5,
+    } | more
     return [f"{key}={value}" for key, value in values.items()]
 
 
@@ -65,8 +77,13 @@ def test_a_killed_run_resumes_to_the_same_weights(lines, float_weights, tmp_path
 
 def test_qat_scores_both_and_keeps_the_best_of_the_converted(lines, float_weights, tmp_path):
     out = tmp_path / "run"
-    overrides = settings(lines, float_weights, out, "qat", **{"data.valid": f"{lines}/annotation.txt", "train.validate_every": 3,
-                                                             "train.max_lr": 1e-6})  # fmt: skip
+    overrides = settings(
+        lines,
+        float_weights,
+        out,
+        "qat",
+        **{"data.valid": f"{lines}/annotation.txt", "train.validate_every": 3, "train.max_lr": 1e-6},
+    )
     assert train_qat.main(overrides) == 0
     with (out / "scores.csv").open() as stream:
         rows = list(csv.DictReader(stream))
@@ -84,9 +101,16 @@ def test_qat_scores_both_and_keeps_the_best_of_the_converted(lines, float_weight
 
 @pytest.mark.parametrize("method", ["qat", "pact"])
 @pytest.mark.parametrize("changes", [{}, {"quant.path": "fx"}, {"quant.float_layers": "[features.0, last*]"}])
-def test_the_float_weights_beside_the_int8_file_are_those_that_were_trained(lines, float_weights, tmp_path, method, changes):
+def test_the_float_weights_beside_the_int8_file_are_those_that_were_trained(
+    lines, float_weights, tmp_path, method, changes
+):
     """At a learning rate of nothing, and batch norm frozen at once, they are the weights that training began with."""
-    still = {"train.steps": 1, "train.max_lr": 1e-30, "train.weight_decay": 0.0, "quant.freeze_batch_norm": 0.0} | changes
+    still = {
+        "train.steps": 1,
+        "train.max_lr": 1e-30,
+        "train.weight_decay": 0.0,
+        "quant.freeze_batch_norm": 0.0,
+    } | changes
     train(load_config(None, settings(lines, float_weights, tmp_path, method, **still)))
     before, after = read(float_weights), read(tmp_path / "best-float.safetensors")
     assert after.meta.method == "float"
@@ -96,7 +120,9 @@ def test_the_float_weights_beside_the_int8_file_are_those_that_were_trained(line
 
 
 def test_float_layers_stay_float_in_the_file(lines, float_weights, tmp_path):
-    overrides = settings(lines, float_weights, tmp_path, "qat", **{"train.steps": 1, "quant.float_layers": "[features.0, last*]"})
+    overrides = settings(
+        lines, float_weights, tmp_path, "qat", **{"train.steps": 1, "quant.float_layers": "[features.0, last*]"}
+    )
     meta = read(train(load_config(None, overrides))).meta
     kept = [layer.name for layer in meta.layers if layer.op == "conv" and layer.precision == "float"]
     assert kept == ["cnn.model.features.0", "cnn.model.last_conv_1x1"] == list(meta.float_reasons)

@@ -10,7 +10,7 @@ import pytest
 from safetensors.numpy import save_file
 from tiny import CHARS, float_checkpoint, int8_checkpoint, replaced, without
 
-from quantvietocr.checkpoint.files import CheckpointError, files, read, validate
+from quantvietocr.checkpoint import CheckpointError, files, read, types, validate
 
 VGG19, VGG11 = float_checkpoint(), float_checkpoint((1, 1, 2, 2, 2))
 CHECKPOINTS = pytest.mark.parametrize("checkpoint", [int8_checkpoint(), VGG19, VGG11], ids=["int8", "vgg19", "vgg11"])
@@ -18,7 +18,7 @@ CHECKPOINTS = pytest.mark.parametrize("checkpoint", [int8_checkpoint(), VGG19, V
 
 def with_metadata(path: Path, **changes) -> Path:
     """A tiny int8 file whose metadata differ from what `write` would have written; None removes a key."""
-    meta = {"format_version": files.FORMAT_VERSION} | dataclasses.asdict(int8_checkpoint().meta) | changes
+    meta = {"format_version": types.FORMAT_VERSION} | dataclasses.asdict(int8_checkpoint().meta) | changes
     meta = {key: value for key, value in meta.items() if value is not None}
     tensors = {name: np.asarray(t) for name, t in int8_checkpoint().tensors.items()}
     save_file(tensors, path, metadata={files.METADATA_KEY: json.dumps(meta)})
@@ -100,7 +100,9 @@ def test_activation_ranges_must_be_usable(place):
         with pytest.raises(CheckpointError, match=rf"{place}\.output\.scale must be one positive number, not {value}"):
             validate(replaced(int8_checkpoint(), f"{place}.output.scale", np.array(value, np.float32)))
     for value in (-1, 256):
-        with pytest.raises(CheckpointError, match=rf"{place}\.output\.zero_point must be .* 0 to 255, not {value}: it is dam"):
+        with pytest.raises(
+            CheckpointError, match=rf"{place}\.output\.zero_point must be .* 0 to 255, not {value}: it is dam"
+        ):
             validate(replaced(int8_checkpoint(), f"{place}.output.zero_point", np.array(value, np.int32)))
     validate(replaced(int8_checkpoint(), f"{place}.output.zero_point", np.array(255, np.int32)))
 
@@ -110,8 +112,9 @@ def test_a_float_layer_before_an_int8_one_needs_its_range():
     first, *others = checkpoint.meta.layers
     layers = (dataclasses.replace(first, precision="float"), *others)
     weight = checkpoint.weight(first.name + ".weight")
-    mixed = dataclasses.replace(replaced(checkpoint, first.name + ".weight", weight),
-                                meta=dataclasses.replace(checkpoint.meta, layers=layers))  # fmt: skip
+    mixed = dataclasses.replace(
+        replaced(checkpoint, first.name + ".weight", weight), meta=dataclasses.replace(checkpoint.meta, layers=layers)
+    )
     for name in ("cnn.input.output.scale", "cnn.input.output.zero_point"):
         mixed = without(mixed, name)
     validate(mixed)

@@ -9,7 +9,9 @@ from quantvietocr.checkpoint.vocab import DEFAULT_CHARS, Vocab, VocabError, desc
 def test_default_vocabulary_is_vietocrs():
     assert len(DEFAULT_CHARS) == len(set(DEFAULT_CHARS)) == 229
     assert len(Vocab()) == 233
-    assert DEFAULT_CHARS.startswith("aAàÀảẢ") and DEFAULT_CHARS.endswith("zZ0123456789!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~ ")
+    assert DEFAULT_CHARS.startswith("aAàÀảẢ") and DEFAULT_CHARS.endswith(
+        "zZ0123456789!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~ "
+    )
 
 
 def test_encodes_and_decodes_as_vietocr():

@@ -12,7 +12,30 @@ from quantvietocr.reading.decode import WhitelistError
 from quantvietocr.reading.wide import SQUEEZE, cut, ways
 
 SPEC = ImageSpec()
-WORDS = "Căn cứ Nghị định số 61/2018/NĐ-CP ngày 23 tháng 4 năm 2018 của Chính phủ về thực hiện cơ chế một cửa".split()
+WORDS = [
+    "Căn",
+    "cứ",
+    "Nghị",
+    "định",
+    "số",
+    "61/2018/NĐ-CP",
+    "ngày",
+    "23",
+    "tháng",
+    "4",
+    "năm",
+    "2018",
+    "của",
+    "Chính",
+    "phủ",
+    "về",
+    "thực",
+    "hiện",
+    "cơ",
+    "chế",
+    "một",
+    "cửa",
+]
 
 
 def draw(words, gap=12, height=40, ink="black", paper="white", font_size=28):
@@ -60,7 +83,9 @@ def test_a_line_somewhat_too_wide_is_squeezed_first_and_cut_second():
 
 
 def test_without_a_blank_a_line_stays_whole():
-    solid = Image.fromarray(np.random.default_rng(0).integers(0, 2, (32, 1400, 1), dtype=np.uint8).repeat(3, axis=2) * 255)
+    solid = Image.fromarray(
+        np.random.default_rng(0).integers(0, 2, (32, 1400, 1), dtype=np.uint8).repeat(3, axis=2) * 255
+    )
     blank = Image.new("RGB", (1400, 32), "white")
     for picture in (solid, blank):
         assert cut(picture) == [picture]
@@ -86,15 +111,17 @@ def test_predictor_joins_the_parts(tiny_weights):
     assert len(parts) > 1 and text == " ".join(text for text, _ in parts if text)
     assert confidence == pytest.approx(np.prod([sure for _, sure in parts]), rel=1e-5)
     narrow = picture.crop((0, 0, whole.spec.max_width // 2, picture.height))
-    assert [[p.shape for p in parts] for parts in squeezed.ways(picture)] == [[(whole.spec.height, whole.spec.max_width, 3)]]
+    assert [[p.shape for p in parts] for parts in squeezed.ways(picture)] == [
+        [(whole.spec.height, whole.spec.max_width, 3)]
+    ]
     assert squeezed.predict(picture) == squeezed.read_pixels([line_pixels(picture, squeezed.spec)])[0][0]
     assert whole.predict_batch([narrow, picture, narrow]) == [whole.predict(narrow), text, whole.predict(narrow)]
     assert line_width(narrow.width, narrow.height, whole.spec) <= whole.spec.max_width
 
 
-@pytest.mark.parametrize("squeezed, in_parts, expected", [
-    (0.65, 0.9, "parts parts"), (0.65, 0.5, "squeezed"), (0.75, 0.95, "squeezed"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "squeezed, in_parts, expected", [(0.65, 0.9, "parts parts"), (0.65, 0.5, "squeezed"), (0.75, 0.95, "squeezed")]
+)
 def test_a_doubtful_reading_is_compared_with_one_in_parts(tiny_weights, monkeypatch, squeezed, in_parts, expected):
     reader = Predictor(tiny_weights, threads=1)
     bars = np.full((reader.spec.height, int(1.3 * reader.spec.max_width), 3), 255, dtype=np.uint8)

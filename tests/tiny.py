@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from quantvietocr.checkpoint.files import Checkpoint, Layer, Meta
+from quantvietocr.checkpoint import Checkpoint, Layer, Meta
 from quantvietocr.pictures.image import ImageSpec
 from quantvietocr.quantize.recurrent import quantize_decoder, quantize_rows
 
@@ -81,10 +81,19 @@ def int8_checkpoint(chars: str = CHARS) -> Checkpoint:
         Layer(last, "conv", (1, 1), precision="int8"),
     )
     meta = Meta(
-        method="qat", layers=layers, chars=chars, image=ImageSpec(8, 8, 64), decoder="int8", backend="x86",
-        activation_bits=7, float_reasons={f"{PREFIX}features.9": "too sensitive"}, source_sha256="ab" * 32,
-        torch_version="2.13.0", accuracy={"lines": 40, "cer": 0.0125}, made_with="python train_qat.py",
-    )  # fmt: skip
+        method="qat",
+        layers=layers,
+        chars=chars,
+        image=ImageSpec(8, 8, 64),
+        decoder="int8",
+        backend="x86",
+        activation_bits=7,
+        float_reasons={f"{PREFIX}features.9": "too sensitive"},
+        source_sha256="ab" * 32,
+        torch_version="2.13.0",
+        accuracy={"lines": 40, "cer": 0.0125},
+        made_with="python train_qat.py",
+    )
     return Checkpoint(tensors, meta)
 
 

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from quantvietocr.checkpoint.files import VGG19_POOLS, Checkpoint, Meta
+from quantvietocr.checkpoint import VGG19_POOLS, Checkpoint, Meta
 from quantvietocr.quantize.export import scales_of
 from quantvietocr.vietocr_bridge.network import import_vietocr
 
@@ -81,7 +81,9 @@ def float_checkpoint() -> Checkpoint:
 def network_of(checkpoint: Checkpoint, *_: object) -> Network:
     """In place of `vietocr_bridge.float_network`."""
     network = Network()
-    network.load_state_dict({name: torch.from_numpy(np.array(t)) for name, t in checkpoint.tensors.items()}, strict=False)
+    network.load_state_dict(
+        {name: torch.from_numpy(np.array(t)) for name, t in checkpoint.tensors.items()}, strict=False
+    )
     return network.eval()
 
 

@@ -17,7 +17,7 @@ sys.path[:0] = [str(ROOT)]
 
 from tiny import CHARS, float_checkpoint
 
-from quantvietocr.checkpoint.files import Meta
+from quantvietocr.checkpoint import Meta
 from quantvietocr.checkpoint.vietocr_yaml import VGG_SEQ2SEQ, VietOCRConfig
 from quantvietocr.config import Config
 from quantvietocr.pictures.image import ImageSpec
@@ -31,15 +31,21 @@ SPEC = ImageSpec(8, 16, 64)
 def network(seed: int = 0, dropout: float = 0.0) -> nn.Module:
     """VietOCR's seq2seq on two small convolutions; dropout: of its decoder."""
     torch.manual_seed(seed)
-    sizes = {key: HIDDEN for key in ("encoder_hidden", "decoder_hidden", "img_channel", "decoder_embedded")}
+    sizes = dict.fromkeys(("encoder_hidden", "decoder_hidden", "img_channel", "decoder_embedded"), HIDDEN)
     architecture = VGG_SEQ2SEQ | {"backbone": "vgg11_bn", "transformer": sizes | {"dropout": dropout}}
     architecture["cnn"] = architecture["cnn"] | {"hidden": HIDDEN}
     built = build_float(VietOCRConfig(CHARS, architecture, SPEC), 0.0)
     torch.manual_seed(seed)
     built.cnn.model.features = nn.Sequential(
-        nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.AvgPool2d((2, 2), (2, 2)),
-        nn.Conv2d(4, 6, 3, padding=1), nn.BatchNorm2d(6), nn.ReLU(), nn.AvgPool2d((1, 1), (1, 1)),
-    )  # fmt: skip
+        nn.Conv2d(3, 4, 3, padding=1),
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.AvgPool2d((2, 2), (2, 2)),
+        nn.Conv2d(4, 6, 3, padding=1),
+        nn.BatchNorm2d(6),
+        nn.ReLU(),
+        nn.AvgPool2d((1, 1), (1, 1)),
+    )
     built.cnn.model.last_conv_1x1 = nn.Conv2d(6, HIDDEN, 1)
     return built
 

@@ -5,6 +5,15 @@ from .types import METADATA_KEY, VGG19_POOLS, Checkpoint, CheckpointError, Layer
 from .validation import validate
 
 __all__ = [
-    "METADATA_KEY", "VGG19_POOLS", "Checkpoint", "CheckpointError", "Layer", "Meta", "float_meta", "read", "sha256", "validate",
+    "METADATA_KEY",
+    "VGG19_POOLS",
+    "Checkpoint",
+    "CheckpointError",
+    "Layer",
+    "Meta",
+    "float_meta",
+    "read",
+    "sha256",
+    "validate",
     "write",
-]  # fmt: skip
+]

@@ -31,7 +31,9 @@ def describe(path: str | os.PathLike, vietocr_yaml: str | os.PathLike | None = N
         ]
         if quantized:
             weights = meta.scheme.get("weight_bits", 8)  # of most layers: `scheme` names those that differ
-            ranges = f"{meta.backend}: {meta.activation_bits}-bit activations{f', {weights}-bit weights' * (weights != 8)}"
+            ranges = (
+                f"{meta.backend}: {meta.activation_bits}-bit activations{f', {weights}-bit weights' * (weights != 8)}"
+            )
             lines.append(f"ranges      {ranges}")
             if meta.scheme.get("scales") == "power-of-two":
                 lines.append("scales      powers of two: every engine computes the same integers")

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..common.files import write_bytes
 from .packing import PackingError, pack, unpack
 from .types import METADATA_KEY, Checkpoint, CheckpointError, Meta, meta_of_json
 from .validation import validate
@@ -35,14 +36,11 @@ def write(checkpoint: Checkpoint, path: str | os.PathLike) -> Path:
     if path.suffix != ".safetensors":
         raise CheckpointError(f"{path}: checkpoints are written as .safetensors; give a name that ends so.")
     validate(checkpoint)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
     # Not ascontiguousarray: it makes a vector of a scalar.
     stored = pack(checkpoint.tensors, checkpoint.meta.packed)
     tensors = {name: np.asarray(t, order="C") for name, t in stored.items()}
     # Not save_file: it makes a file that its owner alone may read.
-    temporary.write_bytes(save(tensors, {METADATA_KEY: checkpoint.meta.to_json()}))
-    os.replace(temporary, path)
+    write_bytes(path, save(tensors, {METADATA_KEY: checkpoint.meta.to_json()}))
     return path
 
 
@@ -66,8 +64,9 @@ def read(path: str | os.PathLike, vietocr_yaml: str | os.PathLike | None = None)
         with path.open("rb") as stream:
             head = stream.read(64)
     except FileNotFoundError as error:
-        raise CheckpointError(f"No such checkpoint: {path}. Shipped ones lie in weights/; `quantvietocr fetch` gets "
-                              "VietOCR's own.") from error
+        raise CheckpointError(
+            f"No such checkpoint: {path}. Shipped ones lie in weights/; `quantvietocr fetch` gets VietOCR's own."
+        ) from error
     except OSError as error:
         raise CheckpointError(f"{path} cannot be opened: {error.strerror}.") from error
     if head[8:9] == b"{":
@@ -100,11 +99,16 @@ def _refuse_second_answer(path: Path, meta: Meta, vietocr_yaml: str | os.PathLik
     if meta.method != "float":
         raise CheckpointError(f"{path} is quantized and carries its own vocabulary and sizes; leave the YAML away.")
     given = float_meta(vietocr_yaml)
-    for what, ours, theirs in (("vocabulary", meta.chars, given.chars), ("image sizes", meta.image, given.image),
-                               ("pools", meta.pools, given.pools)):  # fmt: skip
+    for what, ours, theirs in (
+        ("vocabulary", meta.chars, given.chars),
+        ("image sizes", meta.image, given.image),
+        ("pools", meta.pools, given.pools),
+    ):
         if ours != theirs:
-            raise CheckpointError(f"{path} carries its own {what}, and {vietocr_yaml} says otherwise: leave the YAML away, "
-                                  "or give the one that the file was trained with.")
+            raise CheckpointError(
+                f"{path} carries its own {what}, and {vietocr_yaml} says otherwise: leave the YAML away, "
+                "or give the one that the file was trained with."
+            )
 
 
 def _read_safetensors(path: Path) -> tuple[dict[str, np.ndarray], Meta | None]:
@@ -129,25 +133,36 @@ def _read_pth(path: Path) -> dict[str, np.ndarray]:
     import torch  # only a .pth needs it: the light install reads everything else without torch
 
     if _is_torchscript(path):
-        raise CheckpointError(f"{path} is a TorchScript file, a program, and no program is run to read lines: give the "
-                              "checkpoint that it was exported from.")
+        raise CheckpointError(
+            f"{path} is a TorchScript file, a program, and no program is run to read lines: give the "
+            "checkpoint that it was exported from."
+        )
     try:
         with path.open("rb") as stream:  # given a name, torch goes by its ending
             state = torch.load(stream, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        raise CheckpointError(f"{path} is refused: it holds more than tensors (or is damaged), and loading it could run "
-                              "code. Save the state dict alone (`torch.save(model.state_dict(), …)`).") from error
+        raise CheckpointError(
+            f"{path} is refused: it holds more than tensors (or is damaged), and loading it could run "
+            "code. Save the state dict alone (`torch.save(model.state_dict(), …)`)."
+        ) from error
     except Exception as error:  # damaged bytes may raise anything on the way, none of it from the file's own code
         why = str(error).partition("\n")[0][:120] or "it ends too early"
-        raise CheckpointError(f"{path} is not a readable .pth file: damaged or truncated ({why}): copy or download it "
-                              "again.") from error
+        raise CheckpointError(
+            f"{path} is not a readable .pth file: damaged or truncated ({why}): copy or download it again."
+        ) from error
     if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
         state = state["state_dict"]  # VietOCR's Trainer.save_checkpoint
-    if not isinstance(state, dict) or not state or not all(
-        isinstance(name, str) and isinstance(t, torch.Tensor) and t.layout == torch.strided and not t.is_quantized
-        for name, t in state.items()
+    if (
+        not isinstance(state, dict)
+        or not state
+        or not all(
+            isinstance(name, str) and isinstance(t, torch.Tensor) and t.layout == torch.strided and not t.is_quantized
+            for name, t in state.items()
+        )
     ):
-        raise CheckpointError(f"{path} does not hold a state dict of tensors: save `model.state_dict()` with torch.save.")
+        raise CheckpointError(
+            f"{path} does not hold a state dict of tensors: save `model.state_dict()` with torch.save."
+        )
     return {name: (t.float() if t.is_floating_point() else t).detach().numpy() for name, t in state.items()}
 
 
@@ -172,8 +187,10 @@ def float_meta(vietocr_yaml: str | os.PathLike | None) -> Meta:
     config = read_yaml(vietocr_yaml)
     cnn = config.architecture["cnn"]
     if cnn["ks"] != cnn["ss"]:
-        raise CheckpointError(f"{vietocr_yaml}: pooling kernels {cnn['ks']} and strides {cnn['ss']} differ; "
-                              "only equal ones are supported.")
+        raise CheckpointError(
+            f"{vietocr_yaml}: pooling kernels {cnn['ks']} and strides {cnn['ss']} differ; "
+            "only equal ones are supported."
+        )
     return Meta(chars=config.chars, image=config.image, pools=tuple(tuple(k) for k in cnn["ks"]))
 
 

@@ -16,7 +16,7 @@ def float_layers(checkpoint: Checkpoint) -> tuple[tuple[Layer, ...], dict[str, n
     double: w' = w·γ/√(σ²+ε), b' = (b−μ)·γ/√(σ²+ε)+β (Jacob et al. 2018, section 3.2), ε = 1e-5 as torch's default.
     """
     state, prefix = checkpoint.tensors, "cnn.model.features."
-    indices = sorted({int(name[len(prefix):].split(".")[0]) for name in state if name.startswith(prefix)})
+    indices = sorted({int(name[len(prefix) :].split(".")[0]) for name in state if name.startswith(prefix)})
     layers: list[Layer] = []
     folded: dict[str, np.ndarray] = {}
     pools = iter(checkpoint.meta.pools)
@@ -28,11 +28,15 @@ def float_layers(checkpoint: Checkpoint) -> tuple[tuple[Layer, ...], dict[str, n
             continue  # a BatchNorm, folded below
         if index != expected:  # conv, bn and relu take three places; a pool between stages takes one
             layers.append(_pool(f"{prefix}{index - 1}", next(pools)))
-        norm = {key: state[f"{prefix}{index + 1}.{key}"].astype(np.float64)
-                for key in ("weight", "bias", "running_mean", "running_var")}
+        norm = {
+            key: state[f"{prefix}{index + 1}.{key}"].astype(np.float64)
+            for key in ("weight", "bias", "running_mean", "running_var")
+        }
         factor = norm["weight"] / np.sqrt(norm["running_var"] + 1e-5)
         folded[f"{name}.weight"] = (weight * factor[:, None, None, None]).astype(np.float32)
-        folded[f"{name}.bias"] = ((state[f"{name}.bias"] - norm["running_mean"]) * factor + norm["bias"]).astype(np.float32)
+        folded[f"{name}.bias"] = ((state[f"{name}.bias"] - norm["running_mean"]) * factor + norm["bias"]).astype(
+            np.float32
+        )
         layers.append(Layer(name, "conv", _pair(weight.shape[2:]), padding=(1, 1), relu=True))
         expected = index + 3
     layers.append(_pool(f"{prefix}{expected}", next(pools)))

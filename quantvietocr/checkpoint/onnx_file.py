@@ -31,7 +31,9 @@ def read_onnx(path: str | os.PathLike, prefix: str = "") -> Checkpoint:
     try:
         content = memoryview(path.read_bytes())
     except FileNotFoundError as error:
-        raise CheckpointError(f"No such file: {path}; `quantvietocr export --format onnx` makes one of a checkpoint.") from error
+        raise CheckpointError(
+            f"No such file: {path}; `quantvietocr export --format onnx` makes one of a checkpoint."
+        ) from error
     except OSError as error:
         raise CheckpointError(f"{path} cannot be opened: {error.strerror}.") from error
     try:
@@ -43,10 +45,14 @@ def read_onnx(path: str | os.PathLike, prefix: str = "") -> Checkpoint:
     except (ValueError, IndexError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{path} is no ONNX file, or damaged or truncated: copy or download it again.") from error
     if METADATA_KEY not in properties or DIGEST_KEY not in properties:
-        raise CheckpointError(f"{path} does not hold quantvietocr's metadata: it was not written by `quantvietocr export`, or is "
-                              "cut short; export a checkpoint with that.")
+        raise CheckpointError(
+            f"{path} does not hold quantvietocr's metadata: it was not written by `quantvietocr export`, or is "
+            "cut short; export a checkpoint with that."
+        )
     if hashlib.sha256(graph).hexdigest() != properties[DIGEST_KEY]:
-        raise CheckpointError(f"{path} is damaged, or was changed after its export (its digest differs): copy or export it again.")
+        raise CheckpointError(
+            f"{path} is damaged, or was changed after its export (its digest differs): copy or export it again."
+        )
     meta = meta_of_json(properties[METADATA_KEY], path)
     tensors = dict(_tensor(value, prefix) for number, value in _fields(graph) if number == _GRAPH_INITIALIZER)
     tensors.pop("", None)

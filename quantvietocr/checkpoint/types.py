@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -107,8 +108,10 @@ def meta_of_json(text: str, path: str | os.PathLike) -> Meta:
         raw = json.loads(text)
         version = raw.pop("format_version")
         if version not in (FORMAT_VERSION, PACKED_VERSION):
-            raise CheckpointError(f"{path} has format version {version}; this quantvietocr reads {FORMAT_VERSION} and "
-                                  f"{PACKED_VERSION}: update quantvietocr.")
+            raise CheckpointError(
+                f"{path} has format version {version}; this quantvietocr reads {FORMAT_VERSION} and "
+                f"{PACKED_VERSION}: update quantvietocr."
+            )
         raw["layers"] = tuple(
             Layer(**{k: tuple(v) if isinstance(v, list) else v for k, v in layer.items()}) for layer in raw["layers"]
         )
@@ -117,5 +120,12 @@ def meta_of_json(text: str, path: str | os.PathLike) -> Meta:
         return Meta(**raw)
     except CheckpointError:
         raise
-    except (KeyError, TypeError, AttributeError, ValueError) as error:  # ValueError: no JSON, or sizes ImageSpec refuses
-        raise CheckpointError(f"{path}: its metadata is not quantvietocr's ({error!r}): make the file again.") from error
+    except (
+        KeyError,
+        TypeError,
+        AttributeError,
+        ValueError,
+    ) as error:  # ValueError: no JSON, or sizes ImageSpec refuses
+        raise CheckpointError(
+            f"{path}: its metadata is not quantvietocr's ({error!r}): make the file again."
+        ) from error

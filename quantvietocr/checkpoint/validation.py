@@ -48,16 +48,20 @@ class _Check:
 
     def need(self, name: str) -> np.ndarray:
         if name not in self.tensors:
-            raise CheckpointError(f"{self.origin} lacks the tensor {name}: it is not a VietOCR vgg_seq2seq checkpoint, or it "
-                                  "is incomplete; make or download it again.")
+            raise CheckpointError(
+                f"{self.origin} lacks the tensor {name}: it is not a VietOCR vgg_seq2seq checkpoint, or it "
+                "is incomplete; make or download it again."
+            )
         return self.tensors[name]
 
     def expect(self, name: str, shape: Sequence[int], integer: bool | None = False) -> None:
         """Tensor `name` has `shape` and holds floats, int8 if `integer`, or either if that is None."""
         tensor = self.need(name)
         if tensor.shape != tuple(shape):
-            raise self.failure(f"tensor {name} has shape {list(tensor.shape)}, the tensors around it need {list(shape)}",
-                               f"it is damaged or of another architecture; {self.remedy}")
+            raise self.failure(
+                f"tensor {name} has shape {list(tensor.shape)}, the tensors around it need {list(shape)}",
+                f"it is damaged or of another architecture; {self.remedy}",
+            )
         kinds = [kind for kind, allowed in (("float", integer is not True), ("int8", integer is not False)) if allowed]
         if ("float" if tensor.dtype.kind == "f" else str(tensor.dtype)) not in kinds:
             raise self.failure(f"tensor {name} holds {tensor.dtype}, not {' or '.join(kinds)}")
@@ -66,7 +70,9 @@ class _Check:
         """A size that other tensors follow from."""
         tensor = self.need(name)
         if tensor.ndim != dimensions or not tensor.size:
-            raise self.failure(f"tensor {name} has shape {list(tensor.shape)}, {dimensions} dimensions above 0 are needed")
+            raise self.failure(
+                f"tensor {name} has shape {list(tensor.shape)}, {dimensions} dimensions above 0 are needed"
+            )
         return tensor.shape[axis]
 
     def metadata(self) -> None:
@@ -104,7 +110,8 @@ class _Check:
                 remedy = "pass the YAML it was trained with" if self.is_float else self.remedy
                 raise self.failure(
                     f"tensor {name} has shape [{rows}, {columns}], a vocabulary of {len(self.meta.chars)} characters needs "
-                    f"[{classes}, {columns}]: a vocabulary of {rows - 4} characters fits this file", remedy
+                    f"[{classes}, {columns}]: a vocabulary of {rows - 4} characters fits this file",
+                    remedy,
                 )
         inner, outer = self.width(encoder + "rnn.weight_hh_l0", 1), self.width(decoder + "rnn.weight_hh_l0", 1)
         channels = self.width((LAST if self.is_float else self.meta.layers[-1].name) + ".weight", 0, 4)
@@ -173,8 +180,10 @@ class _Check:
         if layer.precision not in ("float", "int8"):
             raise self.failure(f"{layer.name} has the unknown precision {layer.precision!r}", "update quantvietocr")
         if not (_is_pair(layer.kernel, 1) and _is_pair(layer.stride, 1) and _is_pair(layer.padding, 0)):
-            raise self.failure(f"{layer.name} has kernel {layer.kernel}, stride {layer.stride} and padding {layer.padding}, "
-                               "which must be pairs of whole numbers")
+            raise self.failure(
+                f"{layer.name} has kernel {layer.kernel}, stride {layer.stride} and padding {layer.padding}, "
+                "which must be pairs of whole numbers"
+            )
 
     def output_range(self, name: str) -> None:
         """The scale and zero point of what `name` puts out."""
@@ -182,19 +191,28 @@ class _Check:
         if scale.shape != () or scale.dtype.kind != "f" or not 0 < scale < np.inf:
             raise self.failure(f"{name}.output.scale must be one positive number, not {scale.tolist()}", self.damaged)
         if zero.shape != () or zero.dtype.kind not in "iu" or not 0 <= zero <= 255:
-            raise self.failure(f"{name}.output.zero_point must be one whole number from 0 to 255, not {zero.tolist()}",
-                               self.damaged)
+            raise self.failure(
+                f"{name}.output.zero_point must be one whole number from 0 to 255, not {zero.tolist()}", self.damaged
+            )
 
     def numbers(self) -> None:
         """Whatever else is in the file."""
         for name, tensor in self.tensors.items():
             if tensor.dtype == np.int8:
                 scale = self.need(name + ".scale")
-                if scale.shape != tensor.shape[:1] or scale.dtype.kind != "f" or not np.all((scale > 0) & (scale < np.inf)):
-                    raise self.failure(f"{name}.scale must be {math.prod(tensor.shape[:1])} positive numbers", self.damaged)
+                if (
+                    scale.shape != tensor.shape[:1]
+                    or scale.dtype.kind != "f"
+                    or not np.all((scale > 0) & (scale < np.inf))
+                ):
+                    raise self.failure(
+                        f"{name}.scale must be {math.prod(tensor.shape[:1])} positive numbers", self.damaged
+                    )
             elif tensor.dtype.kind == "f" and not np.all(np.isfinite(tensor)):
-                raise CheckpointError(f"{self.origin}: {name} holds NaN or infinity: training diverged or the file is damaged; "
-                                      "use an earlier one or make it again.")
+                raise CheckpointError(
+                    f"{self.origin}: {name} holds NaN or infinity: training diverged or the file is damaged; "
+                    "use an earlier one or make it again."
+                )
 
 
 def _places(stages: Sequence[int]) -> Iterator[int]:
@@ -217,4 +235,8 @@ def _is_finite(value: Any) -> bool:
 
 
 def _is_pair(value: Any, least: int) -> bool:
-    return isinstance(value, tuple) and len(value) == 2 and all(type(number) is int and number >= least for number in value)
+    return (
+        isinstance(value, tuple)
+        and len(value) == 2
+        and all(type(number) is int and number >= least for number in value)
+    )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import copy
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any
 
 import yaml
 
@@ -111,7 +112,9 @@ def _check_architecture(where: str, key: str, value: Any) -> None:
         pairs = value if isinstance(value, list) else []
         numbers = [number for pair in pairs if isinstance(pair, list) and len(pair) == 2 for number in pair]
         if len(pairs) != pools or len(numbers) != 2 * pools or not all(type(n) is int and n > 0 for n in numbers):
-            raise BridgeError(f"{where} must be {pools} pairs of whole numbers above 0, one for each pool, not {value!r}.")
+            raise BridgeError(
+                f"{where} must be {pools} pairs of whole numbers above 0, one for each pool, not {value!r}."
+            )
     elif key == "dropout":
         if type(value) not in (int, float) or not 0 <= value <= 1:
             raise BridgeError(f"{where} must be a number from 0 to 1, not {value!r}.")

@@ -31,12 +31,17 @@ def run(out: Path) -> None:
         generator = LineGenerator(SynthConfig(degrade=0.5, max_chars=60), seed)
         generator.write(out / "data" / part, count, workers=2)
 
-    say("2/4 Quantization-aware fine-tuning from the shipped float weights; the best is chosen by its converted int8 copy")
+    say(
+        "2/4 Quantization-aware fine-tuning from the shipped float weights; the best is chosen by its converted int8 copy"
+    )
     config = load_config(
         "configs/demo.yml",
-        [f"data.train=[{{annotation: {out}/data/train/annotation.txt, augment: 0.5}}]",
-         f"data.valid={out}/data/valid/annotation.txt", f"train.out={out}/qat"],
-    )  # fmt: skip
+        [
+            f"data.train=[{{annotation: {out}/data/train/annotation.txt, augment: 0.5}}]",
+            f"data.valid={out}/data/valid/annotation.txt",
+            f"train.out={out}/qat",
+        ],
+    )
     best = train(config, command="python -m quantvietocr.cli.demo")
 
     say("3/4 Comparing float with int8 on lines that neither training nor selection saw")
@@ -49,8 +54,10 @@ def run(out: Path) -> None:
     code = read.main(["--weights", str(best), "--format", "tsv", "--plot", str(out / "samples.png"), "data/samples"])
     if code:
         raise RuntimeError(f"infer.py ended with {code}")
-    say(f"Done. The table: {out}/compare/table.md and table.png; the lines as read: {out}/samples.png; "
-        f"the int8 file: {best}; how training went: {out}/qat/curves.png")
+    say(
+        f"Done. The table: {out}/compare/table.md and table.png; the lines as read: {out}/samples.png; "
+        f"the int8 file: {best}; how training went: {out}/qat/curves.png"
+    )
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -33,8 +33,10 @@ def export(options: argparse.Namespace) -> None:
         raise UserError(f"{options.out}: VietOCR loads .pth files; give a name that ends so.")
     checkpoint = read(options.checkpoint, options.config)
     if not checkpoint.is_float:
-        raise UserError(f"{options.checkpoint} is quantized ({checkpoint.meta.method}), and VietOCR runs float weights alone: "
-                        "export the float checkpoint it was made from.")
+        raise UserError(
+            f"{options.checkpoint} is quantized ({checkpoint.meta.method}), and VietOCR runs float weights alone: "
+            "export the float checkpoint it was made from."
+        )
     state = {name: torch.from_numpy(np.array(tensor)) for name, tensor in checkpoint.tensors.items()}
     path = save_vietocr(state, options.out)
     print(f"{path}: {path.stat().st_size / 2**20:.1f} MiB, for VietOCR's Predictor (config['weights'] = {str(path)!r})")
@@ -49,7 +51,9 @@ def _export_torchscript(options: argparse.Namespace) -> None:
         raise UserError("--verify compares engines, for --format onnx: leave it away.")
     checkpoint = read(options.checkpoint, options.config)
     path = export_torchscript(checkpoint, options.out)
-    print(f"{path}: {path.stat().st_size / 2**20:.1f} MiB, TorchScript, CNN and encoder, method {checkpoint.meta.method}")
+    print(
+        f"{path}: {path.stat().st_size / 2**20:.1f} MiB, TorchScript, CNN and encoder, method {checkpoint.meta.method}"
+    )
 
 
 def _export_onnx(options: argparse.Namespace) -> None:
@@ -62,7 +66,9 @@ def _export_onnx(options: argparse.Namespace) -> None:
     checkpoint = read(options.checkpoint, options.config)
     annotation = None
     if options.verify:
-        annotation = read_annotation(options.verify, Vocab(checkpoint.meta.chars), unknown="skip", problems=options.problems)
+        annotation = read_annotation(
+            options.verify, Vocab(checkpoint.meta.chars), unknown="skip", problems=options.problems
+        )
         print(annotation.report.summary(), file=sys.stderr)
     path = export_onnx(checkpoint, options.out)
     print(f"{path}: {path.stat().st_size / 2**20:.1f} MiB, ONNX opset {OPSET}, method {checkpoint.meta.method}")
@@ -86,16 +92,27 @@ def confidence(options: argparse.Namespace) -> None:
 
     for path in options.files:
         checkpoint = read(path)
-        annotation = read_annotation(options.data, Vocab(checkpoint.meta.chars), unknown="skip", problems=options.problems)
+        annotation = read_annotation(
+            options.data, Vocab(checkpoint.meta.chars), unknown="skip", problems=options.problems
+        )
         print(annotation.report.summary(), file=sys.stderr)
         found = score_checkpoint(checkpoint, annotation.samples)
         fitted = fit(found.readings, found.right)
-        write(dataclasses.replace(checkpoint, meta=dataclasses.replace(checkpoint.meta, confidence=dataclasses.asdict(fitted))), path)
+        write(
+            dataclasses.replace(
+                checkpoint, meta=dataclasses.replace(checkpoint.meta, confidence=dataclasses.asdict(fitted))
+            ),
+            path,
+        )
         before = Calibration.of(checkpoint.meta.confidence)
-        measures = {"mean probability": [reading.mean_probability for reading in found.readings],
-                    "before": list(map(before.confidence, found.readings)),
-                    "now": list(map(fitted.confidence, found.readings))}  # fmt: skip
-        print(f"{path}: slope {fitted.slope}, offset {fitted.offset}, from {len(found.right)} lines, {found.score.exact:.1%} exact")
+        measures = {
+            "mean probability": [reading.mean_probability for reading in found.readings],
+            "before": list(map(before.confidence, found.readings)),
+            "now": list(map(fitted.confidence, found.readings)),
+        }
+        print(
+            f"{path}: slope {fitted.slope}, offset {fitted.offset}, from {len(found.right)} lines, {found.score.exact:.1%} exact"
+        )
         for name, values in measures.items():
             accepted = accept_at_precision(values, found.right, 0.99)
             print(f"  {name:<17}AUROC {auroc(values, found.right):.3f}, accepted at 99 % {accepted:.1%}")
@@ -106,6 +123,7 @@ def fetch(options: argparse.Namespace) -> None:
 
     path = fetch_file(options.out, options.url, options.blob_id)
     print(f"{path}: {path.stat().st_size / 2**20:.1f} MiB")
+
 
 def add(verbs: argparse._SubParsersAction) -> None:
     """Add this file's verbs to the console script."""
@@ -123,29 +141,50 @@ def _add_describe(verbs: argparse._SubParsersAction) -> None:
 
 
 def _add_export(verbs: argparse._SubParsersAction) -> None:
-    verb = verbs.add_parser("export", help="write a checkpoint as ONNX or TorchScript, or float weights for VietOCR itself")
+    verb = verbs.add_parser(
+        "export", help="write a checkpoint as ONNX or TorchScript, or float weights for VietOCR itself"
+    )
     verb.set_defaults(verb=export)
-    verb.add_argument("checkpoint", metavar="FILE", help="any checkpoint for onnx and torchscript, a float one for vietocr")
-    verb.add_argument("--format", choices=("onnx", "torchscript", "vietocr"), required=True, help="torchscript: CNN and encoder, for "
-                      "programs with torch but without this package; whoever loads such a file runs what is in it")  # fmt: skip
+    verb.add_argument(
+        "checkpoint", metavar="FILE", help="any checkpoint for onnx and torchscript, a float one for vietocr"
+    )
+    verb.add_argument(
+        "--format",
+        choices=("onnx", "torchscript", "vietocr"),
+        required=True,
+        help="torchscript: CNN and encoder, for "
+        "programs with torch but without this package; whoever loads such a file runs what is in it",
+    )
     verb.add_argument("--out", required=True, metavar="FILE", help="the .onnx, .pt or .pth file to write")
     verb.add_argument("--config", metavar="VIETOCR_YAML", help=YAML_HELP)
-    verb.add_argument("--verify", metavar="ANNOTATION", help="for onnx: read these lines with torch and with each installed runtime, "
-                      "and fail where more than 0.2 %% of the texts differ")  # fmt: skip
-    verb.add_argument("--problems", default="stop", choices=("stop", "skip"), help="at an annotation line that cannot be used")
+    verb.add_argument(
+        "--verify",
+        metavar="ANNOTATION",
+        help="for onnx: read these lines with torch and with each installed runtime, "
+        "and fail where more than 0.2 %% of the texts differ",
+    )
+    verb.add_argument(
+        "--problems", default="stop", choices=("stop", "skip"), help="at an annotation line that cannot be used"
+    )
 
 
 def _add_confidence(verbs: argparse._SubParsersAction) -> None:
     verb = verbs.add_parser("confidence", help="fit what a checkpoint says of its own certainty to your lines")
     verb.set_defaults(verb=confidence)
     verb.add_argument("files", nargs="+", metavar="FILE", help=".safetensors checkpoints; the fit is written into them")
-    verb.add_argument("--data", required=True, metavar="ANNOTATION", help="lines with their texts, not those trained on")
-    verb.add_argument("--problems", default="stop", choices=("stop", "skip"), help="at an annotation line that cannot be used")
+    verb.add_argument(
+        "--data", required=True, metavar="ANNOTATION", help="lines with their texts, not those trained on"
+    )
+    verb.add_argument(
+        "--problems", default="stop", choices=("stop", "skip"), help="at an annotation line that cannot be used"
+    )
 
 
 def _add_fetch(verbs: argparse._SubParsersAction) -> None:
     verb = verbs.add_parser("fetch", help="download VietOCR's published vgg_seq2seq weights (90 MB)")
     verb.set_defaults(verb=fetch)
     verb.add_argument("--out", default="weights/vgg_seq2seq.pth", metavar="FILE", help="default: %(default)s")
-    verb.add_argument("--url", help="take this address (https, or a Google Drive id) instead of the one in VietOCR's config")
+    verb.add_argument(
+        "--url", help="take this address (https, or a Google Drive id) instead of the one in VietOCR's config"
+    )
     verb.add_argument("--blob-id", metavar="SHA1", help="git blob id that the file must have")

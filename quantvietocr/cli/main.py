@@ -33,8 +33,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="quantvietocr", description="8-bit VietOCR for CPUs. Training is train_qat.py, "
-                                     "reading is infer.py; here is the rest.")  # fmt: skip
+    parser = argparse.ArgumentParser(
+        prog="quantvietocr",
+        description="8-bit VietOCR for CPUs. Training is train_qat.py, reading is infer.py; here is the rest.",
+    )
     verbs = parser.add_subparsers(required=True, metavar="VERB")
 
     for part in (export, quantize, measure, synth, serve):

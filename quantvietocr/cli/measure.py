@@ -15,25 +15,43 @@ def compare(options: argparse.Namespace) -> None:
     from ..measure.markdown import insert_section
 
     tables = compare_files(
-        options.data, options.weights, options.out, options.vietocr, options.config, options.threads, options.limit,
-        options.repeats, options.unknown, options.problems, options.command, options.peer, options.workers, options.wide,
-        options.again, options.words, options.loops,
-    )  # fmt: skip
+        options.data,
+        options.weights,
+        options.out,
+        options.vietocr,
+        options.config,
+        options.threads,
+        options.limit,
+        options.repeats,
+        options.unknown,
+        options.problems,
+        options.command,
+        options.peer,
+        options.workers,
+        options.wide,
+        options.again,
+        options.words,
+        options.loops,
+    )
     print(Path(options.out, "table.md").read_text(encoding="utf-8"))
     for places, written in ((options.into, page), (options.summary_into, summary)):
         for place in places:
             file, _, section = place.rpartition("#")
             insert_section(Path(file), section, written(tables))
-    print(f"In {options.out}: table.md, table.json, table.png, texts.tsv (every line as each row read it), reliability.png, "
-          "errors.md, errors.json, errors.png")
+    print(
+        f"In {options.out}: table.md, table.json, table.png, texts.tsv (every line as each row read it), reliability.png, "
+        "errors.md, errors.json, errors.png"
+    )
 
 
 def time(options: argparse.Namespace) -> None:
     from ..measure.speed.files import report, time_files
 
     for file in (file for file in options.files if file.endswith(".pt")):
-        print(f"{file}: loading a TorchScript file runs what is in it; do so with those alone that you made or trust.",
-              file=sys.stderr)
+        print(
+            f"{file}: loading a TorchScript file runs what is in it; do so with those alone that you made or trust.",
+            file=sys.stderr,
+        )
     times = time_files(options.files, options.width, options.runs, options.threads, options.config)
     print(report(times, options.width, options.threads))
 
@@ -50,14 +68,25 @@ def score(options: argparse.Namespace) -> None:
     from ..measure.receipts.score import score_pages
 
     table = score_pages(
-        options.data, options.weights, options.out, options.peer, options.detector, options.threads, options.limit,
-        options.workers, options.resume, options.command,
-    )  # fmt: skip
+        options.data,
+        options.weights,
+        options.out,
+        options.peer,
+        options.detector,
+        options.threads,
+        options.limit,
+        options.workers,
+        options.resume,
+        options.command,
+    )
     print(markdown(table))
     for place in options.into:
         file, _, section = place.rpartition("#")
         insert_section(Path(file), section, markdown(table))
-    print(f"In {options.out}: table.md, table.json, table.png, errors.tsv, fields.tsv (what was not read right), readings.jsonl")
+    print(
+        f"In {options.out}: table.md, table.json, table.png, errors.tsv, fields.tsv (what was not read right), readings.jsonl"
+    )
+
 
 def add(verbs: argparse._SubParsersAction) -> None:
     """Add this file's verbs to the console script."""
@@ -70,55 +99,134 @@ def add(verbs: argparse._SubParsersAction) -> None:
 def _add_compare(verbs: argparse._SubParsersAction) -> None:
     verb = verbs.add_parser("compare", help="one table: accuracy, size and time of checkpoints on the same lines")
     verb.set_defaults(verb=compare)
-    verb.add_argument("--data", required=True, nargs="+", metavar="LINES", help="lines to read: annotations (path<TAB>text), recipes "
-                      "(.yml, their lines are generated under --out) or folders of recipes; a table for each")  # fmt: skip
-    verb.add_argument("--weights", required=True, nargs="+", metavar="FILE", help="checkpoints, a row each, in this order")
-    verb.add_argument("--out", required=True, metavar="DIR", help="folder for the tables, their pictures, the texts read and "
-                      "the error analysis")  # fmt: skip
+    verb.add_argument(
+        "--data",
+        required=True,
+        nargs="+",
+        metavar="LINES",
+        help="lines to read: annotations (path<TAB>text), recipes "
+        "(.yml, their lines are generated under --out) or folders of recipes; a table for each",
+    )
+    verb.add_argument(
+        "--weights", required=True, nargs="+", metavar="FILE", help="checkpoints, a row each, in this order"
+    )
+    verb.add_argument(
+        "--out",
+        required=True,
+        metavar="DIR",
+        help="folder for the tables, their pictures, the texts read and the error analysis",
+    )
     verb.add_argument("--vietocr", action="store_true", help="first row: VietOCR's own code on the first float weights")
-    verb.add_argument("--peer", nargs="+", action="extend", default=[], choices=("tesseract", "rapidocr"),
-                      help="last rows: other readers on the same crops, where they are installed")
+    verb.add_argument(
+        "--peer",
+        nargs="+",
+        action="extend",
+        default=[],
+        choices=("tesseract", "rapidocr"),
+        help="last rows: other readers on the same crops, where they are installed",
+    )
     verb.add_argument("--config", metavar="VIETOCR_YAML", help=YAML_HELP)
-    verb.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads, for every row (default 1; 0: as torch chooses)")
-    verb.add_argument("--limit", type=int, default=0, metavar="N", help="draw N lines of each set, the same every time (default: all)")
-    verb.add_argument("--workers", type=int, default=1, metavar="N", help="processes that generate a recipe's lines (default 1)")
+    verb.add_argument(
+        "--threads",
+        type=int,
+        default=1,
+        metavar="N",
+        help="CPU threads, for every row (default 1; 0: as torch chooses)",
+    )
+    verb.add_argument(
+        "--limit", type=int, default=0, metavar="N", help="draw N lines of each set, the same every time (default: all)"
+    )
+    verb.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="processes that generate a recipe's lines (default 1)"
+    )
     verb.add_argument("--repeats", type=int, default=3, metavar="N", help="timing rounds (default 3)")
-    verb.add_argument("--wide", choices=("cut", "squeeze"), default="cut", help="how our engines read lines too wide for the "
-                      "network: in parts where that is surer (default), or squeezed as VietOCR does")  # fmt: skip
-    verb.add_argument("--again", nargs="+", type=int, choices=(0, 1, 2), default=(0,), help="other looks at lines in doubt: a row of "
-                      "every checkpoint for each number named (default 0)")  # fmt: skip
-    verb.add_argument("--words", nargs="+", default=("vi",), metavar="FILE", type=lambda name: None if name == "none" else name,
-                      help="what our engines read lines in doubt again with: vi (default), a file of `words`, or none; of several, a "
-                      "row of every checkpoint for each")  # fmt: skip
-    verb.add_argument("--loops", nargs="+", choices=("count", "drop", "keep"), default=("count",), help="rules and leaders: count "
-                      "their marks in the picture (default), leave out what is repeated, or keep it as VietOCR does; of several, a row "
-                      "of every checkpoint for each")  # fmt: skip
-    verb.add_argument("--into", nargs="+", default=(), metavar="FILE#NAME", help="also put the table into a Markdown file, between "
-                      "<!-- table NAME --> and <!-- end NAME -->")  # fmt: skip
-    verb.add_argument("--summary-into", nargs="+", default=(), metavar="FILE#NAME", help="the same with a row per reader over all "
-                      "sets, without the tables of each")  # fmt: skip
+    verb.add_argument(
+        "--wide",
+        choices=("cut", "squeeze"),
+        default="cut",
+        help="how our engines read lines too wide for the "
+        "network: in parts where that is surer (default), or squeezed as VietOCR does",
+    )
+    verb.add_argument(
+        "--again",
+        nargs="+",
+        type=int,
+        choices=(0, 1, 2),
+        default=(0,),
+        help="other looks at lines in doubt: a row of every checkpoint for each number named (default 0)",
+    )
+    verb.add_argument(
+        "--words",
+        nargs="+",
+        default=("vi",),
+        metavar="FILE",
+        type=lambda name: None if name == "none" else name,
+        help="what our engines read lines in doubt again with: vi (default), a file of `words`, or none; of several, a "
+        "row of every checkpoint for each",
+    )
+    verb.add_argument(
+        "--loops",
+        nargs="+",
+        choices=("count", "drop", "keep"),
+        default=("count",),
+        help="rules and leaders: count "
+        "their marks in the picture (default), leave out what is repeated, or keep it as VietOCR does; of several, a row "
+        "of every checkpoint for each",
+    )
+    verb.add_argument(
+        "--into",
+        nargs="+",
+        default=(),
+        metavar="FILE#NAME",
+        help="also put the table into a Markdown file, between <!-- table NAME --> and <!-- end NAME -->",
+    )
+    verb.add_argument(
+        "--summary-into",
+        nargs="+",
+        default=(),
+        metavar="FILE#NAME",
+        help="the same with a row per reader over all sets, without the tables of each",
+    )
     verb.add_argument("--unknown", default="stop", choices=("stop", "skip"), help="at a text outside the vocabulary")
-    verb.add_argument("--problems", default="stop", choices=("stop", "skip"), help="at an annotation line that cannot be used")
+    verb.add_argument(
+        "--problems", default="stop", choices=("stop", "skip"), help="at an annotation line that cannot be used"
+    )
 
 
 def _add_bench(verbs: argparse._SubParsersAction) -> None:
     verb = verbs.add_parser("bench", help="how fast each engine reads on this machine, beside VietOCR's own code")
     verb.set_defaults(verb=bench)
-    verb.add_argument("--out", required=True, metavar="DIR", help="folder for the tables, every time, a picture and ONNX files")
+    verb.add_argument(
+        "--out", required=True, metavar="DIR", help="folder for the tables, every time, a picture and ONNX files"
+    )
     verb.add_argument("--weights", nargs=2, metavar=("FLOAT", "INT8"), help="default: the shipped ones")
     verb.add_argument("--threads", nargs="+", type=int, default=(1, 2), metavar="N", help="thread counts (default 1 2)")
-    verb.add_argument("--repeats", type=int, default=15, metavar="N", help="timed calls of a line (default 15), thrice a batch's")
+    verb.add_argument(
+        "--repeats", type=int, default=15, metavar="N", help="timed calls of a line (default 15), thrice a batch's"
+    )
     verb.add_argument("--quick", action="store_true", help="one timed call each, a batch of two lines")
-    verb.add_argument("--into", nargs="+", default=(), metavar="FILE#NAME", help="also put the tables into a Markdown file, between "
-                      "<!-- table NAME --> and <!-- end NAME -->")  # fmt: skip
+    verb.add_argument(
+        "--into",
+        nargs="+",
+        default=(),
+        metavar="FILE#NAME",
+        help="also put the tables into a Markdown file, between <!-- table NAME --> and <!-- end NAME -->",
+    )
 
 
 def _add_time(verbs: argparse._SubParsersAction) -> None:
     verb = verbs.add_parser("time", help="how long files of any kind take for a line's CNN and encoder on this machine")
     verb.set_defaults(verb=time)
-    verb.add_argument("files", nargs="+", metavar="FILE", help=".safetensors, .pth, .onnx or .pt; loading a TorchScript file (.pt) "
-                      "runs what is in it, so name only those that you made or trust")  # fmt: skip
-    verb.add_argument("--width", type=int, default=320, metavar="PX", help="of the line, at the network's height (default 320)")
+    verb.add_argument(
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help=".safetensors, .pth, .onnx or .pt; loading a TorchScript file (.pt) "
+        "runs what is in it, so name only those that you made or trust",
+    )
+    verb.add_argument(
+        "--width", type=int, default=320, metavar="PX", help="of the line, at the network's height (default 320)"
+    )
     verb.add_argument("--runs", type=int, default=30, metavar="N", help="timed runs of each file (default 30)")
     verb.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads (default 1)")
     verb.add_argument("--config", metavar="VIETOCR_YAML", help=YAML_HELP)
@@ -127,15 +235,37 @@ def _add_time(verbs: argparse._SubParsersAction) -> None:
 def _add_score(verbs: argparse._SubParsersAction) -> None:
     verb = verbs.add_parser("score", help="how well whole receipts are read: lines found, characters, fields, time")
     verb.set_defaults(verb=score)
-    verb.add_argument("--data", required=True, metavar="DIR", help="receipts of `synth --receipts`, or a recipe of them (.yml)")
-    verb.add_argument("--weights", required=True, nargs="+", metavar="FILE", help="checkpoints, a row each, in this order")
+    verb.add_argument(
+        "--data", required=True, metavar="DIR", help="receipts of `synth --receipts`, or a recipe of them (.yml)"
+    )
+    verb.add_argument(
+        "--weights", required=True, nargs="+", metavar="FILE", help="checkpoints, a row each, in this order"
+    )
     verb.add_argument("--out", required=True, metavar="DIR", help="folder for the table, its picture and every error")
-    verb.add_argument("--peer", nargs="+", action="extend", default=[], choices=("tesseract", "rapidocr"),
-                      help="last rows: other readers on the same pictures, where they are installed")
-    verb.add_argument("--detector", default="auto", choices=("auto", "rapidocr", "profile"), help="what finds the lines (default auto)")
+    verb.add_argument(
+        "--peer",
+        nargs="+",
+        action="extend",
+        default=[],
+        choices=("tesseract", "rapidocr"),
+        help="last rows: other readers on the same pictures, where they are installed",
+    )
+    verb.add_argument(
+        "--detector",
+        default="auto",
+        choices=("auto", "rapidocr", "profile"),
+        help="what finds the lines (default auto)",
+    )
     verb.add_argument("--threads", type=int, default=2, metavar="N", help="CPU threads, for every row (default 2)")
     verb.add_argument("--limit", type=int, default=0, metavar="N", help="the first N pictures (default: all)")
-    verb.add_argument("--workers", type=int, default=1, metavar="N", help="processes that make a recipe's pictures (default 1)")
+    verb.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="processes that make a recipe's pictures (default 1)"
+    )
     verb.add_argument("--resume", action="store_true", help="go on where a run into the same --out was interrupted")
-    verb.add_argument("--into", nargs="+", default=(), metavar="FILE#NAME", help="also put the table into a Markdown file, between "
-                      "<!-- table NAME --> and <!-- end NAME -->")  # fmt: skip
+    verb.add_argument(
+        "--into",
+        nargs="+",
+        default=(),
+        metavar="FILE#NAME",
+        help="also put the table into a Markdown file, between <!-- table NAME --> and <!-- end NAME -->",
+    )

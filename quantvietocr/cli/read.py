@@ -26,30 +26,69 @@ def options_of(arguments: list[str] | None) -> argparse.Namespace:
         "cannot be read keeps its row, with no text and confidence 0, and gets a sentence on stderr. "
         "Exit code: 0 all read, 1 some not, 2 nothing could be done, 130 interrupted."
     )
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="pictures, folders (in natural order, subfolders too), "
-                        "quoted patterns, or - for a list of paths on stdin")  # fmt: skip
+    parser.add_argument(
+        "paths",
+        nargs="+",
+        metavar="PATH",
+        help="pictures, folders (in natural order, subfolders too), quoted patterns, or - for a list of paths on stdin",
+    )
     parser.add_argument("--weights", default=INT8, metavar="FILE", help="any checkpoint (default: the shipped int8)")
-    parser.add_argument("--config", metavar="VIETOCR_YAML", help="for a .pth with another vocabulary or sizes than VietOCR's")
-    parser.add_argument("--format", choices=("text", "tsv", "json"), default="text", help="text alone (default); tsv: path, text, "
-                        "confidence (a path's tabs and line ends as \\t, \\n); json: an object a line")  # fmt: skip
-    parser.add_argument("--plot", metavar="PNG", help=f"draw the first {MOST_DRAWN} lines read, each with its text under it")
+    parser.add_argument(
+        "--config", metavar="VIETOCR_YAML", help="for a .pth with another vocabulary or sizes than VietOCR's"
+    )
+    parser.add_argument(
+        "--format",
+        choices=("text", "tsv", "json"),
+        default="text",
+        help="text alone (default); tsv: path, text, "
+        "confidence (a path's tabs and line ends as \\t, \\n); json: an object a line",
+    )
+    parser.add_argument(
+        "--plot", metavar="PNG", help=f"draw the first {MOST_DRAWN} lines read, each with its text under it"
+    )
     parser.add_argument("--engine", choices=ENGINES, default="auto", help="torch: .pth, .safetensors; others: .onnx")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads (default 0: one per core)")
     parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="most lines run together (default 32)")
-    parser.add_argument("--wide", choices=("cut", "squeeze"), default="cut", help="lines too wide for the network: in parts cut "
-                        "between words where that is surer (default), or squeezed as VietOCR does")  # fmt: skip
-    parser.add_argument("--loops", choices=("count", "drop", "keep"), default="count", help="rules and dotted leaders: read the "
-                        "text between them by itself and count their marks in the picture (default); leave out what is repeated while "
-                        "attention stands still; or keep it as VietOCR does")  # fmt: skip
-    parser.add_argument("--again", type=int, choices=(0, 1, 2), default=0, help="other looks at what the first left in doubt, "
-                        "the surest reading kept: for poor scans, where it takes longer (default 0)")  # fmt: skip
-    parser.add_argument("--words", default="vi", metavar="FILE", type=lambda name: None if name == "none" else name, help="what a "
-                        "line in doubt is read again with, but with --beam: vi (default), a file of `quantvietocr words`, or none")  # fmt: skip
+    parser.add_argument(
+        "--wide",
+        choices=("cut", "squeeze"),
+        default="cut",
+        help="lines too wide for the network: in parts cut "
+        "between words where that is surer (default), or squeezed as VietOCR does",
+    )
+    parser.add_argument(
+        "--loops",
+        choices=("count", "drop", "keep"),
+        default="count",
+        help="rules and dotted leaders: read the "
+        "text between them by itself and count their marks in the picture (default); leave out what is repeated while "
+        "attention stands still; or keep it as VietOCR does",
+    )
+    parser.add_argument(
+        "--again",
+        type=int,
+        choices=(0, 1, 2),
+        default=0,
+        help="other looks at what the first left in doubt, "
+        "the surest reading kept: for poor scans, where it takes longer (default 0)",
+    )
+    parser.add_argument(
+        "--words",
+        default="vi",
+        metavar="FILE",
+        type=lambda name: None if name == "none" else name,
+        help="what a "
+        "line in doubt is read again with, but with --beam: vi (default), a file of `quantvietocr words`, or none",
+    )
     parser.add_argument("--whitelist", metavar="CHARS", help="read these characters alone, e.g. '0123456789., '")
     parser.add_argument("--beam", type=int, default=0, metavar="N", help="beam width, up to 32 (default 0: greedy)")
-    parser.add_argument("--receipt", action="store_true", help="the pictures are receipts or pages (PDF too): find their lines, "
-                        "rows and fields; into --out go NAME.txt, .tsv, .json, .png and a searchable .pdf each; on stdout "
-                        "path, page, lines, shop, date, total, or with --format json the page")  # fmt: skip
+    parser.add_argument(
+        "--receipt",
+        action="store_true",
+        help="the pictures are receipts or pages (PDF too): find their lines, "
+        "rows and fields; into --out go NAME.txt, .tsv, .json, .png and a searchable .pdf each; on stdout "
+        "path, page, lines, shop, date, total, or with --format json the page",
+    )
     parser.add_argument("--out", metavar="DIR", help="for --receipt; what is there already is not read again")
     parser.add_argument("--detector", choices=("auto", "rapidocr", "profile"), default="auto", help="what finds lines")
     options = parser.parse_args(arguments)
@@ -109,8 +148,15 @@ def run(options: argparse.Namespace) -> int:
     if not found.paths:
         raise UserError("no pictures to read; name files, folders or patterns.")
     given = options.weights, options.threads, options.beam, options.config, options.batch_size
-    predictor = Predictor(*given, engine=options.engine, wide=options.wide, whitelist=options.whitelist,
-                          loops=options.loops, again=options.again, words=options.words)
+    predictor = Predictor(
+        *given,
+        engine=options.engine,
+        wide=options.wide,
+        whitelist=options.whitelist,
+        loops=options.loops,
+        again=options.again,
+        words=options.words,
+    )
     say("\ninfer.py: ".join(predictor.about))
     drawn: list | None = [] if options.plot else None
     if options.plot:
@@ -131,7 +177,9 @@ def main(arguments: list[str] | None = None) -> int:
     # Before torch and NumPy load: threads that spin while they wait make reading ten times slower on a busy machine.
     os.environ.update({"OMP_WAIT_POLICY": "PASSIVE", "OPENBLAS_NUM_THREADS": "1"} | os.environ)
     # A file name that is not UTF-8 goes out as the bytes it is; in JSON as the escape that gives them back.
-    sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace" if options.format == "json" else "surrogateescape")
+    sys.stdout.reconfigure(
+        encoding="utf-8", errors="backslashreplace" if options.format == "json" else "surrogateescape"
+    )
     sys.stderr.reconfigure(errors="backslashreplace")
     try:
         from ..errors import UserError

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import warnings
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable
 
 from PIL import Image
 
@@ -16,7 +16,14 @@ from ..receipt.detect import about, open_detector
 from ..receipt.files import outside, read_files, reader_name
 from ..receipt.pages import PAGE_SUFFIXES
 
-USUAL = {"beam": 0, "wide": "cut", "whitelist": None, "loops": "count", "again": 0, "words": "vi"}  # settings that change what is read
+USUAL = {
+    "beam": 0,
+    "wide": "cut",
+    "whitelist": None,
+    "loops": "count",
+    "again": 0,
+    "words": "vi",
+}  # settings that change what is read
 
 
 def run(options: argparse.Namespace, say: Callable[[object], None]) -> int:
@@ -37,17 +44,22 @@ def run(options: argparse.Namespace, say: Callable[[object], None]) -> int:
     out.mkdir(parents=True, exist_ok=True)  # if it cannot be, then before the long part
     given = options.weights, options.threads, options.beam, options.config, options.batch_size
     predictor = Predictor(
-        *given, engine=options.engine, wide=options.wide, whitelist=options.whitelist, loops=options.loops, again=options.again,
+        *given,
+        engine=options.engine,
+        wide=options.wide,
+        whitelist=options.whitelist,
+        loops=options.loops,
+        again=options.again,
         words=options.words,
     )
     unusual = {name: getattr(options, name) for name, usual in USUAL.items() if getattr(options, name) != usual}
     detector = open_detector(options.detector, options.threads)
     say("\ninfer.py: ".join([*predictor.about, about(detector)]))
-    tally = read_files(paths, options.paths, predictor, detector, out, reader_name(options.weights, **unusual),
-        options.format, say)
+    tally = read_files(
+        paths, options.paths, predictor, detector, out, reader_name(options.weights, **unusual), options.format, say
+    )
     if not tally.read + tally.kept:
         say(f"{tally}.")
         return 2
     say(f"{tally}; the results are in {out}.")
     return 1 if tally.failed or found.problems else 0
-

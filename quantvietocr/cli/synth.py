@@ -22,18 +22,25 @@ def synth(options: argparse.Namespace) -> None:
 
     if options.workers < 1 or (options.count is not None and options.count < 1):
         raise UserError("--count and --workers must be at least 1.")
-    given = [name for name in ("count", "text", "fonts", "style", "degrade", "seed") if getattr(options, name) is not None]
+    given = [
+        name for name in ("count", "text", "fonts", "style", "degrade", "seed") if getattr(options, name) is not None
+    ]
     if (options.misread_by or options.config) and (options.receipts or options.recipe):
         raise UserError("--config and --misread-by are for lines by --count: leave --receipts and --recipe away.")
     if options.receipts or options.lines or options.turned is not None:
         return _receipts(options)
     if options.recipe is not None:
         if given:
-            raise UserError(f"The recipe decides what --{given[0]} would: leave it away, or write a recipe of your own.")
+            raise UserError(
+                f"The recipe decides what --{given[0]} would: leave it away, or write a recipe of your own."
+            )
         return _recipe(options)
     if options.seal or options.count is None:
-        raise UserError("--seal writes into a recipe: name it with --recipe." if options.seal else
-                        "Say how many lines with --count, or name a --recipe.")  # fmt: skip
+        raise UserError(
+            "--seal writes into a recipe: name it with --recipe."
+            if options.seal
+            else "Say how many lines with --count, or name a --recipe."
+        )
     reader = None
     if options.misread_by:
         from ..reading.predictor import Predictor
@@ -51,7 +58,9 @@ def synth(options: argparse.Namespace) -> None:
     else:
         from ..synth.misread import write_misread
 
-        print(write_misread(generator, reader, options.out, options.count, _origin(options, generator), options.workers))
+        print(
+            write_misread(generator, reader, options.out, options.count, _origin(options, generator), options.workers)
+        )
 
 
 def _knobs(options: argparse.Namespace, given: list[str], spec: ImageSpec) -> SynthConfig:
@@ -63,8 +72,13 @@ def _knobs(options: argparse.Namespace, given: list[str], spec: ImageSpec) -> Sy
 
     if options.config is None:
         degrade = 1.0 if options.degrade is None else options.degrade
-        return SynthConfig(tuple(options.text or ()), tuple(options.fonts or ()), max_width=spec.max_width, degrade=degrade,
-                           style=options.style or "mixture")  # fmt: skip
+        return SynthConfig(
+            tuple(options.text or ()),
+            tuple(options.fonts or ()),
+            max_width=spec.max_width,
+            degrade=degrade,
+            style=options.style or "mixture",
+        )
     if given:
         raise UserError(f"--config decides what --{given[0]} would: leave it away, or write a config of your own.")
     return synth_config(load_config(options.config).data.synth, spec)
@@ -86,14 +100,19 @@ def _receipts(options: argparse.Namespace) -> None:
 
     named = [name for name in ("count", "fonts", "degrade", "seed", "turned") if getattr(options, name) is not None]
     if not options.receipts or options.text or options.style:
-        raise UserError("--lines and --turned are for --receipts." if not options.receipts else
-                        "Receipts have texts and looks of their own: leave --text and --style away.")  # fmt: skip
-    if options.recipe and named or options.seal and not options.recipe or not (options.recipe or options.count):
+        raise UserError(
+            "--lines and --turned are for --receipts."
+            if not options.receipts
+            else "Receipts have texts and looks of their own: leave --text and --style away."
+        )
+    if (options.recipe and named) or (options.seal and not options.recipe) or not (options.recipe or options.count):
         raise UserError("Receipts are made by --count, or by a --recipe alone, which --seal writes into.")
     if options.recipe:
         print((seal_receipts if options.seal else receipts_of)(options.recipe, options.out, options.workers))
     else:
-        config = ReceiptConfig(options.fonts or (), 1.0 if options.degrade is None else options.degrade, options.turned or 0.0)
+        config = ReceiptConfig(
+            options.fonts or (), 1.0 if options.degrade is None else options.degrade, options.turned or 0.0
+        )
         print(write_receipts(ReceiptGenerator(config, options.seed or 0), options.out, options.count, options.workers))
     if options.lines:
         print(write_lines(options.out))
@@ -117,8 +136,11 @@ def words(options: argparse.Namespace) -> None:
     out = writable(options.out)
     model = count_files(options.text, options.least_word, options.least_pair)
     about = model.about
-    print(f"{write(model, out)} ({out.stat().st_size / 1e6:.1f} MB): {about['words']:,} words and {about['pairs']:,} pairs of "
-          f"{about['tokens']:,} words of text")  # fmt: skip
+    print(
+        f"{write(model, out)} ({out.stat().st_size / 1e6:.1f} MB): {about['words']:,} words and {about['pairs']:,} pairs of "
+        f"{about['tokens']:,} words of text"
+    )
+
 
 def add(verbs: argparse._SubParsersAction) -> None:
     """Add this file's verbs to the console script."""
@@ -130,23 +152,42 @@ def _add_synth(verbs: argparse._SubParsersAction) -> None:
     verb = verbs.add_parser("synth", help="generate labelled lines as a VietOCR folder, or whole receipts")
     verb.set_defaults(verb=synth)
     verb.add_argument("--out", required=True, metavar="DIR", help="folder for img/ and annotation.txt")
-    verb.add_argument("--recipe", metavar="YML", help="make the lines of a recipe, or of a folder's recipes in a folder "
-                      "each (data/README.md); it decides what --count to --seed would")  # fmt: skip
+    verb.add_argument(
+        "--recipe",
+        metavar="YML",
+        help="make the lines of a recipe, or of a folder's recipes in a folder "
+        "each (data/README.md); it decides what --count to --seed would",
+    )
     verb.add_argument("--seal", action="store_true", help="write the hash of the lines made into the recipe")
-    verb.add_argument("--receipts", action="store_true", help="whole receipts and forms, as photos and scans, with the truth about "
-                      "each in a JSON file; --count is then of pictures")  # fmt: skip
+    verb.add_argument(
+        "--receipts",
+        action="store_true",
+        help="whole receipts and forms, as photos and scans, with the truth about "
+        "each in a JSON file; --count is then of pictures",
+    )
     verb.add_argument("--lines", action="store_true", help="with --receipts: their lines too, cut out, in DIR/lines")
-    verb.add_argument("--turned", type=float, metavar="SHARE", help="with --receipts: share that lies on a side or upside down")
+    verb.add_argument(
+        "--turned", type=float, metavar="SHARE", help="with --receipts: share that lies on a side or upside down"
+    )
     verb.add_argument("--count", type=int, metavar="N", help="how many lines")
     verb.add_argument("--text", nargs="+", metavar="FILE", help=".txt or .txt.gz, one sentence or paragraph a line")
     verb.add_argument("--fonts", nargs="+", metavar="PATH", help="font files or folders (default: the system's)")
-    verb.add_argument("--style", choices=("receipt", "form", "letter", "poor_scan"), help="one kind of page (default: a mixture)")
+    verb.add_argument(
+        "--style", choices=("receipt", "form", "letter", "poor_scan"), help="one kind of page (default: a mixture)"
+    )
     verb.add_argument("--degrade", type=float, metavar="X", help="0 clean print, 1 as in real use (default)")
     verb.add_argument("--seed", type=int, metavar="N", help="another seed, other lines (default 0)")
-    verb.add_argument("--config", metavar="YML", help="training settings whose data.synth decides what --text to --degrade would")
-    verb.add_argument("--misread-by", metavar="FILE", help="keep the lines alone that this checkpoint misreads, --count of them, to train "
-                      "on; readings.tsv says how")  # fmt: skip
-    verb.add_argument("--workers", type=int, default=1, metavar="N", help="processes; the lines are the same (default 1)")
+    verb.add_argument(
+        "--config", metavar="YML", help="training settings whose data.synth decides what --text to --degrade would"
+    )
+    verb.add_argument(
+        "--misread-by",
+        metavar="FILE",
+        help="keep the lines alone that this checkpoint misreads, --count of them, to train on; readings.tsv says how",
+    )
+    verb.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="processes; the lines are the same (default 1)"
+    )
 
 
 def _add_words(verbs: argparse._SubParsersAction) -> None:
@@ -154,5 +195,9 @@ def _add_words(verbs: argparse._SubParsersAction) -> None:
     verb.set_defaults(verb=words)
     verb.add_argument("--text", nargs="+", required=True, metavar="FILE", help=".txt or .txt.gz, UTF-8")
     verb.add_argument("--out", required=True, metavar="FILE", help="the .npz file to write")
-    verb.add_argument("--least-word", type=int, default=10, metavar="N", help="leave out rarer words (default %(default)s)")
-    verb.add_argument("--least-pair", type=int, default=5, metavar="N", help="leave out rarer pairs of words (default %(default)s)")
+    verb.add_argument(
+        "--least-word", type=int, default=10, metavar="N", help="leave out rarer words (default %(default)s)"
+    )
+    verb.add_argument(
+        "--least-pair", type=int, default=5, metavar="N", help="leave out rarer pairs of words (default %(default)s)"
+    )

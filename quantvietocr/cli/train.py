@@ -20,7 +20,9 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--config", help="YAML with settings; configs/base.yml explains all of them")
     parser.add_argument("--resume", action="store_true", help="go on from train.out/state.pt")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="e.g. train.steps=500 data.valid=dev/annotation.txt")
+    parser.add_argument(
+        "overrides", nargs="*", metavar="key=value", help="e.g. train.steps=500 data.valid=dev/annotation.txt"
+    )
     options = parser.parse_args(arguments)
 
     from ..checkpoint.describe import describe

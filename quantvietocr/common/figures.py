@@ -7,12 +7,11 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from .files import replace_whole
+
 
 def save_figure(figure: Figure, path: str | os.PathLike) -> Path:
     """Write a figure as PNG, whole or not at all."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    figure.savefig(temporary, format="png")
-    os.replace(temporary, path)
-    return path
+    with replace_whole(path) as temporary:
+        figure.savefig(temporary, format="png")
+    return Path(path)

@@ -3,27 +3,59 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text whole or not at all, making the folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(text, encoding="utf-8", newline="\n")
-    os.replace(temporary, path)
+@contextmanager
+def replace_whole(path: str | os.PathLike) -> Iterator[Path]:
+    """Give a temporary file to write, and put it in the place of `path` once it is complete.
 
+    A reader sees the old file or the new one, never a part. Each caller has a temporary name of its own, so that two
+    programs may write the same file: the last one wins. The name does not depend on that of `path`, which may already
+    be as long as the system allows. Where writing fails, the temporary file is removed.
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write UTF-8 ``text`` so that a reader sees the old file or the new one, never a part."""
+    Args:
+        path: file to write. Its folder is made where it is missing.
+
+    Yields:
+        The path to write to, in the same folder. No file is there yet.
+
+    Raises:
+        OSError: the folder or the file cannot be written; the error names `path`.
+    """
+    path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+    temporary = path.with_name(f".quantvietocr-{secrets.token_hex(6)}.part")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
+        yield temporary
+        os.replace(temporary, path)
+    except OSError as error:
+        if error.filename in (None, str(temporary)):
+            error.filename, error.filename2 = str(path), None
         raise
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: str | os.PathLike, content: bytes) -> None:
+    """Write a file of bytes whole or not at all.
+
+    Args:
+        path: file to write. Its folder is made where it is missing.
+        content: what to write.
+    """
+    with replace_whole(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_text(path: str | os.PathLike, text: str) -> None:
+    r"""Write UTF-8 text with line ends as they are (`\n`), whole or not at all.
+
+    Args:
+        path: file to write. Its folder is made where it is missing.
+        text: what to write.
+    """
+    write_bytes(path, text.encode("utf-8"))

@@ -13,7 +13,9 @@ def processor() -> tuple[str, tuple[str, ...]]:
     """The processor's name, and which of the features that int8 kernels use it has."""
     about = _cpuinfo()
     flags = _flags(about)
-    return about.get("model name", platform.processor() or platform.machine()), tuple(name for name in INT8 if name in flags)
+    return about.get("model name", platform.processor() or platform.machine()), tuple(
+        name for name in INT8 if name in flags
+    )
 
 
 def has_bf16() -> bool:

@@ -169,9 +169,7 @@ def read_annotation(
 
     characters = [UnknownCharacter(c, len(at), tuple(dict.fromkeys(at))) for c, at in strange.items()]
     characters.sort(key=lambda u: (-u.count, u.char))
-    report = AnnotationReport(
-        path, len(lines), len(samples), problems=tuple(bad), unknown=tuple(characters), **counts
-    )  # fmt: skip
+    report = AnnotationReport(path, len(lines), len(samples), problems=tuple(bad), unknown=tuple(characters), **counts)
     _stop(report, stop_bad=problems == "stop", stop_unknown=unknown == "stop")
     return Annotation(tuple(samples), report)
 

@@ -169,16 +169,20 @@ class BatchStream:
         tgt_input = target[:, :-1].masked_fill(target[:, :-1] == self.vocab.eos, self.vocab.pad)
         images = torch.from_numpy(group.images)
         return Batch(
-            images, tgt_input.T.contiguous(), target[:, 1:].contiguous(), lengths, group.names, group.texts,
-            chunk, index, step,
-        )  # fmt: skip
+            images,
+            tgt_input.T.contiguous(),
+            target[:, 1:].contiguous(),
+            lengths,
+            group.names,
+            group.texts,
+            chunk,
+            index,
+            step,
+        )
 
 
 def eval_batches(
-    samples: Sequence[Sample],
-    spec: ImageSpec = ImageSpec(),
-    batch_size: int = 32,
-    workers: int = 0,
+    samples: Sequence[Sample], spec: ImageSpec = ImageSpec(), batch_size: int = 32, workers: int = 0
 ) -> Iterator[EvalBatch]:
     """Every sample once, in batches of one exact width, narrow to wide.
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib
 import os
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from types import ModuleType
-from typing import Protocol, Sequence
+from typing import Protocol
 
 import numpy as np
 
@@ -35,7 +36,7 @@ class Engine(Encoder, Protocol):
     precision: str
     threads: int  # CPU threads that one call uses
 
-    def side_by_side(self, count: int) -> "AbstractContextManager[Sequence[Engine]]":
+    def side_by_side(self, count: int) -> AbstractContextManager[Sequence[Engine]]:
         """`count` engines on the same weights that may run at once, each called by one thread and using one CPU thread.
 
         Lines are small: a core for each batch does more than all cores for one batch after the other.
@@ -60,4 +61,6 @@ def need(package: str, purpose: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name != package:
             raise
-        raise EngineError(f"{purpose[0].upper()}{purpose[1:]} needs the package {package}: pip install {package}.") from error
+        raise EngineError(
+            f"{purpose[0].upper()}{purpose[1:]} needs the package {package}: pip install {package}."
+        ) from error

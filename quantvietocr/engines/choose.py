@@ -19,7 +19,10 @@ ENGINES = ("auto", "torch", "onnxruntime", "openvino")
 
 
 def open_file(
-    weights: str | os.PathLike | Checkpoint, engine: str = "auto", threads: int = 0, config: str | os.PathLike | None = None
+    weights: str | os.PathLike | Checkpoint,
+    engine: str = "auto",
+    threads: int = 0,
+    config: str | os.PathLike | None = None,
 ) -> tuple[Checkpoint, Engine]:
     """The checkpoint of a file, and the engine that runs it. `auto`: torch for `.pth` and `.safetensors`; for `.onnx` the
     fastest of `ONNX_ENGINES` that is installed.
@@ -49,21 +52,29 @@ def open_file(
 def _engine_for(path: Path, engine: str) -> str:
     if path.suffix != ".onnx":
         if engine in ONNX_ENGINES:
-            raise EngineError(f"{path}: the engine {engine} reads .onnx files: make one with `quantvietocr export {path} "
-                              f"--format onnx --out {path.with_suffix('.onnx')}`, or use the engine torch.")
+            raise EngineError(
+                f"{path}: the engine {engine} reads .onnx files: make one with `quantvietocr export {path} "
+                f"--format onnx --out {path.with_suffix('.onnx')}`, or use the engine torch."
+            )
         if not installed("torch"):
-            raise EngineError(f"{path}: .pth and .safetensors files need PyTorch: pip install -r requirements.txt, or read an "
-                              ".onnx file (`quantvietocr export --format onnx` makes one where PyTorch is).")
+            raise EngineError(
+                f"{path}: .pth and .safetensors files need PyTorch: pip install -r requirements.txt, or read an "
+                ".onnx file (`quantvietocr export --format onnx` makes one where PyTorch is)."
+            )
         return "torch"
     if engine == "torch":
-        raise EngineError(f"{path}: the engine torch reads .safetensors and .pth files: give the checkpoint that this file was "
-                          "exported from, or use the engine onnxruntime or openvino.")
+        raise EngineError(
+            f"{path}: the engine torch reads .safetensors and .pth files: give the checkpoint that this file was "
+            "exported from, or use the engine onnxruntime or openvino."
+        )
     if engine != "auto":
         return engine  # if it is missing, it says so itself
     for name in ONNX_ENGINES:
         if installed(name):
             return name
-    raise EngineError(f"{path}: .onnx files need onnxruntime or openvino, and neither is installed: pip install onnxruntime.")
+    raise EngineError(
+        f"{path}: .onnx files need onnxruntime or openvino, and neither is installed: pip install onnxruntime."
+    )
 
 
 def installed(package: str) -> bool:

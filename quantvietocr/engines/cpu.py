@@ -38,13 +38,17 @@ def int8_warning(
     if (machine or platform.machine()).lower() not in _X86 or not features or set(features) & set(_DOT_PRODUCTS):
         return None
     if "avx2" not in features:
-        return ("this CPU has neither VNNI nor AVX2: int8 is slow on it and may read differently; "
-                "a float checkpoint is the safer choice.")  # fmt: skip
+        return (
+            "this CPU has neither VNNI nor AVX2: int8 is slow on it and may read differently; "
+            "a float checkpoint is the safer choice."
+        )
     if weight_bits <= 7:
         return None
-    risk = ("where an activation passes 127, the range it was trained on, a line may read differently than elsewhere"
-            if activation_bits == 7 else
-            "and this file uses all 8 bits of its activations, so lines may read wrong; use a 7-bit file (--backend x86)")  # fmt: skip
+    risk = (
+        "where an activation passes 127, the range it was trained on, a line may read differently than elsewhere"
+        if activation_bits == 7
+        else "and this file uses all 8 bits of its activations, so lines may read wrong; use a 7-bit file (--backend x86)"
+    )
     return f"this CPU has no VNNI: its int8 products saturate in 16 bits: {risk}."
 
 
@@ -61,5 +65,9 @@ def graph_precision(checkpoint: Checkpoint) -> str:
     integers = sum(layer.precision == "int8" for layer in convolutions)
     if not integers:
         return "float32 CNN, encoder and decoder"
-    kept = f" ({len(convolutions) - integers} of {len(convolutions)} layers float32)" if integers < len(convolutions) else ""
+    kept = (
+        f" ({len(convolutions) - integers} of {len(convolutions)} layers float32)"
+        if integers < len(convolutions)
+        else ""
+    )
     return f"int8 CNN{kept} ({checkpoint.meta.activation_bits}-bit activations), float32 encoder and decoder"

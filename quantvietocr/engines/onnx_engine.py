@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -47,8 +48,10 @@ class OnnxEngine:
             return runtime.InferenceSession(self._origin, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # its errors share no class; the file has passed its digest by now
             reason = str(error).partition("\n")[0][:200]
-            raise CheckpointError(f"{self._origin}: this onnxruntime ({runtime.__version__}) cannot run it ({reason}): "
-                                  "update onnxruntime, or export the file again.") from error
+            raise CheckpointError(
+                f"{self._origin}: this onnxruntime ({runtime.__version__}) cannot run it ({reason}): "
+                "update onnxruntime, or export the file again."
+            ) from error
 
     @contextmanager
     def side_by_side(self, count: int) -> Iterator[list[OnnxEngine]]:

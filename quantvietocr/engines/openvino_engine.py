@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -44,8 +45,10 @@ class OpenVinoEngine:
             hinted = self._cnn.get_compiled_model().get_property("INFERENCE_PRECISION_HINT")
         except RuntimeError as error:
             reason = " ".join(str(error).split())[-200:]
-            raise CheckpointError(f"{checkpoint.origin}: this OpenVINO ({runtime.__version__}) cannot run it ({reason}): "
-                                  "update openvino, or use the engine onnxruntime.") from error
+            raise CheckpointError(
+                f"{checkpoint.origin}: this OpenVINO ({runtime.__version__}) cannot run it ({reason}): "
+                "update openvino, or use the engine onnxruntime."
+            ) from error
         self.chosen = hinted.get_type_name()
         self.precision = graph_precision(checkpoint)
         self._lock = threading.Lock()  # a request holds its results

@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 import threading
 import warnings
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Callable, Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -35,7 +36,9 @@ def select_backend() -> str:
         if name in available:
             torch.backends.quantized.engine = name
             return name
-    raise EngineError(f"This torch has no int8 kernels (it lists {available}): install torch's CPU build, or read a float file.")
+    raise EngineError(
+        f"This torch has no int8 kernels (it lists {available}): install torch's CPU build, or read a float file."
+    )
 
 
 class TorchEngine:
@@ -68,7 +71,8 @@ class TorchEngine:
         weights = {name.removeprefix(prefix): checkpoint.weight(name) for name in names if not name.endswith(".scale")}
         self._encoder = _half_gru(weights) if half else float_gru(weights)
         self._to_hidden = [
-            torch.from_numpy(np.array(checkpoint.weight("transformer.encoder.fc." + part))) for part in ("weight", "bias")
+            torch.from_numpy(np.array(checkpoint.weight("transformer.encoder.fc." + part)))
+            for part in ("weight", "bias")
         ]
         self._lock = threading.Lock()
 
@@ -143,7 +147,9 @@ def operation(layer: Layer, checkpoint: Checkpoint, source: str) -> Callable[[Te
         pool = nn.AvgPool2d(layer.kernel, layer.stride)
         return pool if layer.precision == "int8" else lambda x: pool(x.dequantize() if x.is_quantized else x)
     if layer.op != "conv":
-        raise EngineError(f"{checkpoint.origin}: the torch engine does not know the operation {layer.op!r}; update quantvietocr.")
+        raise EngineError(
+            f"{checkpoint.origin}: the torch engine does not know the operation {layer.op!r}; update quantvietocr."
+        )
     after = output_range(checkpoint, layer.name)
     bias = torch.from_numpy(np.array(checkpoint.weight(layer.name + ".bias")))
     if layer.precision == "int8":
@@ -209,11 +215,17 @@ def half_cells(weights: dict[str, np.ndarray]) -> list[Any]:
             torch.from_numpy(np.array(weights["weight_" + name])), torch.from_numpy(np.array(weights["bias_" + name]))
         )
 
-    return [torch.ops.quantized.make_quantized_cell_params_fp16(pack("ih", side), pack("hh", side)) for side in ("", "_reverse")]
+    return [
+        torch.ops.quantized.make_quantized_cell_params_fp16(pack("ih", side), pack("hh", side))
+        for side in ("", "_reverse")
+    ]
 
 
 def _per_channel(weight: np.ndarray, scale: np.ndarray) -> Tensor:
     """An int8 weight with its per-output-channel scales as torch's quantized tensor."""
     return torch._make_per_channel_quantized_tensor(
-        torch.from_numpy(np.array(weight)), torch.from_numpy(np.array(scale)).double(), torch.zeros(len(scale), dtype=torch.long), 0
+        torch.from_numpy(np.array(weight)),
+        torch.from_numpy(np.array(scale)).double(),
+        torch.zeros(len(scale), dtype=torch.long),
+        0,
     )

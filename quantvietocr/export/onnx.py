@@ -29,6 +29,7 @@ from ..checkpoint.onnx_file import DIGEST_KEY
 from ..checkpoint.types import METADATA_KEY, Checkpoint, CheckpointError, Layer
 from ..checkpoint.validation import validate
 from ..checkpoint.vocab import Vocab
+from ..common.files import write_bytes
 from ..engines.base import need_onnx
 from ..pictures.image import LEVELS
 from .onnx_decoder import add_decoder
@@ -47,10 +48,7 @@ def export_onnx(checkpoint: Checkpoint, path: str | os.PathLike) -> Path:
     if path.suffix != ".onnx":
         raise CheckpointError(f"{path}: ONNX files end in .onnx; give a name that ends so.")
     content = to_onnx(checkpoint)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_bytes(content)
-    os.replace(temporary, path)
+    write_bytes(path, content)
     return path
 
 
@@ -76,9 +74,12 @@ def to_onnx(checkpoint: Checkpoint) -> bytes:
     # The digest is over the bytes that the file will hold: whoever changes a number or a node changes it.
     digest = hashlib.sha256(built.SerializeToString(deterministic=True)).hexdigest()
     model = onnx.helper.make_model(
-        built, opset_imports=[onnx.helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="quantvietocr",
+        built,
+        opset_imports=[onnx.helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+        producer_name="quantvietocr",
         producer_version=__version__,
-    )  # fmt: skip
+    )
     onnx.helper.set_model_props(model, _properties(checkpoint, layers, digest))
     onnx.checker.check_model(model)
     return model.SerializeToString(deterministic=True)
@@ -87,8 +88,11 @@ def to_onnx(checkpoint: Checkpoint) -> bytes:
 def _properties(checkpoint: Checkpoint, layers: tuple[Layer, ...], digest: str) -> dict[str, str]:
     """What the file says of itself: all of it as one JSON for us, the rest readable for everybody."""
     meta, tensors = checkpoint.meta, checkpoint.tensors
-    ranges = {name.removesuffix(".output.scale"): [float(t), int(tensors[name.removesuffix("scale") + "zero_point"])]
-              for name, t in sorted(tensors.items()) if name.endswith(".output.scale")}  # fmt: skip
+    ranges = {
+        name.removesuffix(".output.scale"): [float(t), int(tensors[name.removesuffix("scale") + "zero_point"])]
+        for name, t in sorted(tensors.items())
+        if name.endswith(".output.scale")
+    }
     return {
         METADATA_KEY: dataclasses.replace(meta, packed={}).to_json(),  # ONNX holds plain int8
         DIGEST_KEY: digest,
@@ -119,7 +123,9 @@ def input_scale(scale: np.float32, zero_point: int) -> np.float32:
                 found = np.nextafter(found, towards)
             if np.array_equal(np.rint(levels / found) + zero_point, wanted):
                 return found
-    raise CheckpointError(f"No float32 scale quantizes bytes as cnn.input.output.scale {scale} does: make the file again.")
+    raise CheckpointError(
+        f"No float32 scale quantizes bytes as cnn.input.output.scale {scale} does: make the file again."
+    )
 
 
 def _add_cnn(graph: Graph, pixels: str, layers: tuple[Layer, ...]) -> None:
@@ -129,7 +135,9 @@ def _add_cnn(graph: Graph, pixels: str, layers: tuple[Layer, ...]) -> None:
     if layers[0].precision == "int8":
         source = "cnn.input"
         scale, zero = graph.range_of(source)
-        bytes_scale = graph.constant("cnn.input.bytes.scale", input_scale(graph.tensors[scale], int(graph.tensors[zero])))
+        bytes_scale = graph.constant(
+            "cnn.input.bytes.scale", input_scale(graph.tensors[scale], int(graph.tensors[zero]))
+        )
         x = graph.op("QuantizeLinear", [x, bytes_scale, zero])
         x = graph.op("Transpose", [x], perm=[0, 3, 1, 2])
         x = graph.op("DequantizeLinear", [x, scale, zero])
@@ -145,7 +153,7 @@ def _add_cnn(graph: Graph, pixels: str, layers: tuple[Layer, ...]) -> None:
             x = graph.average(x, source, **pool) if integer else graph.op("AveragePool", [x], **pool)
             source = source if integer else None
             continue
-        elif layer.op == "conv":
+        if layer.op == "conv":
             x = _add_convolution(graph, x, layer, source)
             scale = graph.tensors.get(f"{layer.name}.output.scale")
             source = layer.name if scale is not None else None
@@ -153,8 +161,9 @@ def _add_cnn(graph: Graph, pixels: str, layers: tuple[Layer, ...]) -> None:
             if layer.relu and (source is None or int(graph.tensors[f"{layer.name}.output.zero_point"])):
                 x = graph.op("Relu", [x])
         else:
-            raise CheckpointError(f"{layer.name} is the operation {layer.op!r}, which the ONNX export does not know: update "
-                                  "quantvietocr.")
+            raise CheckpointError(
+                f"{layer.name} is the operation {layer.op!r}, which the ONNX export does not know: update quantvietocr."
+            )
         if source is not None:
             x = graph.requantize(x, source)
 
@@ -167,8 +176,10 @@ def _add_convolution(graph: Graph, x: str, layer: Layer, source: str | None) -> 
         scale = graph.tensors[f"{source}.output.scale"] * graph.tensors[f"{weight}.scale"]
         steps = np.rint(graph.tensors[bias].astype(np.float64) / scale)
         if np.abs(steps).max() >= 2**31:
-            raise CheckpointError(f"{layer.name}: its bias is too large for int32 beside weights this small: make the file "
-                                  f"again with {layer.name} among the float layers.")
+            raise CheckpointError(
+                f"{layer.name}: its bias is too large for int32 beside weights this small: make the file "
+                f"again with {layer.name} among the float layers."
+            )
         integers = graph.constant(f"{bias}.int32", steps.astype(np.int32))
         scales = graph.constant(f"{bias}.scale", scale.astype(np.float32))
         zeros = graph.constant(f"{bias}.zero_point", np.zeros(scale.size, np.int32))
@@ -195,9 +206,13 @@ def _add_encoder(graph: Graph, sequence: str) -> tuple[str, str]:
     biases = graph.op("Concat", [both("bias_ih"), both("bias_hh")], axis=1)
     steps = graph.op("Transpose", [sequence], perm=[1, 0, 2])
     outputs, last = graph.ops(
-        "GRU", [steps, both("weight_ih"), both("weight_hh"), biases], 2, hidden_size=sizes, direction="bidirectional",
+        "GRU",
+        [steps, both("weight_ih"), both("weight_hh"), biases],
+        2,
+        hidden_size=sizes,
+        direction="bidirectional",
         linear_before_reset=1,
-    )  # fmt: skip
+    )
     outputs = graph.op("Transpose", [outputs], perm=[2, 0, 1, 3])  # (S,2,N,E) → (N,S,2,E)
     outputs = graph.op("Reshape", [outputs, graph.integers([0, 0, 2 * sizes])])
     memory = graph.output("memory", outputs, np.float32, ("N", "S", 2 * sizes))

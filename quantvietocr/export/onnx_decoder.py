@@ -21,8 +21,15 @@ def add_decoder(graph: Graph, memory: str, hidden: str) -> None:
 
     def columns(weight: str, first: int, count: int) -> str:
         """Columns of a weight, transposed: what a product takes on its right."""
-        part = graph.op("Slice", [graph.weight(prefix + weight), graph.integers([first]), graph.integers([first + count]),
-                                  graph.integers([1])])  # fmt: skip
+        part = graph.op(
+            "Slice",
+            [
+                graph.weight(prefix + weight),
+                graph.integers([first]),
+                graph.integers([first + count]),
+                graph.integers([1]),
+            ],
+        )
         return graph.op("Transpose", [part], perm=[1, 0])
 
     attention, inputs, output = "attention.attn.weight", "rnn.weight_ih_l0", "fc_out.weight"
@@ -61,7 +68,9 @@ def add_decoder(graph: Graph, memory: str, hidden: str) -> None:
     weights = body.op("Transpose", [weights], perm=[0, 2, 1])
     found = body.op("Squeeze", [body.op("MatMul", [weights, memory]), graph.integers([1])])
     classes = len(graph.tensors[prefix + "embedding.weight"])
-    inner, outward = body.ops("Split", [body.op("MatMul", [found, from_context]), graph.integers([3 * d, classes])], 2, axis=1)
+    inner, outward = body.ops(
+        "Split", [body.op("MatMul", [found, from_context]), graph.integers([3 * d, classes])], 2, axis=1
+    )
     inner = body.op("Add", [inner, body.op("Gather", [token_gates, tokens])])
     outer = body.op("Add", [outer, hidden_bias])
     gates = graph.integers([2 * d, d])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +39,9 @@ class Graph:
         return self._add("Identity", [value], [name], {})[0]
 
     def _value(self, name: str, dtype: type, shape: Sequence[int | str] | None) -> Any:
-        return self.onnx.helper.make_tensor_value_info(name, self.onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype)), shape)
+        return self.onnx.helper.make_tensor_value_info(
+            name, self.onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype)), shape
+        )
 
     def op(self, kind: str, inputs: Sequence[str], **attributes: Any) -> str:
         """Add a node with one output, and return that."""

@@ -32,6 +32,7 @@ from torch import Tensor, nn
 from ..checkpoint.folding import float_layers
 from ..checkpoint.types import METADATA_KEY, Checkpoint, CheckpointError, Layer
 from ..checkpoint.validation import validate
+from ..common.files import write_bytes
 from ..engines.torch_engine import float_gru, half_cells, output_range, packed_convolution, select_backend
 
 METADATA_FILE = f"{METADATA_KEY}.json"  # among the file's extra files: `Meta.to_json()`
@@ -85,8 +86,11 @@ class Stages(nn.Module):
             checkpoint = Checkpoint(dict(checkpoint.tensors) | folded, meta, checkpoint.origin)
         self.cnn = _cnn(checkpoint, layers)
         prefix = "transformer.encoder.rnn."
-        weights = {name.removeprefix(prefix): checkpoint.weight(name) for name in checkpoint.tensors
-                   if name.startswith(prefix) and not name.endswith(".scale")}  # fmt: skip
+        weights = {
+            name.removeprefix(prefix): checkpoint.weight(name)
+            for name in checkpoint.tensors
+            if name.startswith(prefix) and not name.endswith(".scale")
+        }
         half = meta.decoder == "int8" and meta.backend != "qnnpack"
         self.encoder = _HalfGRU(weights) if half else float_gru(weights)
         for part in ("weight", "bias"):
@@ -124,8 +128,10 @@ def _cnn(checkpoint: Checkpoint, layers: tuple[Layer, ...]) -> nn.Sequential:
         elif wanted:
             steps.append(_IntegerConvolution(layer, checkpoint, source))
         else:
-            numbers = {part: torch.from_numpy(np.array(checkpoint.weight(f"{layer.name}.{part}")))
-                       for part in ("weight", "bias")}  # fmt: skip
+            numbers = {
+                part: torch.from_numpy(np.array(checkpoint.weight(f"{layer.name}.{part}")))
+                for part in ("weight", "bias")
+            }
             outputs, inputs = numbers["weight"].shape[:2]
             convolution = nn.Conv2d(inputs, outputs, layer.kernel, layer.stride, layer.padding)
             convolution.load_state_dict(numbers)
@@ -159,10 +165,7 @@ def export_torchscript(checkpoint: Checkpoint, path: str | os.PathLike) -> Path:
     if path.suffix != ".pt":
         raise CheckpointError(f"{path}: TorchScript files end in .pt; give a name that ends so.")
     content = to_torchscript(checkpoint)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_bytes(content)
-    os.replace(temporary, path)
+    write_bytes(path, content)
     return path
 
 
@@ -176,8 +179,10 @@ def metadata_of(path: str | os.PathLike) -> str:
             name = next(name for name in archive.namelist() if name.endswith(f"/extra/{METADATA_FILE}"))
             return archive.read(name).decode()
     except FileNotFoundError as error:
-        raise CheckpointError(f"No such file: {path}; `quantvietocr export --format torchscript` makes one of a "
-                              "checkpoint.") from error  # fmt: skip
+        raise CheckpointError(
+            f"No such file: {path}; `quantvietocr export --format torchscript` makes one of a checkpoint."
+        ) from error
     except (zipfile.BadZipFile, StopIteration, OSError, UnicodeDecodeError) as error:
-        raise CheckpointError(f"{path} is no TorchScript file that `quantvietocr export` wrote, or it is damaged: export it "
-                              "again.") from error  # fmt: skip
+        raise CheckpointError(
+            f"{path} is no TorchScript file that `quantvietocr export` wrote, or it is damaged: export it again."
+        ) from error

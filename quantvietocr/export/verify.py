@@ -51,10 +51,12 @@ class Difference:
 
     def __str__(self) -> str:
         part = len(self.texts) / self.lines
-        return (f"{self.engine}: {len(self.texts)} of {self.lines} lines read differently ({part:.2%}); "
-                f"features equal in {self.same_features:.1%} of the lines, else off by {self.mean_steps:.3f} steps on average "
-                f"in the worst line and {self.max_steps:.0f} at most; encoder outputs by {self.memory:.3f} and probabilities "
-                f"by {self.probability:.4f} at most")  # fmt: skip
+        return (
+            f"{self.engine}: {len(self.texts)} of {self.lines} lines read differently ({part:.2%}); "
+            f"features equal in {self.same_features:.1%} of the lines, else off by {self.mean_steps:.3f} steps on average "
+            f"in the worst line and {self.max_steps:.0f} at most; encoder outputs by {self.memory:.3f} and probabilities "
+            f"by {self.probability:.4f} at most"
+        )
 
 
 def verify(
@@ -86,7 +88,9 @@ def verify(
                     for engine, decoder in zip([reference, *(engine for _, engine in runtimes)], decoders)
                 )
                 for place, other in enumerate(others):
-                    found[place] += [(str(p), *line) for p, line in zip(part, _compare(expected, other, step), strict=True)]
+                    found[place] += [
+                        (str(p), *line) for p, line in zip(part, _compare(expected, other, step), strict=True)
+                    ]
                 bar.update(len(part))
     return [_difference(engine.name, rows) for (_, engine), rows in zip(runtimes, found)]
 
@@ -95,11 +99,15 @@ def failure(differences: Sequence[Difference]) -> str | None:
     """What is wrong with the file, as a sentence; None where every runtime stays within `MOST_DIFFERING` and `MOST_STEPS`."""
     for one in differences:
         if one.mean_steps > MOST_STEPS:
-            return (f"{one.engine} computes other features than the checkpoint does (up to {one.mean_steps:.2f} steps on "
-                    f"average in a line, {MOST_STEPS} are allowed): the file or that runtime is wrong; do not use them together.")
+            return (
+                f"{one.engine} computes other features than the checkpoint does (up to {one.mean_steps:.2f} steps on "
+                f"average in a line, {MOST_STEPS} are allowed): the file or that runtime is wrong; do not use them together."
+            )
         if len(one.texts) > MOST_DIFFERING * one.lines:
-            return (f"{one.engine} reads {len(one.texts)} of {one.lines} lines otherwise than the checkpoint does "
-                    f"({MOST_DIFFERING:.1%} are allowed): look at them, listed above, before you use the file.")
+            return (
+                f"{one.engine} reads {len(one.texts)} of {one.lines} lines otherwise than the checkpoint does "
+                f"({MOST_DIFFERING:.1%} are allowed): look at them, listed above, before you use the file."
+            )
     return None
 
 
@@ -125,7 +133,9 @@ def _compare(expected: tuple, other: tuple, step: float | None) -> list[tuple]:
     for line, (ours, theirs) in enumerate(zip(expected[2], other[2], strict=True)):
         chances = [[*reading.probabilities, reading.end] for reading in (expected[3][line], other[3][line])]
         chance = float(np.abs(np.subtract(*chances)).max()) if ours == theirs else 0.0
-        rows.append((ours, theirs, float(features[line].mean()), float(features[line].max()), float(memory[line]), chance))
+        rows.append(
+            (ours, theirs, float(features[line].mean()), float(features[line].max()), float(memory[line]), chance)
+        )
     return rows
 
 

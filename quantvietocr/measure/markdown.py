@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Sequence
 
 from ..common.files import write_text
 from ..errors import UserError
@@ -18,8 +18,10 @@ def aligned(table: Sequence[Sequence[str]], left: int) -> list[str]:
     table = [[cell.replace("|", "\\|") for cell in cells] for cells in table]
     widths = [max(map(len, column)) for column in zip(*table)]
     right = [column >= left for column in range(len(widths))]
-    lines = ["| " + " | ".join(cell.rjust(w) if r else cell.ljust(w) for cell, w, r in zip(cells, widths, right)) + " |"
-             for cells in table]  # fmt: skip
+    lines = [
+        "| " + " | ".join(cell.rjust(w) if r else cell.ljust(w) for cell, w, r in zip(cells, widths, right)) + " |"
+        for cells in table
+    ]
     lines.insert(1, "|" + "|".join("-" * (w + 1) + (":" if r else "-") for w, r in zip(widths, right)) + "|")
     return lines
 
@@ -31,11 +33,13 @@ def insert_section(path: Path, name: str, text: str) -> None:
     """
     opening, closing = f"<!-- table {name} -->", f"<!-- end {name} -->"
     if not path.is_file():
-        raise ReportError(f"--into: there is no file {path}; name a Markdown file and a section, "
-                          f"README.md#{name or 'NAME'}.")
+        raise ReportError(
+            f"--into: there is no file {path}; name a Markdown file and a section, README.md#{name or 'NAME'}."
+        )
     before, first, rest = path.read_text(encoding="utf-8").partition(opening)
     _, last, after = rest.partition(closing)
     if not (first and last):
-        raise ReportError(f"{path} has no section {name!r}: write {opening} and {closing}, a line each, where the "
-                          "table belongs.")
+        raise ReportError(
+            f"{path} has no section {name!r}: write {opening} and {closing}, a line each, where the table belongs."
+        )
     write_text(path, f"{before}{opening}\n\n{text.strip()}\n\n{closing}{after}")

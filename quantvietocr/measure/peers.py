@@ -9,8 +9,9 @@ import shutil
 import subprocess
 import tempfile
 import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -42,20 +43,28 @@ class Tesseract:
     def __init__(self, threads: int = 1) -> None:
         self.environment = os.environ | ({"OMP_THREAD_LIMIT": str(threads)} if threads else {})
         if shutil.which("tesseract") is None:
-            raise PeerError("--peer tesseract: there is no program tesseract on the PATH; run `apt-get install "
-                            "tesseract-ocr tesseract-ocr-vie`.")
+            raise PeerError(
+                "--peer tesseract: there is no program tesseract on the PATH; run `apt-get install "
+                "tesseract-ocr tesseract-ocr-vie`."
+            )
         heading, *languages = self._run(["--list-langs"]).splitlines() or [""]
         if "vie" not in map(str.strip, languages):
-            raise PeerError("--peer tesseract: Tesseract has no Vietnamese data (`tesseract --list-langs` does not list "
-                            "vie); run `apt-get install tesseract-ocr-vie`.")
+            raise PeerError(
+                "--peer tesseract: Tesseract has no Vietnamese data (`tesseract --list-langs` does not list "
+                "vie); run `apt-get install tesseract-ocr-vie`."
+            )
         place = re.search(r'"(.+)"', heading)
         if place is None:
-            raise PeerError("--peer tesseract: this Tesseract does not say where its data is (`tesseract --list-langs`), as "
-                            "versions before 5 do not; install Tesseract 5.")
+            raise PeerError(
+                "--peer tesseract: this Tesseract does not say where its data is (`tesseract --list-langs`), as "
+                "versions before 5 do not; install Tesseract 5."
+            )
         self.data = Path(place[1]) / "vie.traineddata"
         if not self.data.is_file():
-            raise PeerError(f"--peer tesseract: {self.data} is not there although Tesseract lists vie; set "
-                            "TESSDATA_PREFIX to the folder that holds it.")
+            raise PeerError(
+                f"--peer tesseract: {self.data} is not there although Tesseract lists vie; set "
+                "TESSDATA_PREFIX to the folder that holds it."
+            )
         self.version = (self._run(["--version"]).split() + ["", "unknown"])[1]
 
     def predict(self, img: Image.Image, return_prob: bool = False) -> Any:
@@ -73,8 +82,10 @@ class Tesseract:
             table = self._run(["list.txt", "stdout", "-l", "vie", "--psm", "7", "--oem", "1", "tsv"], folder)
         pages = _pages(table)
         if sorted(pages) != list(range(1, len(imgs) + 1)):
-            raise PeerError(f"Tesseract was given {len(imgs)} pictures and told of {len(pages)} pages: try another version "
-                            f"than {self.version}.")
+            raise PeerError(
+                f"Tesseract was given {len(imgs)} pictures and told of {len(pages)} pages: try another version "
+                f"than {self.version}."
+            )
         words = [pages[number] for number in sorted(pages)]
         texts = [unicodedata.normalize("NFC", " ".join(word for word, _ in line)) for line in words]
         return (texts, [min((share for _, share in line), default=0.0) for line in words]) if return_prob else texts
@@ -88,11 +99,14 @@ class Tesseract:
         return {"0": "float", "1": "int8"}.get(mode[1] if mode else "", "not told by combine_tessdata")
 
     def _run(self, arguments: list[str], folder: str | None = None) -> str:
-        done = subprocess.run(["tesseract", *arguments], cwd=folder, env=self.environment, capture_output=True, check=False)
+        done = subprocess.run(
+            ["tesseract", *arguments], cwd=folder, env=self.environment, capture_output=True, check=False
+        )
         if done.returncode:
             said = " ".join(done.stderr.decode("utf-8", "replace").split()) or "nothing on stderr"
-            raise PeerError(f"Tesseract failed (exit code {done.returncode}) at `tesseract "
-                            f"{' '.join(arguments)}`: {said[-300:]}")
+            raise PeerError(
+                f"Tesseract failed (exit code {done.returncode}) at `tesseract {' '.join(arguments)}`: {said[-300:]}"
+            )
         return done.stdout.decode("utf-8")
 
 
@@ -108,18 +122,24 @@ class RapidOCR:
             import onnxruntime  # noqa: F401  RapidOCR says so only once it reads
             import rapidocr
         except ImportError as error:
-            raise PeerError(f"--peer rapidocr: cannot be imported ({error}); run `pip install rapidocr==3.10.0 "
-                            "onnxruntime`.") from error
+            raise PeerError(
+                f"--peer rapidocr: cannot be imported ({error}); run `pip install rapidocr==3.10.0 onnxruntime`."
+            ) from error
         models = sorted(Path(rapidocr.__file__).parent.glob("models/*_rec_*.onnx"))
         if len(models) != 1:
-            raise PeerError(f"--peer rapidocr: the package holds {len(models)} recognition networks (models/*_rec_*.onnx) "
-                            "and one is expected; run `pip install --force-reinstall rapidocr==3.10.0`.")
+            raise PeerError(
+                f"--peer rapidocr: the package holds {len(models)} recognition networks (models/*_rec_*.onnx) "
+                "and one is expected; run `pip install --force-reinstall rapidocr==3.10.0`."
+            )
         self.data = models[0]
         self.version = importlib.metadata.version("rapidocr")
-        self.engine = rapidocr.RapidOCR(params={
-            "Global.log_level": "error", "Rec.model_path": str(self.data),
-            "EngineConfig.onnxruntime.intra_op_num_threads": threads or -1,
-        })  # fmt: skip
+        self.engine = rapidocr.RapidOCR(
+            params={
+                "Global.log_level": "error",
+                "Rec.model_path": str(self.data),
+                "EngineConfig.onnxruntime.intra_op_num_threads": threads or -1,
+            }
+        )
 
     def predict(self, img: Image.Image, return_prob: bool = False) -> Any:
         """One line."""

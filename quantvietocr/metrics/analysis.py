@@ -13,9 +13,17 @@ from .accuracy import confusions
 from .edits import edit_distance
 
 CLASSES = (
-    "tone mark only", "vowel-quality mark only", "letter case only", "several marks or case", "base letter", "digit",
-    "punctuation or symbol", "space", "character missing", "character added",
-)  # fmt: skip
+    "tone mark only",
+    "vowel-quality mark only",
+    "letter case only",
+    "several marks or case",
+    "base letter",
+    "digit",
+    "punctuation or symbol",
+    "space",
+    "character missing",
+    "character added",
+)
 TOP = 20
 Z = 1.96  # of a 95 % interval
 
@@ -71,9 +79,12 @@ class Analysis:
 
 
 def analyse(
-    references: Sequence[str], predictions: Sequence[str], widths: Sequence[float], heights: Sequence[float],
+    references: Sequence[str],
+    predictions: Sequence[str],
+    widths: Sequence[float],
+    heights: Sequence[float],
     groups: Mapping[str, Sequence[str]] | None = None,
-) -> Analysis:  # fmt: skip
+) -> Analysis:
     """Count the errors of lines by kind, character and looks.
 
     widths: px at height 32, not limited to the network's 512. heights: px of the crops. groups: title → a value per line,
@@ -82,8 +93,10 @@ def analyse(
     """
     groups = dict(groups or {})
     if not references or {len(references)} != set(map(len, (predictions, widths, heights, *groups.values()))):
-        raise ValueError(f"{len(references)} references need as many predictions, widths, heights and values of each "
-                         "group, and at least one.")
+        raise ValueError(
+            f"{len(references)} references need as many predictions, widths, heights and values of each "
+            "group, and at least one."
+        )
     refs, preds = ([unicodedata.normalize("NFC", text) for text in texts] for texts in (references, predictions))
     edits = [edit_distance(*pair) for pair in zip(refs, preds)]
     pairs = Counter({(written, read): count for written, read, count in confusions(refs, preds, top=None)})
@@ -104,12 +117,20 @@ def analyse(
     bare, bare_read = ([_RUN.sub(r"\1", text) for text in texts] for texts in (refs, preds))
     short = _part("runs as one mark", bare, [edit_distance(*pair) for pair in zip(bare, bare_read)])
     return Analysis(
-        _part("all", refs, edits), short, classes, _worst(refs, pairs),
-        {"Width at height 32 (px)": by_size(widths, WIDTHS), "Text length (characters)": by_size([*map(len, refs)], LENGTHS),
-         "Height of the crop (px)": by_size(heights, HEIGHTS)}
-        | {title: tuple(sorted(parts(values), key=lambda part: (-part.edits, part.name)))
-           for title, values in groups.items()},
-    )  # fmt: skip
+        _part("all", refs, edits),
+        short,
+        classes,
+        _worst(refs, pairs),
+        {
+            "Width at height 32 (px)": by_size(widths, WIDTHS),
+            "Text length (characters)": by_size([*map(len, refs)], LENGTHS),
+            "Height of the crop (px)": by_size(heights, HEIGHTS),
+        }
+        | {
+            title: tuple(sorted(parts(values), key=lambda part: (-part.edits, part.name)))
+            for title, values in groups.items()
+        },
+    )
 
 
 def edit_class(written: str, read: str) -> str:

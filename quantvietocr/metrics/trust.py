@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 
-def reliability(confidences: Sequence[float], correct: Sequence[bool], bins: int = 10) -> list[tuple[float, float, int]]:
+def reliability(
+    confidences: Sequence[float], correct: Sequence[bool], bins: int = 10
+) -> list[tuple[float, float, int]]:
     """Mean confidence, share of right lines and number of lines, for bins of equally many lines, least confident first.
 
     Lines of equal confidence that fall into two bins count as equally right in both. Fewer lines than bins: a bin each.
@@ -48,9 +50,11 @@ def accept_curve(confidences: Sequence[float], correct: Sequence[bool]) -> list[
 def _judged(confidences: Sequence[float], correct: Sequence[bool]) -> tuple[np.ndarray, np.ndarray]:
     values, right = np.asarray(confidences, dtype=np.float64), np.asarray(correct, dtype=bool)
     if values.shape != right.shape or values.ndim != 1 or not values.size or not np.isfinite(values).all():
-        raise ValueError(f"Confidence is judged on at least one line, a finite number and a judgement each; got "
-                         f"{values.size} confidences ({int((~np.isfinite(values)).sum())} not finite) and {right.size} "
-                         "judgements.")
+        raise ValueError(
+            f"Confidence is judged on at least one line, a finite number and a judgement each; got "
+            f"{values.size} confidences ({int((~np.isfinite(values)).sum())} not finite) and {right.size} "
+            "judgements."
+        )
     return values, right
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Iterable, Sequence
 
 import numpy as np
 from PIL import Image
@@ -42,14 +42,16 @@ class Box:
         the text stood so before.
         """
         turns = {
-            0: lambda x, y: (x, y), 90: lambda x, y: (height - y, x),
-            180: lambda x, y: (width - x, height - y), 270: lambda x, y: (y, width - x),
-        }  # fmt: skip
+            0: lambda x, y: (x, y),
+            90: lambda x, y: (height - y, x),
+            180: lambda x, y: (width - x, height - y),
+            270: lambda x, y: (y, width - x),
+        }
         return Box(tuple(turns[degrees](x, y) for x, y in self.points))
 
     def starting(self, corner: int) -> Box:
         """The same quadrilateral with that one of its four corners first."""
-        return Box(self.points[corner % 4:] + self.points[:corner % 4])
+        return Box(self.points[corner % 4 :] + self.points[: corner % 4])
 
     def to_json(self) -> list[list[float]]:
         """[[x, y] × 4], to a tenth of a pixel."""
@@ -76,8 +78,9 @@ def crop(page: Image.Image, box: Box) -> Image.Image:
     if not inside:
         part = _with_edge(page, math.floor(left) - 2, math.floor(top) - 2, math.ceil(right) + 2, math.ceil(bottom) + 2)
     local = [(x - math.floor(left) + 2, y - math.floor(top) + 2) for x, y in box.points]
-    return part.transform((width, height), Image.Transform.PERSPECTIVE, _projection(corners, local),
-        Image.Resampling.BICUBIC)
+    return part.transform(
+        (width, height), Image.Transform.PERSPECTIVE, _projection(corners, local), Image.Resampling.BICUBIC
+    )
 
 
 def _with_edge(page: Image.Image, left: int, top: int, right: int, bottom: int) -> Image.Image:

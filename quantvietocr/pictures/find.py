@@ -6,12 +6,31 @@ import glob
 import os
 import re
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Iterable
 
 #: What is taken for a picture in a folder. A file that is named itself may have any suffix.
-SUFFIXES = frozenset(".png .jpg .jpeg .jpe .bmp .dib .tif .tiff .webp .gif .ppm .pgm .pbm .pnm .jp2 .avif".split())
+SUFFIXES = frozenset(
+    [
+        ".png",
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".bmp",
+        ".dib",
+        ".tif",
+        ".tiff",
+        ".webp",
+        ".gif",
+        ".ppm",
+        ".pgm",
+        ".pbm",
+        ".pnm",
+        ".jp2",
+        ".avif",
+    ]
+)
 
 
 @dataclass
@@ -70,6 +89,8 @@ def _search(folder: str, found: Found, suffixes: frozenset[str]) -> None:
     found.problems += [f"{error.filename}: this folder cannot be read ({error.strerror})." for error in closed]
     others = len(files) - len(pictures)
     if not pictures and not closed:
-        found.problems.append(f"{folder}: no pictures in this folder ({others} other files); name one with .png or .jpg files.")
+        found.problems.append(
+            f"{folder}: no pictures in this folder ({others} other files); name one with .png or .jpg files."
+        )
     elif others:
         found.notes.append(f"{folder}: {len(pictures)} pictures; {others} other files ignored.")

@@ -4,5 +4,9 @@ import warnings
 
 # torch announces the end of torch.ao at each call. This package pins the torch it works with (requirements.txt) and
 # keeps torch.ao inside this folder; the people who run it can do nothing about the announcement.
-for _message in ("torch.ao.quantization is deprecated", "Please use quant_min and quant_max", "torch.quantize_per_tensor"):
+for _message in (
+    "torch.ao.quantization is deprecated",
+    "Please use quant_min and quant_max",
+    "torch.quantize_per_tensor",
+):
     warnings.filterwarnings("ignore", message=_message)

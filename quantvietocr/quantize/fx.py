@@ -22,9 +22,13 @@ KEEPING = (nn.AvgPool2d, nn.Dropout, nn.Identity)  # modules whose output lies i
 
 
 def trace(
-    network: nn.Module, example: Tensor, layers: Mapping[str, LayerBits], make: Callable[[LayerBits | None], QConfig],
-    training: bool, unobserved: Sequence[str] = (),
-) -> fx.GraphModule:  # fmt: skip
+    network: nn.Module,
+    example: Tensor,
+    layers: Mapping[str, LayerBits],
+    make: Callable[[LayerBits | None], QConfig],
+    training: bool,
+    unobserved: Sequence[str] = (),
+) -> fx.GraphModule:
     """`network` traced, with observers or fake-quant modules inserted; itself unchanged where not `training`.
 
     example: an input. layers: bits of layers by name; others get `make(None)`. make: as `Scheme.calibration_qconfig`.
@@ -40,8 +44,10 @@ def trace(
     try:
         graph = prepare(network.train(training), mapping, (example,))
     except fx.proxy.TraceError as error:
-        raise QuantizeError(f"The network cannot be traced ({error}): its forward pass depends on the values of its input; "
-                            "take quant.path=eager.") from error  # fmt: skip
+        raise QuantizeError(
+            f"The network cannot be traced ({error}): its forward pass depends on the values of its input; "
+            "take quant.path=eager."
+        ) from error
     _observe_once(graph)
     return graph
 
@@ -116,7 +122,9 @@ class TracedCNN(nn.Module):
     in training mode; otherwise observers in evaluation mode. `layers` as in `QuantizedCNN`.
     """
 
-    def __init__(self, vgg: nn.Module, scheme: Scheme, make: Callable[[LayerBits | None], QConfig], training: bool) -> None:
+    def __init__(
+        self, vgg: nn.Module, scheme: Scheme, make: Callable[[LayerBits | None], QConfig], training: bool
+    ) -> None:
         super().__init__()
         names = [name for name, module in vgg.named_modules() if isinstance(module, nn.Conv2d)]
         self.layers: dict[str, LayerBits] = scheme.layers(names)
@@ -167,8 +175,10 @@ class TracedCNN(nn.Module):
             elif node.target == "dequantize":
                 yield node.name, torch.ao.nn.quantized.DeQuantize()
             elif node.op not in ("placeholder", "get_attr", "output") and node.target not in MOVING:
-                raise QuantizeError(f"The traced CNN holds {node.target}, which files have no operation for: it is not "
-                                    "VietOCR's VGG; give a vgg_seq2seq checkpoint.")  # fmt: skip
+                raise QuantizeError(
+                    f"The traced CNN holds {node.target}, which files have no operation for: it is not "
+                    "VietOCR's VGG; give a vgg_seq2seq checkpoint."
+                )
 
 
 def convert(graph: fx.GraphModule) -> fx.GraphModule:

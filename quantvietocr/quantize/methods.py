@@ -36,8 +36,10 @@ def prepare_training(network: nn.Module, quant: QuantConfig, method: str = "qat"
     """
     scheme = scheme_of(quant, method)
     if method == "lsq" and quant.lsq_weights and scheme.weights == "grouped":
-        raise QuantizeError("LSQ learns one step for a channel, not for groups: set quant.lsq_weights=false, or "
-                            "quant.weights=per-channel.")  # fmt: skip
+        raise QuantizeError(
+            "LSQ learns one step for a channel, not for groups: set quant.lsq_weights=false, or "
+            "quant.weights=per-channel."
+        )
 
     def qconfig(layer: LayerBits | None) -> QConfig:
         if method == "pact":

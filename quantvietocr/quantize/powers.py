@@ -45,4 +45,3 @@ def on_grid(bias: np.ndarray, input_scale: float, weight_scales: np.ndarray) -> 
     """A convolution's bias in whole steps of its sums, (input scale x weight scale): float32, to be added exactly."""
     steps = weight_scales.astype(np.float64) * input_scale
     return (np.round(bias / steps) * steps).astype(np.float32)
-

@@ -32,7 +32,10 @@ from .stubs import QuantizedCNN
 
 
 def prepare_cnn(
-    network: nn.Module, scheme: Scheme, qat: bool, path: str = "eager",
+    network: nn.Module,
+    scheme: Scheme,
+    qat: bool,
+    path: str = "eager",
     qconfig: Callable[[LayerBits | None], QConfig] | None = None,
 ) -> QuantizedCNN | TracedCNN:
     """Replace `network.cnn` (VietOCR's) by one with observers; returns it.
@@ -54,7 +57,9 @@ def prepare_cnn(
     else:
         prepare(cnn.eval(), inplace=True)
         for module in cnn.body:
-            if isinstance(module, nn.Sequential):  # its observer is among its parts, which run; the hook would count twice
+            if isinstance(
+                module, nn.Sequential
+            ):  # its observer is among its parts, which run; the hook would count twice
                 module._forward_hooks.clear()
     network.cnn = cnn
     return cnn
@@ -124,7 +129,9 @@ def float_state(cnn: QuantizedCNN | TracedCNN) -> dict[str, Tensor]:
     state: dict[str, Tensor] = {}
     for path, module in cnn.named_modules():
         if isinstance(module, (nn.Conv2d, nn.BatchNorm2d)):
-            _, *place = path.replace("features_", "features.").split(".")  # features, 7, and bn, or 0 and 1 in a float layer
+            _, *place = path.replace("features_", "features.").split(
+                "."
+            )  # features, 7, and bn, or 0 and 1 in a float layer
             if len(place) == 3:
                 place = [place[0], str(int(place[1]) + (place[2] != "0"))]
             state |= {".".join([*place, key]): value for key, value in module.state_dict().items() if "." not in key}
@@ -134,5 +141,12 @@ def float_state(cnn: QuantizedCNN | TracedCNN) -> dict[str, Tensor]:
 def described(meta: Meta, cnn: QuantizedCNN, scheme: Scheme, method: str, decoder: str, why_float: str) -> Meta:
     """`meta` with how its CNN is quantized. decoder: `int8` or `float`. why_float: said of each layer that stays so."""
     reasons = {PREFIX + name: why_float for name in cnn.float_names}
-    return dataclasses.replace(meta, method=method, decoder=decoder, backend=scheme.backend, activation_bits=scheme.bits,
-                               float_reasons=reasons, scheme=scheme.to_dict())  # fmt: skip
+    return dataclasses.replace(
+        meta,
+        method=method,
+        decoder=decoder,
+        backend=scheme.backend,
+        activation_bits=scheme.bits,
+        float_reasons=reasons,
+        scheme=scheme.to_dict(),
+    )

@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from ..common.figures import save_figure
+from ..common.files import write_text
 from .observers import Histogram
 
 COLUMNS = 4
@@ -49,8 +50,10 @@ class Range:
 def recorded(observers: Mapping[str, nn.Module]) -> Iterator[dict[str, Histogram]]:
     """Count what these observers are shown while the block runs: a histogram by the name of each."""
     histograms = {name: Histogram() for name in observers}
-    hooks = [module.register_forward_pre_hook(lambda _, inputs, seen=histograms[name]: seen.add(inputs[0]))
-             for name, module in observers.items()]  # fmt: skip
+    hooks = [
+        module.register_forward_pre_hook(lambda _, inputs, seen=histograms[name]: seen.add(inputs[0]))
+        for name, module in observers.items()
+    ]
     try:
         yield histograms
     finally:
@@ -67,9 +70,16 @@ def ranges_of(observers: Mapping[str, Any], histograms: Mapping[str, Histogram])
         seen = histograms[name]
         half = scale / 2  # a value rounds into the range from half a step away
         found[name] = Range(
-            seen.low, seen.high, low, high, scale, int(zero_point), seen.outside(low - half, high + half),
-            seen.outside(-zero_point * scale - half, (255 - zero_point) * scale + half), int(seen.counts.sum()),
-        )  # fmt: skip
+            seen.low,
+            seen.high,
+            low,
+            high,
+            scale,
+            int(zero_point),
+            seen.outside(low - half, high + half),
+            seen.outside(-zero_point * scale - half, (255 - zero_point) * scale + half),
+            int(seen.counts.sum()),
+        )
     return found
 
 
@@ -78,11 +88,8 @@ def write_ranges(
 ) -> Path:
     """`ranges.json` and `ranges.png` in `folder`; returns it. observer: its name, for the title."""
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps({name: dataclasses.asdict(found) for name, found in ranges.items()}, indent=1, allow_nan=False)
-    temporary = folder / "ranges.json.part"
-    temporary.write_text(text + "\n", encoding="utf-8")
-    os.replace(temporary, folder / "ranges.json")
+    write_text(folder / "ranges.json", text + "\n")
     draw_ranges(ranges, histograms, observer, folder / "ranges.png")
     return folder
 
@@ -92,10 +99,12 @@ def draw_ranges(
 ) -> Path:
     """A histogram of each activation (log counts), its range marked."""
     rows = math.ceil(len(ranges) / COLUMNS)
-    figure = Figure(figsize=(COLUMNS * PANEL[0], rows * PANEL[1] + 0.6), dpi=110, facecolor="white", layout="constrained")
+    figure = Figure(
+        figsize=(COLUMNS * PANEL[0], rows * PANEL[1] + 0.6), dpi=110, facecolor="white", layout="constrained"
+    )
     FigureCanvasAgg(figure)
     panels = figure.subplots(rows, COLUMNS, squeeze=False)
-    for axes in panels.flat[len(ranges):]:
+    for axes in panels.flat[len(ranges) :]:
         axes.set_axis_off()
     for axes, (name, found) in zip(panels.flat, ranges.items(), strict=False):
         edges, counts = _shown(histograms[name])
@@ -107,8 +116,10 @@ def draw_ranges(
         axes.tick_params(labelsize=7)
     figure.supxlabel("value of the activation", fontsize=9)
     figure.supylabel("values per bin", fontsize=9)
-    figure.suptitle(f"Activation ranges by the {observer} observer: values seen (grey), the range that the bits divide (red)",
-                    fontsize=11)  # fmt: skip
+    figure.suptitle(
+        f"Activation ranges by the {observer} observer: values seen (grey), the range that the bits divide (red)",
+        fontsize=11,
+    )
     return save_figure(figure, path)
 
 

@@ -97,8 +97,10 @@ class Scheme:
         _one_of("activations", self.activations, ACTIVATIONS)
         _one_of("scales", self.scales, SCALES)
         if self.scales != "any" and self.weights == "grouped":
-            raise QuantizeError("quant.scales=power-of-two is for one scale a channel or a tensor, and groups of 4-bit weights have "
-                                "more: set quant.scales=any.")  # fmt: skip
+            raise QuantizeError(
+                "quant.scales=power-of-two is for one scale a channel or a tensor, and groups of 4-bit weights have "
+                "more: set quant.scales=any."
+            )
         if type(self.percentile) not in (int, float) or not 50 < self.percentile <= 100:
             raise QuantizeError(f"quant.percentile is {self.percentile!r}; it must be above 50 and at most 100.")
         _check_bits("weight_bits", self.weight_bits)
@@ -116,7 +118,9 @@ class Scheme:
         """This scheme with scales that are powers of two, where levels can be spared for them: a range then uses about
         three quarters of its levels, which few bits cannot do without."""
         bits = [(self.weight_bits, self.bits)]
-        bits += [(change.get("weight_bits") or 8, change.get("activation_bits") or 8) for change in self.overrides.values()]
+        bits += [
+            (change.get("weight_bits") or 8, change.get("activation_bits") or 8) for change in self.overrides.values()
+        ]
         spare = self.weights != "grouped" and all(weight == 8 and activation >= 7 for weight, activation in bits)
         return dataclasses.replace(self, scales="power-of-two") if spare else self
 
@@ -127,7 +131,9 @@ class Scheme:
         for pattern, changes in self.overrides.items():
             for name in match_layers([pattern], names, "Overrides"):
                 found[name] = dataclasses.replace(found[name], **changes)
-        return {name: dataclasses.replace(bits, grouped=self._grouped(bits.weight_bits)) for name, bits in found.items()}
+        return {
+            name: dataclasses.replace(bits, grouped=self._grouped(bits.weight_bits)) for name, bits in found.items()
+        }
 
     @property
     def everywhere(self) -> LayerBits:
@@ -158,12 +164,21 @@ class Scheme:
         a tie that fake quantization and conversion round differently."""
         top = layer.top
         channels = self.weights != "per-tensor"
-        kind = {(True, True): MovingAveragePerChannelMinMaxObserver, (True, False): PerChannelMinMaxObserver,
-                (False, True): MovingAverageMinMaxObserver, (False, False): MinMaxObserver}[channels, training]  # fmt: skip
+        kind = {
+            (True, True): MovingAveragePerChannelMinMaxObserver,
+            (True, False): PerChannelMinMaxObserver,
+            (False, True): MovingAverageMinMaxObserver,
+            (False, False): MinMaxObserver,
+        }[channels, training]
         kind = power_of_two(kind) if self.scales == "power-of-two" else kind
         more = {"averaging_constant": 1.0} if training else {}  # the weights of this step, not an average of past ones
-        return kind.with_args(quant_min=-top, quant_max=top, dtype=torch.qint8, **more,
-                              qscheme=torch.per_channel_symmetric if channels else torch.per_tensor_symmetric)  # fmt: skip
+        return kind.with_args(
+            quant_min=-top,
+            quant_max=top,
+            dtype=torch.qint8,
+            **more,
+            qscheme=torch.per_channel_symmetric if channels else torch.per_tensor_symmetric,
+        )
 
     def _grouped(self, weight_bits: int) -> bool:
         return self.weights == "grouped" and weight_bits == 4

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Sequence
 from contextlib import closing
-from typing import Sequence
 
 import numpy as np
 import torch
@@ -53,8 +53,10 @@ def quantize_static(
     if decoder not in ("int8", "float"):
         raise QuantizeError(f"The decoder is {decoder!r}; it must be int8 or float.")
     if not samples or lines < 1:
-        raise QuantizeError(f"Static quantization measures activation ranges on real lines; {len(samples)} lines were given "
-                            f"and {lines} asked for: give an annotation with at least one line (a few hundred are good).")
+        raise QuantizeError(
+            f"Static quantization measures activation ranges on real lines; {len(samples)} lines were given "
+            f"and {lines} asked for: give an annotation with at least one line (a few hundred are good)."
+        )
     network = float_network(checkpoint, vietocr_yaml)
     cnn = qat.prepare_cnn(network, scheme, qat=False, path=path)
     chosen = sorted(np.random.default_rng(seed).permutation(len(samples))[:lines])
@@ -80,8 +82,10 @@ def _calibrate(cnn: nn.Module, samples: Sequence[Sample], meta: Meta) -> None:
 
 def _must_be_float(checkpoint: Checkpoint) -> None:
     if not checkpoint.is_float:
-        raise QuantizeError(f"{checkpoint.origin} is already quantized ({checkpoint.meta.method}); give the float checkpoint "
-                            "it was made from.")
+        raise QuantizeError(
+            f"{checkpoint.origin} is already quantized ({checkpoint.meta.method}); give the float checkpoint "
+            "it was made from."
+        )
 
 
 def _fresh(checkpoint: Checkpoint) -> Meta:

@@ -52,8 +52,11 @@ class QuantizedCNN(nn.Module):
 
     def __init__(self, vgg: nn.Module, scheme: Scheme) -> None:
         super().__init__()
-        units = [(f"features.{name}", module) for name, module in vgg.features.named_children()
-                 if not isinstance(module, nn.Identity)]
+        units = [
+            (f"features.{name}", module)
+            for name, module in vgg.features.named_children()
+            if not isinstance(module, nn.Identity)
+        ]
         units.append(("last_conv_1x1", vgg.last_conv_1x1))
         convolutions = [name for name, module in units if not isinstance(module, nn.AvgPool2d)]
         self.layers: dict[str, LayerBits] = scheme.layers(convolutions)
@@ -133,4 +136,3 @@ class QuantizedCNN(nn.Module):
                 source = None
             else:
                 source = getattr(module, "activation_post_process", None)
-

@@ -55,8 +55,10 @@ def fit(readings: Sequence[Reading], right: Sequence[bool]) -> Calibration:
     chosen = [(reading, good) for reading, good in zip(readings, right, strict=True) if reading.ids and reading.end]
     good = np.array([good for _, good in chosen], dtype=bool)
     if min(good.sum(), (~good).sum()) < FEWEST:
-        raise ConfidenceError(f"{good.sum()} lines read right and {(~good).sum()} wrong are too few to fit confidence: give lines "
-                              f"enough for {FEWEST} of each.")
+        raise ConfidenceError(
+            f"{good.sum()} lines read right and {(~good).sum()} wrong are too few to fit confidence: give lines "
+            f"enough for {FEWEST} of each."
+        )
     odds = _log_odds(np.concatenate([[*reading.probabilities, reading.end] for reading, _ in chosen]))
     starts = np.cumsum([0] + [len(reading.ids) + 1 for reading, _ in chosen[:-1]])
 
@@ -70,7 +72,12 @@ def fit(readings: Sequence[Reading], right: Sequence[bool]) -> Calibration:
     here, step = (1.0, 1.0), 1.0
     lowest = loss(*here)
     while step > 1e-3:
-        around = [(here[0] + step, here[1]), (here[0] - step, here[1]), (here[0], here[1] + step), (here[0], here[1] - step)]
+        around = [
+            (here[0] + step, here[1]),
+            (here[0] - step, here[1]),
+            (here[0], here[1] + step),
+            (here[0], here[1] - step),
+        ]
         losses = [loss(*point) for point in around]
         best = int(np.argmin(losses))
         if losses[best] < lowest:

@@ -8,8 +8,8 @@ is Bahdanau et al. 2015 (additive); the GRU is Cho et al. 2014 in torch's gate o
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Mapping, Sequence
 
 import numpy as np
 
@@ -263,7 +263,9 @@ def refused_classes(whitelist: str, chars: str) -> np.ndarray:
         what = f"holds {' '.join(map(repr, unknown))}, not in the vocabulary" if unknown else "is empty"
         raise WhitelistError(f"whitelist {what}: give characters that the model knows.")
     count = len(Vocab.specials)
-    return np.array([i for i in range(count) if i != EOS] + [i for i, char in enumerate(chars, count) if char not in allowed])
+    return np.array(
+        [i for i in range(count) if i != EOS] + [i for i, char in enumerate(chars, count) if char not in allowed]
+    )
 
 
 def _trace(tokens: np.ndarray, parents: np.ndarray, probabilities: np.ndarray, step: int, slot: int) -> Reading:

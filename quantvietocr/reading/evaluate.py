@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Sequence
 
 from ..checkpoint.types import Checkpoint
 from ..dataset.annotation import Sample
@@ -26,7 +26,9 @@ class Validation:
     right: tuple[bool, ...]
 
 
-def score_engine(engine: Encoder, decoder: Decoder, chars: str, samples: Sequence[Sample], spec: ImageSpec) -> Validation:
+def score_engine(
+    engine: Encoder, decoder: Decoder, chars: str, samples: Sequence[Sample], spec: ImageSpec
+) -> Validation:
     """Read every sample and score the texts. Raises ImageError for an unreadable picture."""
     references = [sample.text for sample in samples]
     predictions, readings = [""] * len(samples), [Reading((), ())] * len(samples)
@@ -41,4 +43,6 @@ def score_engine(engine: Encoder, decoder: Decoder, chars: str, samples: Sequenc
 
 def score_checkpoint(checkpoint: Checkpoint, samples: Sequence[Sample]) -> Validation:
     """Score a checkpoint as users will run it: on the CPU engine, from its numbers."""
-    return score_engine(TorchEngine(checkpoint), decoder_of(checkpoint), checkpoint.meta.chars, samples, checkpoint.meta.image)
+    return score_engine(
+        TorchEngine(checkpoint), decoder_of(checkpoint), checkpoint.meta.chars, samples, checkpoint.meta.image
+    )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Sequence
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -52,8 +52,17 @@ def draw_lines(lines: Sequence[tuple[Image.Image, str, float]], path: str | os.P
             spine.set(color="0.75", linewidth=0.6)
         base = (top - shown_height - 0.05) / height
         _text(figure, left / width, base, text, TEXT_POINTS, CELL_WIDTH - CONFIDENCE_WIDTH, va="top", color="#0b3d91")
-        _text(figure, (left + CELL_WIDTH) / width, base, f"{confidence:.0%}", 8, CONFIDENCE_WIDTH, va="top",
-              ha="right", color="0.45")  # fmt: skip
+        _text(
+            figure,
+            (left + CELL_WIDTH) / width,
+            base,
+            f"{confidence:.0%}",
+            8,
+            CONFIDENCE_WIDTH,
+            va="top",
+            ha="right",
+            color="0.45",
+        )
     return save_figure(figure, path)
 
 

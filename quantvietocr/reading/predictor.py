@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
-from typing import Any, Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -85,7 +86,13 @@ class Predictor:
         self.about = describe_engine(self.engine, checkpoint, threads)
         self.decoder = decoder_of(checkpoint)
         self.calibration = Calibration.of(checkpoint.meta.confidence)
-        self.beam, self.batch_size, self.follow_states, self.wide, self.loops = beam, batch_size, follow_states, wide, loops
+        self.beam, self.batch_size, self.follow_states, self.wide, self.loops = (
+            beam,
+            batch_size,
+            follow_states,
+            wide,
+            loops,
+        )
         self.again = again
         self.spelling = None if words is None or beam else Spelling(read_words(words), self.meta.chars)
         self.readable = self.meta.chars if whitelist is None else whitelist
@@ -100,7 +107,9 @@ class Predictor:
         (result,) = self.read([self.ways(open_line(img))])
         return result if return_prob else result[0]
 
-    def predict_batch(self, imgs: Sequence[Any], return_prob: bool = False) -> list[str] | tuple[list[str], list[float]]:
+    def predict_batch(
+        self, imgs: Sequence[Any], return_prob: bool = False
+    ) -> list[str] | tuple[list[str], list[float]]:
         """Read lines; the same texts as `predict` one by one, in the same order.
 
         Returns texts, or (texts, confidences).
@@ -117,7 +126,9 @@ class Predictor:
         pictures = ways(img, self.spec) if self.wide == "cut" else [[img]]
         return [[line_pixels(part, self.spec) for part in parts] for parts in pictures]
 
-    def read(self, lines: Sequence[Ways], progress: Callable[[int], object] = lambda count: None) -> list[tuple[str, float]]:
+    def read(
+        self, lines: Sequence[Ways], progress: Callable[[int], object] = lambda count: None
+    ) -> list[tuple[str, float]]:
         """Read lines given as their `ways`. Returns (text, confidence) per line, of the second way where that is surer.
 
         progress: told of every few lines read the first way.
@@ -163,8 +174,12 @@ class Predictor:
         """The readings, of lines at the network's size, after a closer look at those with rules and leaders."""
         if self.loops != "count":
             return readings
-        found = {i: leaders for i, (text, _) in enumerate(readings) if (leaders := leaders_in(lines[i], text, self.readable))}
-        pieces = iter(self.read_pixels([piece for leaders in found.values() for piece in leaders.pieces]) if found else [])
+        found = {
+            i: leaders for i, (text, _) in enumerate(readings) if (leaders := leaders_in(lines[i], text, self.readable))
+        }
+        pieces = iter(
+            self.read_pixels([piece for leaders in found.values() for piece in leaders.pieces]) if found else []
+        )
         for i, leaders in found.items():
             readings[i] = leaders.reading(readings[i], [next(pieces) for _ in leaders.pieces])
         return readings
@@ -204,7 +219,14 @@ class Predictor:
         def read(engine: Engine, batch: Sequence[int]) -> list[tuple[str, decode.Reading]]:
             pixels = np.stack([lines[place] for place in batch])
             return read_lines(
-                engine, self.decoder, self.meta.chars, pixels, self.beam, self.follow_states, self.refused, self.loops,
+                engine,
+                self.decoder,
+                self.meta.chars,
+                pixels,
+                self.beam,
+                self.follow_states,
+                self.refused,
+                self.loops,
                 None if self.spelling is None else self._with_words,
             )
 
@@ -223,7 +245,9 @@ class Predictor:
         with self.engine.side_by_side(count) as engines, ThreadPoolExecutor(count) as pool:
             for engine in engines:
                 free.put(engine)
-            yield from zip(batches, pool.map(read_beside, batches))  # which gives up those not begun when it is interrupted
+            yield from zip(
+                batches, pool.map(read_beside, batches)
+            )  # which gives up those not begun when it is interrupted
 
     def _with_words(self, reading: decode.Reading, memory: np.ndarray, hidden: np.ndarray) -> decode.Reading:
         """A line's greedy reading, or where it leaves doubt that of a search with the words of the language."""
@@ -231,4 +255,3 @@ class Predictor:
         if reading.looped or not reading.end or self.calibration.confidence(reading) >= DOUBTFUL:
             return reading
         return search(self.decoder, memory, hidden, self.spelling, refused=self.refused) or reading
-

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
-from typing import Callable, Sequence
 
 import numpy as np
 
@@ -13,7 +13,9 @@ from ..checkpoint.types import Checkpoint
 from ..engines.base import Encoder
 from . import decode
 
-Second = Callable[[decode.Reading, np.ndarray, np.ndarray], decode.Reading]  # greedy, memory (1,S,2E), hidden (1,D) → final
+Second = Callable[
+    [decode.Reading, np.ndarray, np.ndarray], decode.Reading
+]  # greedy, memory (1,S,2E), hidden (1,D) → final
 
 
 def _batches(widths: Sequence[int], most: int) -> list[list[int]]:
@@ -30,7 +32,9 @@ def _batches(widths: Sequence[int], most: int) -> list[list[int]]:
 
 def decoder_of(checkpoint: Checkpoint) -> decode.Decoder:
     """The decoder of any checkpoint, int8 weights multiplied out."""
-    names = [name for name in checkpoint.tensors if name.startswith("transformer.decoder.") and not name.endswith(".scale")]
+    names = [
+        name for name in checkpoint.tensors if name.startswith("transformer.decoder.") and not name.endswith(".scale")
+    ]
     return decode.Decoder({name: checkpoint.weight(name) for name in names})
 
 
@@ -47,8 +51,15 @@ def one_blas_thread() -> Callable[[], AbstractContextManager]:
 
 
 def read_lines(
-    engine: Encoder, decoder: decode.Decoder, chars: str, pixels: np.ndarray, beam: int = 0, follow_states: bool = True,
-    refused: np.ndarray | None = None, loops: str = "count", second: Second | None = None,
+    engine: Encoder,
+    decoder: decode.Decoder,
+    chars: str,
+    pixels: np.ndarray,
+    beam: int = 0,
+    follow_states: bool = True,
+    refused: np.ndarray | None = None,
+    loops: str = "count",
+    second: Second | None = None,
 ) -> list[tuple[str, decode.Reading]]:
     """Read uint8 pixels (N,H,W,3) of one width: text and per-character probabilities of each line.
 

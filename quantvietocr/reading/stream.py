@@ -5,11 +5,11 @@ Memory stays that of two windows, however many pictures there are; results come 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Callable, Iterable, Iterator
 
 from PIL import Image
 
@@ -32,7 +32,10 @@ class Line:
 
 
 def read_stream(
-    predictor: Predictor, paths: Iterable[str], thumbnails: int = 0, progress: Callable[[int], object] = lambda count: None
+    predictor: Predictor,
+    paths: Iterable[str],
+    thumbnails: int = 0,
+    progress: Callable[[int], object] = lambda count: None,
 ) -> Iterator[list[Line]]:
     """Windows of lines, in the order of `paths`. A picture that cannot be read is a line with its error.
 

@@ -56,8 +56,9 @@ def blocks_of(lines: Sequence[Line], slope: float) -> list[list[Line]]:
 def _split(places: list[_Place], usual: float) -> list[list[_Place]]:
     found: list[list[_Place]] = max(
         (columns for gutter in _gutters(places, usual) if (columns := _columns(places, gutter, usual))),
-        key=lambda columns: sum(map(len, columns)), default=[],
-    )  # fmt: skip
+        key=lambda columns: sum(map(len, columns)),
+        default=[],
+    )
     if not found:
         return [places] if places else []
     taken = {id(place) for column in found for place in column}
@@ -114,10 +115,11 @@ def _is_prose(text: str) -> bool:
 
 
 def _place(line: Line, slope: float) -> _Place:
-    upper_left, upper_right, lower_right, lower_left = (
-        (x + slope * y, y - slope * x) for x, y in line.box.points
-    )
+    upper_left, upper_right, lower_right, lower_left = ((x + slope * y, y - slope * x) for x, y in line.box.points)
     return _Place(
-        line, (upper_left[0] + lower_left[0]) / 2, (upper_right[0] + lower_right[0]) / 2,
-        (upper_left[1] + upper_right[1]) / 2, (lower_left[1] + lower_right[1]) / 2,
-    )  # fmt: skip
+        line,
+        (upper_left[0] + lower_left[0]) / 2,
+        (upper_right[0] + lower_right[0]) / 2,
+        (upper_left[1] + upper_right[1]) / 2,
+        (lower_left[1] + lower_right[1]) / 2,
+    )

@@ -51,9 +51,11 @@ class RapidDetector:
             raise DetectorError(f"--detector rapidocr: cannot be imported ({error}); run `{INSTALL}`.") from error
         models = sorted(Path(rapidocr.__file__).parent.glob("models/*_det_*.onnx"))
         if len(models) != 1:
-            raise DetectorError(f"--detector rapidocr: the package holds {len(models)} detection networks "
-                                "(models/*_det_*.onnx) and one is expected; run `pip install --force-reinstall "
-                                "rapidocr==3.10.0`.")  # fmt: skip
+            raise DetectorError(
+                f"--detector rapidocr: the package holds {len(models)} detection networks "
+                "(models/*_det_*.onnx) and one is expected; run `pip install --force-reinstall "
+                "rapidocr==3.10.0`."
+            )
         self.name = f"RapidOCR {importlib.metadata.version('rapidocr')} ({models[0].stem})"
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
@@ -63,9 +65,12 @@ class RapidDetector:
         options.enable_cpu_mem_arena, options.enable_mem_pattern = True, False
         session = onnxruntime.InferenceSession(str(models[0]), options, providers=["CPUExecutionProvider"])
         settings = {
-            "engine_type": EngineType.ONNXRUNTIME, "session": session, "unclip_ratio": UNCLIP,
-            "limit_type": "max", "limit_side_len": MOST_PIXELS,  # the picture as it is given
-        }  # fmt: skip
+            "engine_type": EngineType.ONNXRUNTIME,
+            "session": session,
+            "unclip_ratio": UNCLIP,
+            "limit_type": "max",
+            "limit_side_len": MOST_PIXELS,  # the picture as it is given
+        }
         logging.getLogger("RapidOCR").setLevel(logging.ERROR)
         self.engine = TextDetector(OmegaConf.create(settings, flags={"allow_objects": True}))
 

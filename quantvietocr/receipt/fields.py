@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -20,10 +20,12 @@ SAME_NAME = 0.85  # of the first row's height: where a shop's name goes on
 ADDRESS_ROWS = 4
 _SHOP_LABELS = ("cua hang", "don vi", "don vi ban hang", "ten don vi")
 _ADDRESS_LABELS = ("dia chi", "d c", "dc", "add", "address", "chi nhanh", "cn", "co so")
-_PLACES = re.compile(r"\b(?:duong|quoc lo|tinh lo|pho|phuong|quan|tp|tphcm|hcm|thanh pho|huyen|tinh|xa|thi xa|"
-                     r"thi tran|ngo|hem|ngach|khu|ap|thon|kp|"
-                     r"kdc|kcn|so \d+|p ?\d{1,2}|q ?\d{1,2}|ha noi|da nang|ho chi minh|hai phong|"
-                     r"can tho|hue)\b")  # fmt: skip
+_PLACES = re.compile(
+    r"\b(?:duong|quoc lo|tinh lo|pho|phuong|quan|tp|tphcm|hcm|thanh pho|huyen|tinh|xa|thi xa|"
+    r"thi tran|ngo|hem|ngach|khu|ap|thon|kp|"
+    r"kdc|kcn|so \d+|p ?\d{1,2}|q ?\d{1,2}|ha noi|da nang|ho chi minh|hai phong|"
+    r"can tho|hue)\b"
+)
 _SHORT_PLACES = re.compile(r"(?:^|[\s,])(?:P|Q|H|TP|TX|X|T)\.")
 _HOUSE = re.compile(r"^(?:[Ss]ố\s)?\d+[A-Za-z]?(?:/\d+)*\s[^,]*[^\W\d_][^,]*,")
 _LABELLED = re.compile(r"^[^:]{1,24}:\s*(?=\S)")
@@ -36,12 +38,7 @@ def fields_of(rows: Sequence[Row]) -> tuple[Field, ...]:
     address = _address(top, widest)
     taken = {id(line) for row in address for line in row.lines}
     shop = _shop([row for row in top if id(row.lines[0]) not in taken], widest)
-    found = [
-        _named("shop", shop, _SHOP_LABELS),
-        _named("address", address, _ADDRESS_LABELS),
-        _date(rows),
-        _total(rows),
-    ]  # fmt: skip
+    found = [_named("shop", shop, _SHOP_LABELS), _named("address", address, _ADDRESS_LABELS), _date(rows), _total(rows)]
     return tuple(field for field in found if field is not None)
 
 
@@ -58,7 +55,7 @@ def _field(name: str, value: str | int, lines: Sequence[Line]) -> Field:
 def _unlabelled(text: str, labels: Sequence[str]) -> str:
     """A text without the label and colon that it begins with."""
     match = _LABELLED.match(text)
-    return text[match.end():] if match and any(starts_with(fold(match[0]), label) for label in labels) else text
+    return text[match.end() :] if match and any(starts_with(fold(match[0]), label) for label in labels) else text
 
 
 def _shop(rows: Sequence[Row], widest: float) -> list[Row]:
@@ -80,8 +77,14 @@ def _shop(rows: Sequence[Row], widest: float) -> list[Row]:
 
 def _may_be_name(text: str, letters: int = 3) -> bool:
     """Whether a text of so many letters or more says nothing else."""
-    return (sum(letter.isalpha() for letter in text) >= letters and not kind_of(text) and not is_title(text)
-            and not is_heading(text) and not find_date(text) and not is_telephone(text))  # fmt: skip
+    return (
+        sum(letter.isalpha() for letter in text) >= letters
+        and not kind_of(text)
+        and not is_title(text)
+        and not is_heading(text)
+        and not find_date(text)
+        and not is_telephone(text)
+    )
 
 
 def _address(rows: Sequence[Row], widest: float) -> list[Row]:
@@ -115,8 +118,12 @@ def _places(text: str) -> int:
 
 def _date(rows: Sequence[Row]) -> Field | None:
     """The first date on a row with a label for dates, else the first at all; with the time on that row or one beside it."""
-    dated = [(place, row, found) for place, row in enumerate(rows) if (found := find_date(row.text))
-             and not any(starts_with(fold(row.text), label) for label in ("hsd", "han su dung", "nsx", "ngay sinh"))]
+    dated = [
+        (place, row, found)
+        for place, row in enumerate(rows)
+        if (found := find_date(row.text))
+        and not any(starts_with(fold(row.text), label) for label in ("hsd", "han su dung", "nsx", "ngay sinh"))
+    ]
     if not dated:
         return None
     labelled = [one for one in dated if kind_of(one[1].text) == "about"]
@@ -167,8 +174,13 @@ def _total(rows: Sequence[Row]) -> Field | None:
 def _money_field(value: int, lines: list[Line], label: Line) -> Field:
     """The box is the amount's; where the label was read with it, both stand in one line."""
     amount = [line for line in lines if line is not label] or lines
-    return Field("total", value, " ".join(line.text for line in lines), Box.around(line.box for line in amount),
-                 min(line.confidence for line in lines))  # fmt: skip
+    return Field(
+        "total",
+        value,
+        " ".join(line.text for line in lines),
+        Box.around(line.box for line in amount),
+        min(line.confidence for line in lines),
+    )
 
 
 def _only_money(text: str) -> bool:

@@ -41,7 +41,13 @@ class Tally:
 
 
 def read_files(
-    paths: Sequence[str], arguments: Sequence[str], predictor: Any, detector: Detector, out: Path, reader: str, form: str,
+    paths: Sequence[str],
+    arguments: Sequence[str],
+    predictor: Any,
+    detector: Detector,
+    out: Path,
+    reader: str,
+    form: str,
     say: Callable[[object], None],
 ) -> Tally:
     """Read every page of the files and write its five files into `out`; a row for each on stdout, in order.
@@ -50,7 +56,7 @@ def read_files(
     for the JSON. form: `json` prints the page's JSON, else path, page, lines, shop, date and total, tabs between. A page
     whose files are all there, made from the same bytes by the same reader and detector, is not read again.
     Raises OSError where `out` cannot be written; KeyboardInterrupt says first what is done.
-    """  # fmt: skip
+    """
     tally = Tally()
     names = stems(paths, arguments, out)
     try:
@@ -88,8 +94,17 @@ def _read_file(
             tally.failed += 1
             say(f"{error}" if count == 1 else f"page {number} of {count}: {error}")
             continue
-        page = read_page(picture, predictor, detector, source=path, number=number, count=count, dpi=dpi,
-                         source_sha256=sha256, reader=reader)  # fmt: skip
+        page = read_page(
+            picture,
+            predictor,
+            detector,
+            source=path,
+            number=number,
+            count=count,
+            dpi=dpi,
+            source_sha256=sha256,
+            reader=reader,
+        )
         if not page.lines:
             tally.empty += 1
             say(f"{path}{f', page {number}' if count > 1 else ''}: no text found; its files are empty.")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Sequence
 
 from ..pictures.boxes import Box
 from .labels import is_heading, is_telephone, is_title, kind_of
@@ -19,8 +19,49 @@ _SIGN = re.compile(r"^(?:[xX×*=@]|đ|Đ|VND|VNĐ|₫)$")
 _PLACE = re.compile(r"^(\d{1,2})\s?[.)/]\s?(?=\D)")
 _TIMES = re.compile(r"(?<=\d)\s?([xX×*])\s?(?=\d{1,3}[.,]\d{3}(?!\d))")
 _GLUED = re.compile(r"(?<=[.,]\d{3})(?=\d{1,3}(?:[.,]\d{3})+(?!\d))")  # two amounts whose columns stand close
-_UNITS = frozenset("goi hop chai cai tui vi quyen cuon cay bo met m chiec doi ly phan dia to kg g lit l lon thung bich bao "
-                   "cap cuc goc qua hu lo mieng ong suat tam to vien xap".split())  # fmt: skip
+_UNITS = frozenset(
+    [
+        "goi",
+        "hop",
+        "chai",
+        "cai",
+        "tui",
+        "vi",
+        "quyen",
+        "cuon",
+        "cay",
+        "bo",
+        "met",
+        "m",
+        "chiec",
+        "doi",
+        "ly",
+        "phan",
+        "dia",
+        "to",
+        "kg",
+        "g",
+        "lit",
+        "l",
+        "lon",
+        "thung",
+        "bich",
+        "bao",
+        "cap",
+        "cuc",
+        "goc",
+        "qua",
+        "hu",
+        "lo",
+        "mieng",
+        "ong",
+        "suat",
+        "tam",
+        "to",
+        "vien",
+        "xap",
+    ]
+)
 _FRONT_COUNT = re.compile(r"^(\d{1,3})\s?[xX×]\s+")
 
 
@@ -88,9 +129,16 @@ def items_of(rows: Sequence[Row]) -> tuple[Item, ...]:
         name, front = _bare_name(name, len(found) + 1, heading)
         if costs and costs[2] > 0 and name:
             quantity, unit_price, price = costs
-            found.append(Item(name, front if front and quantity == 1 else quantity, price,
-                              Box.around(piece.row.box for piece in group), min(piece.row.confidence for piece in group),
-                              unit_price))  # fmt: skip
+            found.append(
+                Item(
+                    name,
+                    front if front and quantity == 1 else quantity,
+                    price,
+                    Box.around(piece.row.box for piece in group),
+                    min(piece.row.confidence for piece in group),
+                    unit_price,
+                )
+            )
     return tuple(found)
 
 
@@ -111,7 +159,7 @@ def _is_labelled(row: Row) -> bool:
 def _is_rule(text: str) -> bool:
     """A row of one mark, or of two in turn, that parts the items from the rest."""
     marks = text.replace(" ", "")
-    return len(marks) >= 4 and (len(set(marks)) == 1 or len(set(marks)) == 2 and not any(map(str.isalnum, marks)))
+    return len(marks) >= 4 and (len(set(marks)) == 1 or (len(set(marks)) == 2 and not any(map(str.isalnum, marks))))
 
 
 def _is_code(text: str) -> bool:
@@ -198,9 +246,9 @@ def _without_unit(name: str, row: Row, heading: Sequence[str]) -> str:
 def _bare_name(name: str, expected: int, heading: Sequence[str]) -> tuple[str, int]:
     """A name without its number in the list (`3. `, or the 3 of a column), and the quantity before it (`2 x `; 0: none)."""
     if match := _FRONT_COUNT.match(name):
-        return name[match.end():], int(match[1])
+        return name[match.end() :], int(match[1])
     if match := _PLACE.match(name):
-        return name[match.end():], 0
+        return name[match.end() :], 0
     first, _, rest = name.partition(" ")
     counted = first.isdigit() and len(first) <= 2 and ("stt" in heading or int(first) == expected)
     return (rest, 0) if counted and rest else (name, 0)

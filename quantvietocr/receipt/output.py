@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 import json
-import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable
 
 from PIL import Image
 
+from ..common.files import write_bytes
 from .page import SCHEMA_VERSION, Page
 from .pdf import searchable_pdf
 from .picture import annotated
@@ -43,20 +43,17 @@ _WRITERS: dict[str, Callable[[Page, Image.Image], bytes]] = {
     ".png": _png,
     ".pdf": searchable_pdf,
     # A file name that is not UTF-8 comes out as the escape that gives it back.
-    ".json": lambda page, _: (json.dumps(page.to_json(), ensure_ascii=False,
-        indent=1) + "\n").encode(errors="backslashreplace"),
+    ".json": lambda page, _: (json.dumps(page.to_json(), ensure_ascii=False, indent=1) + "\n").encode(
+        errors="backslashreplace"
+    ),
 }
 OUTPUT_SUFFIXES = tuple(_WRITERS)
 
 
 def write_page(page: Page, picture: Image.Image, stem: Path) -> None:
     """Write all five files; picture: upright, as the page has it. Raises OSError where they cannot be written."""
-    stem.parent.mkdir(parents=True, exist_ok=True)
     for suffix, contents in _WRITERS.items():
-        target = named(stem, suffix)
-        temporary = target.with_name(f"{target.name}.part")
-        temporary.write_bytes(contents(page, picture))
-        os.replace(temporary, target)
+        write_bytes(named(stem, suffix), contents(page, picture))
 
 
 def named(stem: Path, suffix: str) -> Path:
@@ -72,7 +69,12 @@ def written(stem: Path, number: int, sha256: str, reader: str, detector: str) ->
         about = json.loads(named(stem, ".json").read_bytes())
     except ValueError:
         return None
-    expected = {"schema_version": SCHEMA_VERSION, "page": number, "source_sha256": sha256, "reader": reader,
-        "detector": detector}
+    expected = {
+        "schema_version": SCHEMA_VERSION,
+        "page": number,
+        "source_sha256": sha256,
+        "reader": reader,
+        "detector": detector,
+    }
     same = isinstance(about, dict) and all(about.get(key) == value for key, value in expected.items())
     return about if same else None

@@ -38,6 +38,7 @@ from ..pictures.boxes import Box
 SCHEMA_VERSION = 1
 FIELD_NAMES = ("shop", "address", "date", "total")
 
+
 @dataclass(frozen=True)
 class Line:
     """A piece of text that was found and read as one; confidence: the chance that all of it is right."""
@@ -139,18 +140,29 @@ class Page:
         line_places, row_places, paragraphs = iter(range(len(self.lines))), iter(range(len(self.rows))), self.paragraphs
         return {
             "schema_version": SCHEMA_VERSION,
-            "source": self.source, "source_sha256": self.source_sha256, "page": self.number, "pages": self.count,
-            "width": self.width, "height": self.height, "dpi": round(self.dpi, 2), "turned": self.turned,
-            "detector": self.detector, "reader": self.reader,
+            "source": self.source,
+            "source_sha256": self.source_sha256,
+            "page": self.number,
+            "pages": self.count,
+            "width": self.width,
+            "height": self.height,
+            "dpi": round(self.dpi, 2),
+            "turned": self.turned,
+            "detector": self.detector,
+            "reader": self.reader,
             "lines": [_about(line, text=line.text) for line in self.lines],
-            "rows": [{"lines": [next(line_places) for _ in row.lines], "text": row.text, "box": row.box.to_json()}
-                     for row in self.rows],
+            "rows": [
+                {"lines": [next(line_places) for _ in row.lines], "text": row.text, "box": row.box.to_json()}
+                for row in self.rows
+            ],
             "paragraphs": [[next(row_places) for _ in paragraph] for paragraph in paragraphs],
             "fields": [_about(found, name=found.name, value=found.value, text=found.text) for found in self.fields],
-            "items": [_about(item, name=item.name, quantity=item.quantity, unit_price=item.unit_price, price=item.price)
-                      for item in self.items],
+            "items": [
+                _about(item, name=item.name, quantity=item.quantity, unit_price=item.unit_price, price=item.price)
+                for item in self.items
+            ],
             "timings_ms": {stage: round(spent, 1) for stage, spent in self.timings.items()},
-        }  # fmt: skip
+        }
 
 
 def _about(part: Line | Field | Item, **values: Any) -> dict[str, Any]:

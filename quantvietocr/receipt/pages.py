@@ -65,8 +65,10 @@ class PageFile:
                 dpi = min(PDF_DPI, (MOST_DRAWN / max(width * height, 1)) ** 0.5 * 72)
                 return page.render(scale=dpi / 72).to_pil().convert("RGB"), dpi
             except (_pdfium().PdfiumError, ValueError) as error:
-                raise ImageError(f"{self.path}, page {number}: cannot be drawn ({_reason(error)}); save the PDF "
-                                 "again, or the page as a picture.") from error
+                raise ImageError(
+                    f"{self.path}, page {number}: cannot be drawn ({_reason(error)}); save the PDF "
+                    "again, or the page as a picture."
+                ) from error
 
     @property
     def _source(self) -> str | bytes:
@@ -81,8 +83,9 @@ class PageFile:
         except FileNotFoundError as error:
             raise ImageError(f"{self.path}: no such file; check the path.") from error
         except OSError as error:
-            raise ImageError(f"{self.path}: cannot be read ({error.strerror}); check the file and its "
-                             "permissions.") from error
+            raise ImageError(
+                f"{self.path}: cannot be read ({error.strerror}); check the file and its permissions."
+            ) from error
         try:
             return pdfium.PdfDocument(content)
         except pdfium.PdfiumError as error:

@@ -48,9 +48,14 @@ def find_lines(page: Image.Image) -> list[Box]:
 def _find(ink: np.ndarray, angle: float, scale: float) -> list[Box]:
     """Lines of a page whose rows fall to the right by `angle` degrees, in pixels of the page before it was scaled."""
     turned = np.asarray(Image.fromarray(ink).rotate(angle, Image.Resampling.NEAREST)) > 0
-    regions = [trimmed for part in _cut(turned, (0, 0, turned.shape[1], turned.shape[0]), 0)
-               if (trimmed := _trim(turned, part)) is not None]
-    heights = [bottom - top for _, top, _, bottom in regions if bottom - top >= LOWEST]  # not the dashes of a dashed rule
+    regions = [
+        trimmed
+        for part in _cut(turned, (0, 0, turned.shape[1], turned.shape[0]), 0)
+        if (trimmed := _trim(turned, part)) is not None
+    ]
+    heights = [
+        bottom - top for _, top, _, bottom in regions if bottom - top >= LOWEST
+    ]  # not the dashes of a dashed rule
     usual = float(np.median(heights)) if heights else 0.0
     centre = ink.shape[1] / 2, ink.shape[0] / 2
     return [_box(region, angle, centre, scale) for region in regions if _is_text(turned, region, usual)]

@@ -61,9 +61,20 @@ def read_page(
         rows = [row for paragraph in paragraphs for row in paragraph]
         fields, items = fields_of(rows), items_of(rows)
     return Page(
-        source_name(image) if source is None else source, number, *picture.size, turned, finder.name, paragraphs,
-        fields, items, timings, dpi, count, reader, source_sha256,
-    )  # fmt: skip
+        source_name(image) if source is None else source,
+        number,
+        *picture.size,
+        turned,
+        finder.name,
+        paragraphs,
+        fields,
+        items,
+        timings,
+        dpi,
+        count,
+        reader,
+        source_sha256,
+    )
 
 
 @contextmanager

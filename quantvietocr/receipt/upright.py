@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -14,6 +15,7 @@ SURE = 0.5  # mean confidence at which they are not read upside down too
 TALL = 1.5  # times higher than wide: a line that runs up or down the picture
 PROBE_SHAPES = 3.0, 14.0  # widths over heights of lines that the recogniser reads best
 
+
 def turn_of(page: Image.Image, boxes: Sequence[Box], predictor: Any) -> tuple[int, dict[Box, tuple[str, float]]]:
     """Degrees clockwise (0, 90, 180, 270) that set a page upright; and what was read on the way, where they are 0.
 
@@ -22,8 +24,11 @@ def turn_of(page: Image.Image, boxes: Sequence[Box], predictor: Any) -> tuple[in
     """
     if not boxes:
         return 0, {}
-    standing = sum(max(wide, high) * (1 if high > wide else -1) for wide, high in map(size_of, boxes)
-                   if max(wide, high) > TALL * min(wide, high))  # fmt: skip
+    standing = sum(
+        max(wide, high) * (1 if high > wide else -1)
+        for wide, high in map(size_of, boxes)
+        if max(wide, high) > TALL * min(wide, high)
+    )
     turn = 90 if standing > 0 else 0
     corner = -turn // 90  # the upper left one of text that runs up
     probes = _probes([box.starting(corner) for box in boxes])

@@ -17,16 +17,26 @@ _SPACED = r"(?<!\d )\d{1,3}(?: \d{3})+(?!\d)"
 _PLAIN = r"(?:\d{4,9}|(?<!\d )\d{3})(?!\d)"
 _UNIT = r"(?:(?:VND|VNĐ|vnd|vnđ|Vnd|Vnđ|đồng|dong|₫|đ|Đ|d)(?!\w))"
 # A number, decimals of nothing (45,000.00), perhaps a unit. A k for thousands is taken with a short number only.
-_MONEY = re.compile(rf"(?<![\w.,/:-])(?P<sign>-\s?)?(?:(?P<thousands>\d{{1,4}})\s?[kK](?!\w)|"
-                    rf"(?P<number>{_GROUPED}|{_SPACED}|{_PLAIN})(?:[.,]00?(?!\d))?)"
-                    rf"(?![/:-]?\d)\s*(?P<unit>{_UNIT})?")  # fmt: skip
+_MONEY = re.compile(
+    rf"(?<![\w.,/:-])(?P<sign>-\s?)?(?:(?P<thousands>\d{{1,4}})\s?[kK](?!\w)|"
+    rf"(?P<number>{_GROUPED}|{_SPACED}|{_PLAIN})(?:[.,]00?(?!\d))?)"
+    rf"(?![/:-]?\d)\s*(?P<unit>{_UNIT})?"
+)
 
-_DATE = re.compile(r"(?<!\d)(?P<day>\d{1,2})\s?(?P<mark>[/.-])\s?(?P<month>\d{1,2})\s?(?P=mark)\s?"
-                   r"(?P<year>\d{4}|\d{2})(?!\d)")
-_ISO_DATE = re.compile(r"(?<!\d)(?P<year>\d{4})\s?(?P<mark>[/.-])\s?(?P<month>\d{1,2})\s?(?P=mark)\s?(?P<day>\d{1,2})(?!\d)")
-_WORDED = re.compile(r"\bng\w{1,2}\s*(?P<day>\d{1,2})\s*th\w{2,3}\s*(?P<month>\d{1,2})\s*n\w{1,2}\s*(?P<year>\d{4})", re.I)
-_TIME = re.compile(r"(?<![\d.,])(?P<hour>[01]?\d|2[0-3])\s?[:hH]\s?(?P<minute>[0-5]\d)(?:\s?[:mp]\s?(?P<second>[0-5]\d))?"
-                   r"\s*(?P<half>[AaPp][Mm]|SA|CH)?(?!\d)")  # fmt: skip
+_DATE = re.compile(
+    r"(?<!\d)(?P<day>\d{1,2})\s?(?P<mark>[/.-])\s?(?P<month>\d{1,2})\s?(?P=mark)\s?"
+    r"(?P<year>\d{4}|\d{2})(?!\d)"
+)
+_ISO_DATE = re.compile(
+    r"(?<!\d)(?P<year>\d{4})\s?(?P<mark>[/.-])\s?(?P<month>\d{1,2})\s?(?P=mark)\s?(?P<day>\d{1,2})(?!\d)"
+)
+_WORDED = re.compile(
+    r"\bng\w{1,2}\s*(?P<day>\d{1,2})\s*th\w{2,3}\s*(?P<month>\d{1,2})\s*n\w{1,2}\s*(?P<year>\d{4})", re.I
+)
+_TIME = re.compile(
+    r"(?<![\d.,])(?P<hour>[01]?\d|2[0-3])\s?[:hH]\s?(?P<minute>[0-5]\d)(?:\s?[:mp]\s?(?P<second>[0-5]\d))?"
+    r"\s*(?P<half>[AaPp][Mm]|SA|CH)?(?!\d)"
+)
 EARLIEST = 1990
 
 

@@ -34,8 +34,12 @@ from .guard import Guard
 from .reading import MOST_BYTES, Reading
 from .turns import Full, Turns
 
-STATIC = {"/": ("index.html", "text/html"), "/static/app.js": ("app.js", "text/javascript"),
-          "/static/view.js": ("view.js", "text/javascript"), "/static/style.css": ("style.css", "text/css")}  # fmt: skip
+STATIC = {
+    "/": ("index.html", "text/html"),
+    "/static/app.js": ("app.js", "text/javascript"),
+    "/static/view.js": ("view.js", "text/javascript"),
+    "/static/style.css": ("style.css", "text/css"),
+}
 LONGEST_NAME = 200  # characters of a file's name
 GONE = 499  # nobody sees it: the one who asked has left
 
@@ -66,13 +70,17 @@ def make_app(reading: Reading) -> ASGIApp:
         except Full:
             raise HTTPException(503, "Too many uploads at once: try again when some are read.") from None
 
-    return Guard(Starlette(
-        routes=[
-            *(Route(path, _file(*about_file)) for path, about_file in STATIC.items()),
-            Route("/about", about), Route("/queue", queue), Route("/read", read, methods=["POST"]),
-        ],
-        exception_handlers={HTTPException: _refuse, UserError: _explain, Exception: _apologise},
-    ))  # fmt: skip
+    return Guard(
+        Starlette(
+            routes=[
+                *(Route(path, _file(*about_file)) for path, about_file in STATIC.items()),
+                Route("/about", about),
+                Route("/queue", queue),
+                Route("/read", read, methods=["POST"]),
+            ],
+            exception_handlers={HTTPException: _refuse, UserError: _explain, Exception: _apologise},
+        )
+    )
 
 
 def _file(name: str, kind: str) -> Callable[[Request], Any]:
@@ -121,4 +129,6 @@ async def _explain(request: Request, error: UserError) -> Response:
 
 async def _apologise(request: Request, error: Exception) -> Response:
     """The traceback goes to the server's terminal."""
-    return JSONResponse({"error": "The server failed on this file, which is a defect of it: its terminal says where."}, 500)
+    return JSONResponse(
+        {"error": "The server failed on this file, which is a defect of it: its terminal says where."}, 500
+    )

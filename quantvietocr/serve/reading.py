@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import io
 import os
-from typing import Any, Protocol, Sequence
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 from PIL import Image
 
@@ -57,11 +58,13 @@ class PageReading:
         kinds = ["float" if predictor.meta.method == "float" else "int8" for predictor in opened]
         names = kinds if len(set(kinds)) == len(kinds) else self.files
         self.about = {
-            "readers": [{"name": name, "file": file, "about": predictor.about}
-                        for name, file, predictor in zip(names, self.files, opened)],
+            "readers": [
+                {"name": name, "file": file, "about": predictor.about}
+                for name, file, predictor in zip(names, self.files, opened)
+            ],
             "detector": about(self.detector),
             "limits": {"bytes": MOST_BYTES, "pixels": MAX_PIXELS},
-        }  # fmt: skip
+        }
 
     def read(self, content: bytes, name: str, number: int, reader: int, plain: bool) -> dict[str, Any]:
         """See Reading."""
@@ -74,9 +77,16 @@ class PageReading:
         except ImageError as error:  # its kind is the answer's status
             raise type(error)(str(error).replace(source_name(content), name, 1)) from error
         page = read_page(
-            picture, self._predictor(reader), self.detector, source=name, number=number, count=count, dpi=dpi,
-            source_sha256=file.sha256, reader=self.files[reader],
-        )  # fmt: skip
+            picture,
+            self._predictor(reader),
+            self.detector,
+            source=name,
+            number=number,
+            count=count,
+            dpi=dpi,
+            source_sha256=file.sha256,
+            reader=self.files[reader],
+        )
         if plain:
             return {"page": page.to_json()}
         upright = picture.transpose(TURNS[page.turned]) if page.turned else picture

@@ -6,7 +6,7 @@ import errno
 import os
 import socket
 import sys
-from typing import Sequence
+from collections.abc import Sequence
 
 from ..errors import UserError
 
@@ -37,10 +37,17 @@ def serve(weights: Sequence[str | os.PathLike], port: int = 8000, threads: int =
         for reader in reading.about["readers"]:
             print(f"{reader['file']}: {' '.join(reader['about'])}", file=sys.stderr)
         print(reading.about["detector"], file=sys.stderr)
-        server = uvicorn.Server(uvicorn.Config(
-            make_app(reading), log_level="warning", access_log=False, server_header=False, lifespan="off", ws="none",
-            timeout_graceful_shutdown=PATIENCE,
-        ))  # fmt: skip
+        server = uvicorn.Server(
+            uvicorn.Config(
+                make_app(reading),
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                lifespan="off",
+                ws="none",
+                timeout_graceful_shutdown=PATIENCE,
+            )
+        )
         print(f"Open http://{ADDRESS}:{listener.getsockname()[1]}/ in a browser; Ctrl-C stops the server.", flush=True)
         try:
             server.run(sockets=[listener])

@@ -16,7 +16,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from ..common.files import write_atomically
+from ..common.files import write_text
 from ..dataset.loading import in_order
 from ..metrics.edits import edit_distance
 from ..pictures.image import line_pixels
@@ -29,7 +29,12 @@ STOPPED = 0.2  # edits by character read below which what was read of an illegib
 
 
 def write_misread(
-    generator: LineGenerator, reader: Predictor, folder: str | Path, wanted: int, origin: dict[str, Any], workers: int = 1
+    generator: LineGenerator,
+    reader: Predictor,
+    folder: str | Path,
+    wanted: int,
+    origin: dict[str, Any],
+    workers: int = 1,
 ) -> str:
     """Write the first `wanted` of the generator's lines that the reader misreads, as VietOCR's format.
 
@@ -47,8 +52,10 @@ def write_misread(
     found = _resumed(state, origin, wanted)
     rows, looked = found["rows"], _looked_at(found)
     chunk = looked // CHUNK  # of which the first lines may have been looked at before
-    with (tqdm(total=wanted, initial=min(wanted, len(rows)), unit="line", desc="misread") as bar,
-          closing(in_order(partial(_draw, generator), count(chunk), workers)) as chunks):  # fmt: skip
+    with (
+        tqdm(total=wanted, initial=min(wanted, len(rows)), unit="line", desc="misread") as bar,
+        closing(in_order(partial(_draw, generator), count(chunk), workers)) as chunks,
+    ):
         while len(rows) < wanted:
             lines = next(chunks)
             readings = reader.read_details([line_pixels(line.image, reader.spec) for line in lines])
@@ -64,12 +71,14 @@ def write_misread(
                     bar.update(1)
             chunk += 1
             bar.set_postfix_str(f"looked at {chunk * CHUNK:,}")
-            write_atomically(state, json.dumps(found, ensure_ascii=False))
+            write_text(state, json.dumps(found, ensure_ascii=False))
     readings = "".join(f"{labelled}\t{read}\n" for labelled, _, read in rows)
-    write_atomically(folder / "readings.tsv", f"path\ttext\tread\n{readings}")
+    write_text(folder / "readings.tsv", f"path\ttext\tread\n{readings}")
     write_tables(folder, [(labelled, drawn) for labelled, drawn, _ in rows])
-    return (f"{annotation}: of {_looked_at(found):,} lines looked at, {found['misread']:,} were misread and kept, {found['right']:,} read right; "
-            f"{found['illegible']:,} were more than half misread and left out.")  # fmt: skip
+    return (
+        f"{annotation}: of {_looked_at(found):,} lines looked at, {found['misread']:,} were misread and kept, {found['right']:,} read right; "
+        f"{found['illegible']:,} were more than half misread and left out."
+    )
 
 
 def judge(text: str, read: str) -> str:
@@ -80,7 +89,7 @@ def judge(text: str, read: str) -> str:
     edits = edit_distance(text, read)
     if not edits:
         return "right"
-    if edits <= ILLEGIBLE * len(text) or read and edit_distance(text[: len(read)], read) <= STOPPED * len(read):
+    if edits <= ILLEGIBLE * len(text) or (read and edit_distance(text[: len(read)], read) <= STOPPED * len(read)):
         return "misread"
     return "illegible"
 

@@ -19,19 +19,19 @@ from PIL import Image, features
 from tqdm import tqdm
 
 from .. import __version__
-from ..common.files import write_atomically
+from ..common.files import write_text
 from ..common.yaml_settings import ConfigError, build
 from ..errors import UserError
 from .lines.config import SynthConfig, SynthError
 from .lines.fonts import find_files
 from .lines.generator import LineGenerator
 
-FIRST = 20              # lines that ``first`` covers: enough to notice other libraries, made in a second
-STAMP = "recipe.json"   # beside annotation.txt: which recipe the lines were made from, and their hash
-SHOWN = 5               # fonts named before "and N more"
+FIRST = 20  # lines that ``first`` covers: enough to notice other libraries, made in a second
+STAMP = "recipe.json"  # beside annotation.txt: which recipe the lines were made from, and their hash
+SHOWN = 5  # fonts named before "and N more"
 SEAL = ("sha256", "first", "made_with")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_PACKAGE, _VERSION = re.compile(r"[a-z0-9][a-z0-9+.-]+"), re.compile(r"[A-Za-z0-9.+:~-]+")   # Debian Policy 5.6
+_PACKAGE, _VERSION = re.compile(r"[a-z0-9][a-z0-9+.-]+"), re.compile(r"[A-Za-z0-9.+:~-]+")  # Debian Policy 5.6
 
 
 class RecipeError(UserError):
@@ -109,28 +109,37 @@ def read_recipe(path: str | Path) -> Recipe:
 
 
 def refuse_missing(kind: type, tree: Any, where: str) -> None:
-    missing = [item.name for item in dataclasses.fields(kind)
-               if item.default is dataclasses.MISSING and isinstance(tree, dict) and item.name not in tree]
+    missing = [
+        item.name
+        for item in dataclasses.fields(kind)
+        if item.default is dataclasses.MISSING and isinstance(tree, dict) and item.name not in tree
+    ]
     if missing:
         raise RecipeError(f"{where} does not say {', '.join(missing)}: add what is missing.")
 
 
 def refuse_values(recipe: Recipe, path: Path) -> None:
-    if recipe.count < 1 or recipe.seed < 0 or not re.fullmatch(r"[\w-]+", recipe.name):     # names become folders
-        raise RecipeError(f"{path}: a recipe needs a name of letters, digits, _ and -, a count from 1 and a seed from 0.")
+    if recipe.count < 1 or recipe.seed < 0 or not re.fullmatch(r"[\w-]+", recipe.name):  # names become folders
+        raise RecipeError(
+            f"{path}: a recipe needs a name of letters, digits, _ and -, a count from 1 and a seed from 0."
+        )
     files = [font.file for font in recipe.fonts]
     if not files or len(set(files)) < len(files):
         raise RecipeError(f"{path}: fonts must name at least one font file, and none of them twice.")
     for font in recipe.fonts:
         # Package and version become part of a command that people paste.
-        if not (_SHA256.fullmatch(font.sha256) and _PACKAGE.fullmatch(font.package) and _VERSION.fullmatch(font.version)):
-            raise RecipeError(f"{path}: font {font.file!r} needs a sha256 of 64 hexadecimal digits, and a Debian package "
-                              "and version.")
+        if not (
+            _SHA256.fullmatch(font.sha256) and _PACKAGE.fullmatch(font.package) and _VERSION.fullmatch(font.version)
+        ):
+            raise RecipeError(
+                f"{path}: font {font.file!r} needs a sha256 of 64 hexadecimal digits, and a Debian package and version."
+            )
     for key in ("sha256", "first"):
         value = getattr(recipe, key)
         if value and not _SHA256.fullmatch(value):
-            raise RecipeError(f"{path}: {key} is not a hash of 64 hexadecimal digits; let `quantvietocr synth --seal` write "
-                              "it.")
+            raise RecipeError(
+                f"{path}: {key} is not a hash of 64 hexadecimal digits; let `quantvietocr synth --seal` write it."
+            )
 
 
 def read_yaml(path: Path) -> Any:
@@ -160,9 +169,18 @@ def recipes_in(path: str | Path) -> list[Path]:
 
 def _synth_config(recipe: Recipe, fonts: Sequence[Path]) -> SynthConfig:
     return SynthConfig(
-        fonts=tuple(map(str, fonts)), min_chars=recipe.min_chars, max_chars=recipe.max_chars, max_width=recipe.max_width,
-        max_squeeze=recipe.max_squeeze, lengths=tuple(recipe.lengths), degrade=recipe.degrade, style=recipe.style,
-        height=tuple(recipe.height), lists=recipe.lists, family_faces=len(recipe.fonts))
+        fonts=tuple(map(str, fonts)),
+        min_chars=recipe.min_chars,
+        max_chars=recipe.max_chars,
+        max_width=recipe.max_width,
+        max_squeeze=recipe.max_squeeze,
+        lengths=tuple(recipe.lengths),
+        degrade=recipe.degrade,
+        style=recipe.style,
+        height=tuple(recipe.height),
+        lists=recipe.lists,
+        family_faces=len(recipe.fonts),
+    )
 
 
 def find_fonts(recipe: Recipe) -> list[Path]:
@@ -188,8 +206,10 @@ def find_fonts(recipe: Recipe) -> list[Path]:
         names = [f"{font.file} ({why})" for font, why in lacking[:SHOWN]]
         more = f" and {len(lacking) - SHOWN} more" if len(lacking) > SHOWN else ""
         packages = sorted({f"{font.package}={font.version}" for font, _ in lacking})
-        raise RecipeError(f"Recipe {recipe.name} lacks {len(lacking)} of {len(recipe.fonts)} fonts, {', '.join(names)}"
-                          f"{more}: run `apt-get install {' '.join(packages)}`, or put them into ~/.fonts.")
+        raise RecipeError(
+            f"Recipe {recipe.name} lacks {len(lacking)} of {len(recipe.fonts)} fonts, {', '.join(names)}"
+            f"{more}: run `apt-get install {' '.join(packages)}`, or put them into ~/.fonts."
+        )
     return found
 
 
@@ -198,9 +218,13 @@ def make_generator(recipe: Recipe) -> LineGenerator:
     generator = LineGenerator(_synth_config(recipe, find_fonts(recipe)), recipe.seed)
     used = sum(len(faces) for faces in generator.pool.families.values())
     if used != len(recipe.fonts):
-        why = ", ".join(f"{count} {reason}" for reason, count in generator.pool.rejected.items()) or "the same face twice"
-        raise RecipeError(f"Recipe {recipe.name}: only {used} of {len(recipe.fonts)} fonts can be used ({why}): take the "
-                          "others out of its list.")
+        why = (
+            ", ".join(f"{count} {reason}" for reason, count in generator.pool.rejected.items()) or "the same face twice"
+        )
+        raise RecipeError(
+            f"Recipe {recipe.name}: only {used} of {len(recipe.fonts)} fonts can be used ({why}): take the "
+            "others out of its list."
+        )
     return generator
 
 
@@ -254,10 +278,16 @@ def seal(recipe_path: str | Path, out_folder: str | Path, workers: int = 1, prog
     """
     recipe_path, folder = Path(recipe_path), Path(out_folder)
     recipe = read_recipe(recipe_path)
-    values = {"sha256": _make(recipe, folder, workers, progress), "first": first_sha256(recipe), "made_with": libraries()}
+    values = {
+        "sha256": _make(recipe, folder, workers, progress),
+        "first": first_sha256(recipe),
+        "made_with": libraries(),
+    }
     kept = [row for row in recipe_path.read_text(encoding="utf-8").splitlines() if row.partition(":")[0] not in SEAL]
-    sealed = yaml.safe_dump(values, sort_keys=False, width=1000)    # quotes a hash without letters, which would be a number
-    write_atomically(recipe_path, "".join(f"{row}\n" for row in kept) + sealed)
+    sealed = yaml.safe_dump(
+        values, sort_keys=False, width=1000
+    )  # quotes a hash without letters, which would be a number
+    write_text(recipe_path, "".join(f"{row}\n" for row in kept) + sealed)
     return folder / "annotation.txt"
 
 
@@ -270,7 +300,7 @@ def _made_before(recipe: Recipe, folder: Path) -> str | None:
         noted = json.loads(stamp.read_text(encoding="utf-8"))
         found = lines_sha256(annotation)
     except (OSError, ValueError):
-        return None     # cut short, or changed by hand: they are made again
+        return None  # cut short, or changed by hand: they are made again
     whole = noted == _stamp(recipe, found) or found == recipe.sha256
     return found if whole and (folder / "lines.tsv").exists() else None
 
@@ -279,14 +309,14 @@ def _make(recipe: Recipe, folder: Path, workers: int, progress: bool) -> str:
     if (folder / "annotation.txt").exists() and not (folder / STAMP).exists():
         raise RecipeError(f"{folder} holds lines that no recipe made: name another folder, they would be overwritten.")
     generator = make_generator(recipe)
-    _write_stamp(recipe, folder, "")    # first, so that lines cut short are known for a recipe's own
+    _write_stamp(recipe, folder, "")  # first, so that lines cut short are known for a recipe's own
     made = lines_sha256(generator.write(folder, recipe.count, workers, progress))
     _write_stamp(recipe, folder, made)
     return made
 
 
 def _write_stamp(recipe: Recipe, folder: Path, made: str) -> None:
-    write_atomically(folder / STAMP, json.dumps(_stamp(recipe, made), indent=1) + "\n")
+    write_text(folder / STAMP, json.dumps(_stamp(recipe, made), indent=1) + "\n")
 
 
 def _stamp(recipe: Recipe, made: str) -> dict[str, str]:
@@ -295,12 +325,18 @@ def _stamp(recipe: Recipe, made: str) -> dict[str, str]:
 
 def libraries() -> str:
     """What the pixels depend on beside the recipe and its fonts."""
-    return (f"quantvietocr {__version__}, Pillow {PIL.__version__}, FreeType {features.version('freetype2')}, "
-            f"libjpeg-turbo {features.version('libjpeg_turbo')}, NumPy {np.__version__}")
+    return (
+        f"quantvietocr {__version__}, Pillow {PIL.__version__}, FreeType {features.version('freetype2')}, "
+        f"libjpeg-turbo {features.version('libjpeg_turbo')}, NumPy {np.__version__}"
+    )
 
 
 def _difference(recipe: Recipe) -> str:
     if not recipe.sha256:
-        return f"Recipe {recipe.name} is not sealed: nothing says whether these lines are those of others (synth --seal)."
-    return (f"Recipe {recipe.name}: these lines differ from those its hash stands for (here {libraries()}; there "
-            f"{recipe.made_with}), so numbers on them are not comparable to published ones.")
+        return (
+            f"Recipe {recipe.name} is not sealed: nothing says whether these lines are those of others (synth --seal)."
+        )
+    return (
+        f"Recipe {recipe.name}: these lines differ from those its hash stands for (here {libraries()}; there "
+        f"{recipe.made_with}), so numbers on them are not comparable to published ones."
+    )

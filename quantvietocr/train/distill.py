@@ -77,10 +77,13 @@ def distillation_of(config: Config, meta: Meta, device: torch.device) -> Distill
     path = wanted.teacher or model.weights
     loaded = files.read(path, model.vietocr)
     if not loaded.is_float:
-        raise TrainError(f"The teacher {path} is quantized ({loaded.meta.method}): name a float checkpoint with "
-                         "distill.teacher.")  # fmt: skip
+        raise TrainError(
+            f"The teacher {path} is quantized ({loaded.meta.method}): name a float checkpoint with distill.teacher."
+        )
     if (loaded.meta.chars, loaded.meta.image) != (meta.chars, meta.image):
-        raise TrainError(f"The teacher {path} was made for another vocabulary or image size than {model.weights}: name "
-                         "one of the same with distill.teacher.")  # fmt: skip
+        raise TrainError(
+            f"The teacher {path} was made for another vocabulary or image size than {model.weights}: name "
+            "one of the same with distill.teacher."
+        )
     teacher = float_network(loaded, model.vietocr, 0.0).to(device, memory_format=torch.channels_last)
     return Distillation(teacher, wanted.logits, wanted.features, wanted.temperature)

@@ -175,8 +175,10 @@ class World:
             # Through repr, in which nan equals nan.
             apart = [name for name, total in every[0].items() if repr(total) != repr(other[name])]
             if apart:
-                raise TrainError(f"Process {rank} has come to another {apart[0]} than process 0 ({len(apart)} tensors "
-                                 "differ): go on from the last state.pt with --resume, on machines that are alike.")
+                raise TrainError(
+                    f"Process {rank} has come to another {apart[0]} than process 0 ({len(apart)} tensors "
+                    "differ): go on from the last state.pt with --resume, on machines that are alike."
+                )
 
 
 @contextmanager
@@ -218,10 +220,14 @@ def split(batch: Batch, size: int) -> list[Share]:
         here = list(range(rank, len(batch.names), size))
         rows = here or [0]
         part = replace(
-            batch, images=batch.images[rows].contiguous(), tgt_input=batch.tgt_input[:, rows].contiguous(),
-            tgt_output=batch.tgt_output[rows].contiguous(), lengths=batch.lengths[rows],
-            names=tuple(batch.names[i] for i in rows), texts=tuple(batch.texts[i] for i in rows),
-        )  # fmt: skip
+            batch,
+            images=batch.images[rows].contiguous(),
+            tgt_input=batch.tgt_input[:, rows].contiguous(),
+            tgt_output=batch.tgt_output[rows].contiguous(),
+            lengths=batch.lengths[rows],
+            names=tuple(batch.names[i] for i in rows),
+            texts=tuple(batch.texts[i] for i in rows),
+        )
         characters = int(batch.lengths[here].sum()) / total
         shares.append(Share(part, characters, len(here) / len(batch.names), batch.names))
     return shares
@@ -256,7 +262,9 @@ class WholeBatchNorm(nn.BatchNorm2d):
             return super().forward(x)
         values = x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
         own = values if self.counts else values * 0
-        number = torch.tensor([own.numel() // own.shape[1] if self.counts else 0], dtype=values.dtype, device=values.device)
+        number = torch.tensor(
+            [own.numel() // own.shape[1] if self.counts else 0], dtype=values.dtype, device=values.device
+        )
         sums = _Sum.apply(torch.cat([own.sum((0, 2, 3)), number]))
         count = sums[-1].detach()
         mean = sums[:-1] / count
@@ -281,8 +289,10 @@ def _reduce_range(observer: nn.Module, inputs: Any, output: Any) -> None:
     if not observer.training:  # process 0 validates, alone
         return
     if hasattr(observer, "histogram") or not hasattr(observer, "min_val"):
-        raise TrainError(f"Several processes cannot train with the observer {type(observer).__name__}, whose ranges do not "
-                         "follow from each one's share: use quant.observer=moving-average or minmax.")  # fmt: skip
+        raise TrainError(
+            f"Several processes cannot train with the observer {type(observer).__name__}, whose ranges do not "
+            "follow from each one's share: use quant.observer=moving-average or minmax."
+        )
     ends = torch.stack([-observer.min_val, observer.max_val])
     dist.all_reduce(ends, dist.ReduceOp.MAX)
     observer.min_val.copy_(-ends[0])

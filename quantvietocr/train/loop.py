@@ -86,8 +86,10 @@ def _train(config: Config, resume: bool, command: str, world: World) -> Path:
             torch.manual_seed(run.seed + 1_000_003 * world.rank)  # dropout differs
         if state is not None:
             if deciding(state["settings"]) != deciding(settings):
-                raise TrainError(f"{folder} was started with other settings; resume with those in {folder}/config.yml, "
-                                 "or choose another train.out.")
+                raise TrainError(
+                    f"{folder} was started with other settings; resume with those in {folder}/config.yml, "
+                    "or choose another train.out."
+                )
             network.load_state_dict(state["network"])
             optimizer.load_state_dict(state["optimizer"])
             schedule.load_state_dict(state["schedule"])
@@ -102,14 +104,26 @@ def _train(config: Config, resume: bool, command: str, world: World) -> Path:
     world.prepare(network)
     objective = world.parallel(Objective(network, run.label_smoothing, autocast, device, distillation))
     stream = BatchStream(
-        sources, Vocab(meta.chars), run.batch_size, run.pixels_per_batch, config.data.chunk, run.seed,
-        config.data.workers, config.data.merge_widths, start=progress.position, start_step=progress.step,
-        rank=world.rank, ranks=world.size,
-    )  # fmt: skip
+        sources,
+        Vocab(meta.chars),
+        run.batch_size,
+        run.pixels_per_batch,
+        config.data.chunk,
+        run.seed,
+        config.data.workers,
+        config.data.merge_widths,
+        start=progress.position,
+        start_step=progress.step,
+        rank=world.rank,
+        ranks=world.size,
+    )
     save = partial(save_state, folder, progress, settings, network=network, optimizer=optimizer, schedule=schedule)
     window: list[dict[str, float]] = []
-    with (closing(world.shares(stream)) as shares, _interrupt(world.size > 1) as interrupted,
-          _bar(run.steps, progress.step, folder) as bar):  # fmt: skip
+    with (
+        closing(world.shares(stream)) as shares,
+        _interrupt(world.size > 1) as interrupted,
+        _bar(run.steps, progress.step, folder) as bar,
+    ):
         for share in itertools.islice(shares, run.steps - progress.step):
             if run.method != "float":
                 _apply_schedule(cnn, progress.step / run.steps, config)
@@ -148,13 +162,21 @@ def _train(config: Config, resume: bool, command: str, world: World) -> Path:
 
 
 @torch.no_grad()
-def calibrate(network: nn.Module, cnn: nn.Module, sources: list[tuple[Source, float]], config: Config, meta: Meta) -> None:
+def calibrate(
+    network: nn.Module, cnn: nn.Module, sources: list[tuple[Source, float]], config: Config, meta: Meta
+) -> None:
     """Measure activation ranges on `quant.calibration_lines` training lines with the float network."""
     qat.start_calibration(cnn)
     wanted = config.quant.calibration_lines
     device = next(network.parameters()).device
-    stream = BatchStream(sources, Vocab(meta.chars), config.train.batch_size, config.train.pixels_per_batch,
-                         min(config.data.chunk, wanted), config.train.seed + 1)  # fmt: skip
+    stream = BatchStream(
+        sources,
+        Vocab(meta.chars),
+        config.train.batch_size,
+        config.train.pixels_per_batch,
+        min(config.data.chunk, wanted),
+        config.train.seed + 1,
+    )
     with closing(iter(stream)) as batches, tqdm(total=wanted, desc="calibrate", unit="line") as bar:
         while bar.n < wanted:
             batch = next(batches)
@@ -163,9 +185,13 @@ def calibrate(network: nn.Module, cnn: nn.Module, sources: list[tuple[Source, fl
 
 
 def _step(
-    objective: Callable[[Share], dict[str, Tensor]], share: Share, network: nn.Module, optimizer: torch.optim.Optimizer,
-    clip: float, world: World,
-) -> dict[str, float]:  # fmt: skip
+    objective: Callable[[Share], dict[str, Tensor]],
+    share: Share,
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    clip: float,
+    world: World,
+) -> dict[str, float]:
     """One step on a batch, of which `share` is here; returns the batch's loss by parts."""
     parts = objective(share)
     loss = sum(parts.values()) * world.size  # whose mean over the processes is the batch's
@@ -183,9 +209,11 @@ def _step(
 
 
 def _not_finite(what: str, value: float, share: Share) -> TrainError:
-    return TrainError(f"The {what} became {value} on the batch of {', '.join(share.names[:8])}"
-                      f"{' …' if len(share.names) > 8 else ''}: look at these lines, or lower train.max_lr; --resume goes on from "
-                      "the last state saved.")  # fmt: skip
+    return TrainError(
+        f"The {what} became {value} on the batch of {', '.join(share.names[:8])}"
+        f"{' …' if len(share.names) > 8 else ''}: look at these lines, or lower train.max_lr; --resume goes on from "
+        "the last state saved."
+    )
 
 
 def _means(window: list[dict[str, float]]) -> dict[str, float]:

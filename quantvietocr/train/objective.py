@@ -26,9 +26,13 @@ class Objective(nn.Module):
     """
 
     def __init__(
-        self, network: nn.Module, smoothing: float, autocast: Any, device: torch.device,
+        self,
+        network: nn.Module,
+        smoothing: float,
+        autocast: Any,
+        device: torch.device,
         distillation: Distillation | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__()
         self.network = network
         self.smoothing, self.autocast, self.device, self.distillation = smoothing, autocast, device, distillation

@@ -27,9 +27,16 @@ class MuonAdamW(torch.optim.Optimizer):
     """
 
     def __init__(
-        self, matrices: Iterable[nn.Parameter], others: Iterable[nn.Parameter], lr: float, weight_decay: float,
-        momentum: float = 0.95, betas: tuple[float, float] = BETAS, eps: float = EPS, more: Iterable[dict[str, object]] = (),
-    ) -> None:  # fmt: skip
+        self,
+        matrices: Iterable[nn.Parameter],
+        others: Iterable[nn.Parameter],
+        lr: float,
+        weight_decay: float,
+        momentum: float = 0.95,
+        betas: tuple[float, float] = BETAS,
+        eps: float = EPS,
+        more: Iterable[dict[str, object]] = (),
+    ) -> None:
         groups = [{"params": list(matrices), "muon": True}, {"params": list(others), "muon": False}, *more]
         super().__init__(groups, dict(lr=lr, weight_decay=weight_decay, momentum=momentum, betas=betas, eps=eps))
 
@@ -105,7 +112,9 @@ def make_optimizer(network: nn.Module, run: TrainConfig, learned_lr: float = 1.0
         return torch.optim.AdamW(groups, lr=run.max_lr, betas=BETAS, eps=EPS, weight_decay=run.weight_decay)
     matrices = [parameter for name, parameter in named if _is_matrix(name, parameter)]
     others = [parameter for name, parameter in named if not _is_matrix(name, parameter)]
-    return MuonAdamW(matrices, others, run.max_lr, run.weight_decay, more=[group | {"muon": False} for group in learned])
+    return MuonAdamW(
+        matrices, others, run.max_lr, run.weight_decay, more=[group | {"muon": False} for group in learned]
+    )
 
 
 def make_schedule(optimizer: torch.optim.Optimizer, run: TrainConfig) -> torch.optim.lr_scheduler.LRScheduler:
@@ -119,9 +128,12 @@ def make_schedule(optimizer: torch.optim.Optimizer, run: TrainConfig) -> torch.o
         # torch divides by the length of a rise less one step; a rise of one begins at the peak, as shorter ones do.
         rise = 0.0 if run.pct_start * total == 1 else run.pct_start
         return torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, max_lr=[group["lr"] for group in optimizer.param_groups], total_steps=total, pct_start=rise,
+            optimizer,
+            max_lr=[group["lr"] for group in optimizer.param_groups],
+            total_steps=total,
+            pct_start=rise,
             cycle_momentum=False,
-        )  # fmt: skip
+        )
     rise, fall = max(run.pct_start * run.steps, 1), max(run.cooldown * run.steps, 1)
     return torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: max(0.0, min(1.0, (step + 1) / rise, (run.steps - step) / fall))

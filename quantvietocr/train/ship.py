@@ -28,9 +28,15 @@ from .validate import score_module
 
 
 def keep_best(
-    network: nn.Module, cnn: nn.Module | None, config: Config, meta: Meta, samples: tuple[Sample, ...],
-    progress: Progress, folder: Path, bar: tqdm,
-) -> None:  # fmt: skip
+    network: nn.Module,
+    cnn: nn.Module | None,
+    config: Config,
+    meta: Meta,
+    samples: tuple[Sample, ...],
+    progress: Progress,
+    folder: Path,
+    bar: tqdm,
+) -> None:
     """Score the network and what would ship of it; keep the latter if it is the best so far.
 
     With a quantized network, its float weights are kept beside it, `best-float.safetensors`: the same training for readers
@@ -49,8 +55,10 @@ def keep_best(
     row: dict[str, float] = {"step": progress.step, "lines": progress.lines}
     for kind, found in scores.items():
         row |= {f"{kind}_exact": found.exact, f"{kind}_cer": found.cer, f"{kind}_cer_folded": found.cer_folded}
-        bar.write(f"step {progress.step}: {kind}: exact {found.exact:.2%}, CER {found.cer:.2%}, "
-                  f"without diacritics {found.cer_folded:.2%} ({found.lines} lines)")
+        bar.write(
+            f"step {progress.step}: {kind}: exact {found.exact:.2%}, CER {found.cer:.2%}, "
+            f"without diacritics {found.cer_folded:.2%} ({found.lines} lines)"
+        )
     progress.scores.append(row)
     best = next(iter(scores.values()))
     if progress.best is None or best.cer < progress.best:
@@ -69,8 +77,13 @@ def _scored(shipped: Checkpoint, read: Validation, config: Config, bar: tqdm) ->
     except ConfidenceError as error:
         bar.write(f"{error} The file keeps the confidence it started with.")
     score = read.score
-    accuracy = {"lines": score.lines, "exact": round(score.exact, 6), "cer": round(score.cer, 6),
-                "cer_folded": round(score.cer_folded, 6), "data": "/".join(Path(config.data.valid).parts[-2:])}  # fmt: skip
+    accuracy = {
+        "lines": score.lines,
+        "exact": round(score.exact, 6),
+        "cer": round(score.cer, 6),
+        "cer_folded": round(score.cer_folded, 6),
+        "data": "/".join(Path(config.data.valid).parts[-2:]),
+    }
     return dataclasses.replace(shipped, meta=dataclasses.replace(shipped.meta, accuracy=accuracy, **about))
 
 
@@ -96,4 +109,6 @@ def shipped_checkpoint(network: nn.Module, cnn: nn.Module | None, config: Config
 
 
 def _arrays(state: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
-    return {name: t.detach().float().cpu().numpy() for name, t in state.items() if not name.endswith("num_batches_tracked")}
+    return {
+        name: t.detach().float().cpu().numpy() for name, t in state.items() if not name.endswith("num_batches_tracked")
+    }

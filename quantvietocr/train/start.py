@@ -25,8 +25,13 @@ def deciding(settings: str) -> dict[str, Any]:
     """
     # Through the settings of today: a run may go on after a setting was added to them, at its default.
     tree = dataclasses.asdict(build(Config, yaml.safe_load(settings), "the settings in state.pt"))
-    for section, key in (("train", "threads"), ("train", "device"), ("train", "validate_every"), ("train", "save_every"),
-                         ("data", "workers")):  # fmt: skip
+    for section, key in (
+        ("train", "threads"),
+        ("train", "device"),
+        ("train", "validate_every"),
+        ("train", "save_every"),
+        ("data", "workers"),
+    ):
         tree[section].pop(key)
     if tree["train"].get("schedule") == "trapezoid":
         tree["train"].pop("steps")
@@ -48,11 +53,15 @@ def starting_point(config: Config) -> tuple[nn.Module, Meta]:
     dropout = model.cnn_dropout if run.method == "float" else 0.0
     if model.weights is None:
         if run.method != "float":
-            raise TrainError(f"{run.method.upper()} fine-tunes a trained network: name one with model.weights=FILE, or train one with train.method=float first.")
+            raise TrainError(
+                f"{run.method.upper()} fine-tunes a trained network: name one with model.weights=FILE, or train one with train.method=float first."
+            )
         architecture = read_yaml(model.vietocr) if model.vietocr else VietOCRConfig()
         return build_float(architecture, dropout), files.float_meta(model.vietocr)
     loaded = files.read(model.weights, model.vietocr)
     if not loaded.is_float:
-        raise TrainError(f"{model.weights} is already quantized ({loaded.meta.method}); training starts from the float checkpoint.")
+        raise TrainError(
+            f"{model.weights} is already quantized ({loaded.meta.method}); training starts from the float checkpoint."
+        )
     network = float_network(loaded, model.vietocr, dropout)
     return network, dataclasses.replace(loaded.meta, source_sha256=files.sha256(model.weights))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from ..common.figures import save_figure
+from ..common.files import replace_whole
 from ..errors import UserError
 
 
@@ -25,7 +26,9 @@ class Progress:
     lines: int = 0
     position: tuple[int, int] = (0, 0)
     best: float | None = None
-    losses: list[tuple[float, ...]] = field(default_factory=list)  # step, mean loss, learning rate, and the loss's parts
+    losses: list[tuple[float, ...]] = field(
+        default_factory=list
+    )  # step, mean loss, learning rate, and the loss's parts
     parts: list[str] = field(default_factory=list)  # their names, where there is more than one
     scores: list[dict[str, float]] = field(default_factory=list)
 
@@ -50,9 +53,8 @@ def save_state(folder: Path, progress: Progress, settings: str, ranks: list[list
         state["random_cuda"] = torch.cuda.get_rng_state()
     if len(ranks) > 1:
         state["random_ranks"] = ranks
-    temporary = folder / "state.pt.part"
-    torch.save(state, temporary)
-    os.replace(temporary, folder / "state.pt")
+    with replace_whole(folder / "state.pt") as temporary, temporary.open("wb") as stream:
+        torch.save(state, stream)
 
 
 def load_state(folder: Path) -> dict[str, Any]:
@@ -88,7 +90,7 @@ def write_curves(folder: Path, progress: Progress, title: str) -> None:
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    figure = Figure(figsize=(10, 4), layout="constrained")
+    figure = Figure(figsize=(10, 4), dpi=110, layout="constrained")
     left, right = figure.subplots(1, 2)
     left.plot([row[0] for row in progress.losses], [row[1] for row in progress.losses], color="tab:blue", label="loss")
     for column, (name, color) in enumerate(zip(progress.parts, ("tab:cyan", "tab:purple", "tab:brown")), 3):
@@ -96,8 +98,11 @@ def write_curves(folder: Path, progress: Progress, title: str) -> None:
         left.plot(*zip(*points), color=color, lw=1, label=name)
     if progress.parts:
         left.legend()
-    left.set(title="Training", xlabel="step (batches)",
-             ylabel="loss (parts are weighted)" if progress.parts else "label-smoothed cross-entropy (nats)")  # fmt: skip
+    left.set(
+        title="Training",
+        xlabel="step (batches)",
+        ylabel="loss (parts are weighted)" if progress.parts else "label-smoothed cross-entropy (nats)",
+    )
     rate = left.twinx()
     rate.plot([row[0] for row in progress.losses], [row[2] for row in progress.losses], color="tab:gray", lw=1)
     rate.set_ylabel("learning rate")
@@ -105,24 +110,30 @@ def write_curves(folder: Path, progress: Progress, title: str) -> None:
         rows = [row for row in progress.scores if f"{kind}_cer" in row]
         if rows:
             steps = [row["step"] for row in rows]
-            right.plot(steps, [100 * row[f"{kind}_cer"] for row in rows], color=color, marker="o", ms=3, label=f"CER, {kind}")
-            right.plot(steps, [100 * (1 - row[f"{kind}_exact"]) for row in rows], color=color, ls="--", lw=1, marker=".", ms=4,
-                       label=f"lines not exact, {kind}")  # fmt: skip
+            right.plot(
+                steps, [100 * row[f"{kind}_cer"] for row in rows], color=color, marker="o", ms=3, label=f"CER, {kind}"
+            )
+            right.plot(
+                steps,
+                [100 * (1 - row[f"{kind}_exact"]) for row in rows],
+                color=color,
+                ls="--",
+                lw=1,
+                marker=".",
+                ms=4,
+                label=f"lines not exact, {kind}",
+            )
     right.set(title="Validation", xlabel="step (batches)", ylabel="% of characters (CER) or of lines", ylim=(0, None))
     for axes in (left, right):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if progress.scores:
         right.legend()
     figure.suptitle(title)
-    temporary = folder / "curves.part.png"
-    figure.savefig(temporary, dpi=110)
-    os.replace(temporary, folder / "curves.png")
+    save_figure(figure, folder / "curves.png")
 
 
 def _write_csv(path: Path, header: list[str], rows: list[Any]) -> None:
-    temporary = path.with_name(path.name + ".part")
-    with temporary.open("w", newline="", encoding="utf-8") as stream:
+    with replace_whole(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(header)
         writer.writerows(rows)
-    os.replace(temporary, path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -41,7 +41,9 @@ def score_module(network: nn.Module, checkpoint: Checkpoint, samples: Sequence[S
     for switch in observers:
         switch.fill_(0)
     try:
-        return score_engine(ModuleEngine(network), decoder_of(checkpoint), checkpoint.meta.chars, samples, checkpoint.meta.image)
+        return score_engine(
+            ModuleEngine(network), decoder_of(checkpoint), checkpoint.meta.chars, samples, checkpoint.meta.image
+        )
     finally:
         for module, mode in modes.items():
             module.training = mode

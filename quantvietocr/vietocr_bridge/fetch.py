@@ -8,8 +8,8 @@ import os
 import re
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator
 from urllib.parse import urlsplit
 
 import yaml
@@ -47,14 +47,18 @@ def fetch(out: str | os.PathLike, url: str | None = None, blob_id: str | None = 
     """
     out = Path(out)
     if blob_id is not None and not re.fullmatch("[0-9a-f]{40}", blob_id):
-        raise FetchError(f"{blob_id!r} is not a git blob id: give 40 hexadecimal digits, as `git hash-object FILE` prints.")
+        raise FetchError(
+            f"{blob_id!r} is not a git blob id: give 40 hexadecimal digits, as `git hash-object FILE` prints."
+        )
     wanted = blob_id or (BLOB_ID if url is None else None)
     if out.exists():
         if wanted and out.is_file() and git_blob_id(out) == wanted:
             tqdm.write(f"{out} is there already, with the right content.")
             return out
-        raise FetchError(f"{out} exists and {'is another file' if wanted else 'may be any file'}: move it away, or choose "
-                         "another --out.")
+        raise FetchError(
+            f"{out} exists and {'is another file' if wanted else 'may be any file'}: move it away, or choose "
+            "another --out."
+        )
     address = url or published_address()
     out.parent.mkdir(parents=True, exist_ok=True)
     # Its own part for each address: the end of one file must not be joined to the beginning of another.
@@ -62,7 +66,9 @@ def fetch(out: str | os.PathLike, url: str | None = None, blob_id: str | None = 
     try:
         _from_drive(address, part) if is_drive(address) else _from_web(address, part)
     except _Broken as error:
-        kept = f" {part.stat().st_size / 1e6:.1f} MB are kept in {part}; run this again to go on." if part.exists() else ""
+        kept = (
+            f" {part.stat().st_size / 1e6:.1f} MB are kept in {part}; run this again to go on." if part.exists() else ""
+        )
         raise FetchError(
             f"{address} could not be downloaded ({error}).{kept} Without a network here: download it elsewhere, with a "
             f"browser, and put it at {out}; or train with weights of your own (any VietOCR vgg_seq2seq .pth)."
@@ -126,7 +132,7 @@ def _get_rest(url: str, part: Path) -> None:
         if error.code != 416 or not start:
             raise _Broken(f"the server answers {error.code} {error.reason}") from error
         if error.headers.get("Content-Range") == f"bytes */{start}":
-            return  # nothing is missing
+            return None  # nothing is missing
         part.unlink()  # longer than the file is: a leftover of something else
         return _get_rest(url, part)
     except (OSError, http.client.HTTPException) as error:
@@ -175,7 +181,7 @@ def _open(url: str, headers: dict[str, str] | None = None) -> http.client.HTTPRe
 class _SafeRedirects(urllib.request.HTTPRedirectHandler):
     """Redirects are followed to https alone, like the first address."""
 
-    def redirect_request(self, req, fp, code, msg, headers, newurl):  # noqa: D102
+    def redirect_request(self, req, fp, code, msg, headers, newurl):
         _check_scheme(newurl)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import copy
 import importlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Mapping
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from torch import nn
 
 from ..checkpoint.types import Checkpoint
 from ..checkpoint.vietocr_yaml import BridgeError, VietOCRConfig, read_yaml
+from ..common.files import replace_whole
 
 INSTALL_HINT = "run `make setup`, or `pip install torchvision einops && pip install --no-deps vietocr==0.3.13`"
 
@@ -110,12 +111,18 @@ def load_float(network: nn.Module, state: Mapping[str, torch.Tensor], origin: st
     missing = [name for name in own if name not in state and not name.endswith("num_batches_tracked")]
     unknown = [name for name in state if name not in own]
     if missing or unknown:
-        what = f"lacks {missing[0]} ({len(missing)} in all)" if missing else f"has unknown {unknown[0]} ({len(unknown)} in all)"
+        what = (
+            f"lacks {missing[0]} ({len(missing)} in all)"
+            if missing
+            else f"has unknown {unknown[0]} ({len(unknown)} in all)"
+        )
         raise BridgeError(f"{origin} {what}: it is not a VietOCR vgg_seq2seq state dict for this architecture.")
     network.load_state_dict({k: v for k, v in state.items()}, strict=False)
 
 
-def float_network(checkpoint: Checkpoint, vietocr_yaml: str | os.PathLike | None = None, cnn_dropout: float = 0.5) -> nn.Module:
+def float_network(
+    checkpoint: Checkpoint, vietocr_yaml: str | os.PathLike | None = None, cnn_dropout: float = 0.5
+) -> nn.Module:
     """VietOCR's own network with the weights of a float checkpoint, in evaluation mode.
 
     vietocr_yaml: the YAML it was trained with, where that is not VietOCR's own. Raises BridgeError.
@@ -124,16 +131,15 @@ def float_network(checkpoint: Checkpoint, vietocr_yaml: str | os.PathLike | None
     pools = [list(pool) for pool in checkpoint.meta.pools]
     architecture = dict(config.architecture) | {"cnn": config.architecture["cnn"] | {"ks": pools, "ss": pools}}
     network = build_float(VietOCRConfig(checkpoint.meta.chars, architecture, checkpoint.meta.image), cnn_dropout)
-    load_float(network, {name: torch.from_numpy(np.array(t)) for name, t in checkpoint.tensors.items()}, checkpoint.origin)
+    load_float(
+        network, {name: torch.from_numpy(np.array(t)) for name, t in checkpoint.tensors.items()}, checkpoint.origin
+    )
     return network.eval()
 
 
 def save_vietocr(state: Mapping[str, torch.Tensor], path: str | os.PathLike) -> Path:
     """Write float32 weights as the `.pth` that VietOCR's `Predictor(config)` loads; written whole or not at all."""
-    path = Path(path)
     full = {name: t.float() if t.is_floating_point() else t for name, t in state.items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    torch.save(full, temporary)
-    os.replace(temporary, path)
-    return path
+    with replace_whole(path) as temporary, temporary.open("wb") as stream:
+        torch.save(full, stream)
+    return Path(path)

@@ -33,14 +33,27 @@ def draw(tables: Sequence[Table], path: str | os.PathLike) -> Path:
     FigureCanvasAgg(figure)
     size, errors, time = figure.subplots(1, 3, sharey=True)
     _bars(size, "Size of the file (MB)", [row.bytes / 1e6 for row in rows], "{:.1f}", colors)
-    _bars(time, f"Time per line (ms, {threads})",
-          [time_of(same) for same in zip(*(table.rows for table in tables))], "{:.1f}", colors)  # fmt: skip
+    _bars(
+        time,
+        f"Time per line (ms, {threads})",
+        [time_of(same) for same in zip(*(table.rows for table in tables))],
+        "{:.1f}",
+        colors,
+    )
     if several:
         high = 0.8 / len(tables)
         for place, table in enumerate(tables):
             shift, color = (place - (len(tables) - 1) / 2) * high, SETS[place % len(SETS)]
-            _bars(errors, "Character error rate (%)", [100 * row.cer for row in table.rows], "{:.2f}", [color] * len(rows),
-                  shift, 0.92 * high, table.setup.data)  # fmt: skip
+            _bars(
+                errors,
+                "Character error rate (%)",
+                [100 * row.cer for row in table.rows],
+                "{:.2f}",
+                [color] * len(rows),
+                shift,
+                0.92 * high,
+                table.setup.data,
+            )
         handles, labels = errors.get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 4), fontsize=9)
         errors.set_xlim(0, 1.2 * max(1e-7, *(100 * row.cer for table in tables for row in table.rows)))
@@ -63,7 +76,9 @@ def draw_reliability(
     judged: for each set and row the lines' confidences and whether each was read right.
     """
     count = len(tables[0].rows)
-    figure = Figure(figsize=(2.9 * count + 4.6, 3.3 * len(tables) + 1.0), dpi=100, facecolor="white", layout="constrained")
+    figure = Figure(
+        figsize=(2.9 * count + 4.6, 3.3 * len(tables) + 1.0), dpi=100, facecolor="white", layout="constrained"
+    )
     FigureCanvasAgg(figure)
     grid = figure.subplots(len(tables), count + 1, squeeze=False, width_ratios=[*[1] * count, 1.4])
     for table, panels, pairs in zip(tables, grid, judged):
@@ -73,7 +88,9 @@ def draw_reliability(
         _accepted(panels[-1], table, pairs)
     handles, labels = grid[0][-1].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=min(count, 6), fontsize=9)
-    figure.suptitle("Confidence against lines read right, and lines that can be accepted by their confidence", fontsize=11)
+    figure.suptitle(
+        "Confidence against lines read right, and lines that can be accepted by their confidence", fontsize=11
+    )
     return save_figure(figure, path)
 
 
@@ -81,8 +98,16 @@ def _color(row: Row) -> str:
     return {"float": FLOAT, "peer": PEER}.get(row.method, INT8)
 
 
-def _bars(axes: Axes, title: str, values: Sequence[float], form: str, colors: Sequence[str], shift: float = 0.0,
-          height: float = 0.62, label: str | None = None) -> None:  # fmt: skip
+def _bars(
+    axes: Axes,
+    title: str,
+    values: Sequence[float],
+    form: str,
+    colors: Sequence[str],
+    shift: float = 0.0,
+    height: float = 0.62,
+    label: str | None = None,
+) -> None:
     bars = axes.barh(np.arange(len(values)) + shift, values, color=colors, height=height, label=label)
     axes.bar_label(bars, [form.format(value) for value in values], padding=3, fontsize=9 if height > 0.3 else 7)
     axes.set_title(title, fontsize=10.5)

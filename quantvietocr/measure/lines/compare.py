@@ -9,14 +9,15 @@ import os
 import platform
 import statistics
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Sequence
 
 import numpy as np
 import torch
 from PIL import Image
 from tqdm import tqdm
 
+from ...common.files import write_text
 from ...common.machine import processor
 from ...dataset.annotation import Sample
 from ...dataset.batches import cut_by_width
@@ -77,12 +78,16 @@ def compare(
     """
     data = [data] if isinstance(data, str | os.PathLike) else data
     if not weights or not data or repeats < 1 or workers < 1 or threads < 0 or limit < 0:
-        raise CompareError("A comparison needs at least one checkpoint, one set of lines, one round and one worker; threads "
-                           "and limit are 0 or more.")
+        raise CompareError(
+            "A comparison needs at least one checkpoint, one set of lines, one round and one worker; threads "
+            "and limit are 0 or more."
+        )
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(threads or before)
-        readers, chars, spec = entries([Path(w) for w in weights], vietocr, peers, config, threads, wide, again, words, loops)
+        readers, chars, spec = entries(
+            [Path(w) for w in weights], vietocr, peers, config, threads, wide, again, words, loops
+        )
         sets = line_sets(data, out, chars, spec, unknown, problems, limit, workers)
         found = [_measure(readers, lines, repeats, command, spec, wide, words) for lines in sets]
     finally:
@@ -94,7 +99,12 @@ def compare(
 
 
 def _measure(
-    readers: Sequence[Entry], lines: LineSet, repeats: int, command: str | None, spec: ImageSpec, wide: str,
+    readers: Sequence[Entry],
+    lines: LineSet,
+    repeats: int,
+    command: str | None,
+    spec: ImageSpec,
+    wide: str,
     words: Sequence[str | os.PathLike | None],
 ) -> tuple[Table, list[ReadAs]]:
     timed = _spread(lines.samples, lines.widths)
@@ -163,9 +173,12 @@ def _read_all(readers: Sequence[Entry], samples: Sequence[Sample], widths: Seque
 
 
 def _rows(
-    readers: Sequence[Entry], samples: Sequence[Sample], read_as: Sequence[ReadAs],
-    times: Sequence[tuple[list[float], float]], reference: str,
-) -> list[Row]:  # fmt: skip
+    readers: Sequence[Entry],
+    samples: Sequence[Sample],
+    read_as: Sequence[ReadAs],
+    times: Sequence[tuple[list[float], float]],
+    reference: str,
+) -> list[Row]:
     references = [sample.text for sample in samples]
     scores = [score(references, texts) for texts, _ in read_as]
     middle = [statistics.median(rounds) for rounds, _ in times]
@@ -175,14 +188,26 @@ def _rows(
     for place, entry in enumerate(readers):
         (texts, confidences), found, (rounds, cores) = read_as[place], scores[place], times[place]
         right = _right(samples, texts)
-        rows.append(Row(
-            **{name: getattr(entry, name) for name in kept}, lines=found.lines, exact=found.exact, cer=found.cer,
-            cer_delta=found.cer - scores[base].cer, cer_folded=found.cer_folded, ms_per_line=middle[place],
-            ms_rounds=tuple(rounds), cores=cores, size_ratio=readers[base].bytes / entry.bytes,
-            speed_ratio=middle[base] / middle[place], auroc=auroc(confidences, right),
-            accepted=accept_at_precision(confidences, right, PRECISION), ece=expected_calibration_error(confidences, right),
-            reliability=tuple(reliability(confidences, right)), confusions=tuple(confusions(references, texts)),
-        ))  # fmt: skip
+        rows.append(
+            Row(
+                **{name: getattr(entry, name) for name in kept},
+                lines=found.lines,
+                exact=found.exact,
+                cer=found.cer,
+                cer_delta=found.cer - scores[base].cer,
+                cer_folded=found.cer_folded,
+                ms_per_line=middle[place],
+                ms_rounds=tuple(rounds),
+                cores=cores,
+                size_ratio=readers[base].bytes / entry.bytes,
+                speed_ratio=middle[base] / middle[place],
+                auroc=auroc(confidences, right),
+                accepted=accept_at_precision(confidences, right, PRECISION),
+                ece=expected_calibration_error(confidences, right),
+                reliability=tuple(reliability(confidences, right)),
+                confusions=tuple(confusions(references, texts)),
+            )
+        )
     return rows
 
 
@@ -193,14 +218,25 @@ def _right(samples: Sequence[Sample], texts: Sequence[str]) -> list[bool]:
 def _setup(readers: Sequence[Entry], lines: LineSet, timed: int, repeats: int, command: str | None) -> Setup:
     reference = next((entry for entry in readers if entry.method == "float"), readers[0])
     cpu, features = processor()
-    versions = {"Python": platform.python_version()} | {name: _version(name) for name in ("quantvietocr", "torch", "numpy")}
+    versions = {"Python": platform.python_version()} | {
+        name: _version(name) for name in ("quantvietocr", "torch", "numpy")
+    }
     for entry in readers:
         versions |= entry.versions
     return Setup(
-        data=lines.name, lines=len(lines.samples), median_width=int(statistics.median(lines.widths)),
-        reference=reference.name, timed_lines=timed, repeats=repeats, threads=torch.get_num_threads(), cpu=cpu,
-        cpu_features=features, versions=versions, date=datetime.date.today().isoformat(), command=command,
-    )  # fmt: skip
+        data=lines.name,
+        lines=len(lines.samples),
+        median_width=int(statistics.median(lines.widths)),
+        reference=reference.name,
+        timed_lines=timed,
+        repeats=repeats,
+        threads=torch.get_num_threads(),
+        cpu=cpu,
+        cpu_features=features,
+        versions=versions,
+        date=datetime.date.today().isoformat(),
+        command=command,
+    )
 
 
 def _version(package: str) -> str:
@@ -210,11 +246,13 @@ def _version(package: str) -> str:
 
 
 def _write(tables: Sequence[Table], sets: Sequence[LineSet], read_as: Sequence[Sequence[ReadAs]], out: Path) -> None:
-    report.write_text(out / "table.md", report.page(tables))
-    report.write_text(out / "table.json", report.to_json(tables))
+    write_text(out / "table.md", report.page(tables))
+    write_text(out / "table.json", report.to_json(tables))
     draw(tables, out / "table.png")
-    judged = [[(confidences, _right(lines.samples, texts)) for texts, confidences in readings]
-              for lines, readings in zip(sets, read_as)]  # fmt: skip
+    judged = [
+        [(confidences, _right(lines.samples, texts)) for texts, confidences in readings]
+        for lines, readings in zip(sets, read_as)
+    ]
     draw_reliability(tables, judged, out / "reliability.png")
     _write_texts(tables, sets, read_as, out / "texts.tsv")
     write_errors([_errors(table, lines, readings) for table, lines, readings in zip(tables, sets, read_as)], out)
@@ -224,13 +262,18 @@ def _errors(table: Table, lines: LineSet, readings: Sequence[ReadAs]) -> SetErro
     references = [sample.text for sample in lines.samples]
     widths = [round(NETWORK_HEIGHT * width / height) for width, height in lines.sizes]
     heights = [height for _, height in lines.sizes]
-    return SetErrors(lines.name, tuple(
-        (row.name, analyse(references, texts, widths, heights, lines.groups))
-        for row, (texts, _) in zip(table.rows, readings)
-    ))  # fmt: skip
+    return SetErrors(
+        lines.name,
+        tuple(
+            (row.name, analyse(references, texts, widths, heights, lines.groups))
+            for row, (texts, _) in zip(table.rows, readings)
+        ),
+    )
 
 
-def _write_texts(tables: Sequence[Table], sets: Sequence[LineSet], read_as: Sequence[Sequence[ReadAs]], path: Path) -> None:
+def _write_texts(
+    tables: Sequence[Table], sets: Sequence[LineSet], read_as: Sequence[Sequence[ReadAs]], path: Path
+) -> None:
     """Every line as each row read it: path, reference, a column for each row; of several sets, the set's name first."""
     rows = [["set", "path", "reference", *(row.name for row in tables[0].rows)]]
     for lines, readings in zip(sets, read_as):
@@ -238,4 +281,4 @@ def _write_texts(tables: Sequence[Table], sets: Sequence[LineSet], read_as: Sequ
         rows += [[lines.name, str(sample.path), sample.text, *texts] for sample, *texts in columns]
     first = 0 if len(sets) > 1 else 1
     written = ["\t".join(cell.replace("\t", " ").replace("\n", " ") for cell in cells[first:]) for cells in rows]
-    report.write_text(path, "\n".join(written) + "\n")
+    write_text(path, "\n".join(written) + "\n")

@@ -35,8 +35,10 @@ def write_errors(sets: Sequence[SetErrors], out: str | os.PathLike) -> None:
     """`errors.md`, `errors.png` and `errors.json` in folder `out`, each whole or not at all."""
     out = Path(out)
     write_text(out / "errors.md", errors_markdown(sets))
-    whole = [{"data": one.data, "readers": [{"name": name, **dataclasses.asdict(found)} for name, found in one.readers]}
-             for one in sets]  # fmt: skip
+    whole = [
+        {"data": one.data, "readers": [{"name": name, **dataclasses.asdict(found)} for name, found in one.readers]}
+        for one in sets
+    ]
     write_text(out / "errors.json", json.dumps({"sets": whole}, ensure_ascii=False, indent=1) + "\n")
     draw_errors(sets, out / "errors.png")
 
@@ -87,7 +89,9 @@ def _part_blocks(title: str, names: Sequence[str], parts: Sequence[Sequence[Part
     table = [[title, "Lines", "Characters", *(f"{name}: CER (exact)" for name in names)]]
     for name in shown:
         part = by_name[0][name]
-        rates = [f"{found[name].edits / part.characters:.2%} ({found[name].exact / part.lines:.0%})" for found in by_name]
+        rates = [
+            f"{found[name].edits / part.characters:.2%} ({found[name].exact / part.lines:.0%})" for found in by_name
+        ]
         table.append([name, f"{part.lines:,}", f"{part.characters:,}", *rates])
     blocks = ["\n".join(aligned(table, left=1))]
     return blocks + [f"{hidden} more with fewer edits are in errors.json."] * bool(hidden)

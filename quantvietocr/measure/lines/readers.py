@@ -6,9 +6,10 @@ import dataclasses
 import importlib.metadata
 import itertools
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, Sequence
+from typing import Any, Protocol
 
 from ...checkpoint.files import read
 from ...checkpoint.types import Checkpoint
@@ -68,8 +69,14 @@ def stored_as(checkpoint: Checkpoint) -> str:
 
 
 def entries(
-    paths: Sequence[Path], vietocr: bool, peers: Sequence[str], config: str | os.PathLike | None, threads: int,
-    wide: str = "cut", again: Sequence[int] = (0,), words: Sequence[str | os.PathLike | None] = ("vi",),
+    paths: Sequence[Path],
+    vietocr: bool,
+    peers: Sequence[str],
+    config: str | os.PathLike | None,
+    threads: int,
+    wide: str = "cut",
+    again: Sequence[int] = (0,),
+    words: Sequence[str | os.PathLike | None] = ("vi",),
     loops: Sequence[str] = ("count",),
 ) -> tuple[list[Entry], str, ImageSpec]:
     """The rows in order (VietOCR, checkpoints, peers), every character a checkpoint knows, and its image sizes.
@@ -84,14 +91,26 @@ def entries(
         stems = [other.stem for other in paths]
         name = path.stem if stems.count(path.stem) == 1 else str(path)
         for looks, known, repeated in itertools.product(again, words, loops):
-            reader = Predictor(checkpoint, threads=threads, batch_size=BATCH, wide=wide, again=looks, words=known, loops=repeated)
+            reader = Predictor(
+                checkpoint, threads=threads, batch_size=BATCH, wide=wide, again=looks, words=known, loops=repeated
+            )
             called = f"{name}, again {looks}" if looks else name
             if len(words) > 1:
                 called += f", words {'none' if known is None else Path(known).name}"
             if len(loops) > 1:
                 called += f", loops {repeated}"
-            made.append(Entry(called, str(path), checkpoint.meta.method, stored_as(checkpoint), reader.engine.name,
-                              reader.engine.precision, path.stat().st_size, reader))  # fmt: skip
+            made.append(
+                Entry(
+                    called,
+                    str(path),
+                    checkpoint.meta.method,
+                    stored_as(checkpoint),
+                    reader.engine.name,
+                    reader.engine.precision,
+                    path.stat().st_size,
+                    reader,
+                )
+            )
         checkpoints.append(checkpoint)
     names = [entry.name for entry in made] + list(peers)
     if len(set(names)) < len(names):
@@ -101,8 +120,10 @@ def entries(
     spec = (source if vietocr and source else checkpoints[0]).meta.image
     if vietocr:
         if source is None:
-            raise CompareError(f"--vietocr runs VietOCR's own code on float weights, and none of {', '.join(names)} is "
-                               "float: add the float checkpoint to --weights.")
+            raise CompareError(
+                f"--vietocr runs VietOCR's own code on float weights, and none of {', '.join(names)} is "
+                "float: add the float checkpoint to --weights."
+            )
         made.insert(0, _vietocr(source, config))
     return [*made, *(_peer(name, threads, chars) for name in peers)], chars, spec
 
@@ -110,8 +131,17 @@ def entries(
 def _vietocr(source: Checkpoint, config: str | os.PathLike | None) -> Entry:
     own = VietOCRReader(source, config if Path(source.origin).suffix != ".safetensors" else None)
     version = importlib.metadata.version("vietocr")
-    return Entry(f"VietOCR {version} (float)", None, "float", "float32", "VietOCR's own code, torch", "float32",
-                 own.file_bytes(), own, {"vietocr": version})  # fmt: skip
+    return Entry(
+        f"VietOCR {version} (float)",
+        None,
+        "float",
+        "float32",
+        "VietOCR's own code, torch",
+        "float32",
+        own.file_bytes(),
+        own,
+        {"vietocr": version},
+    )
 
 
 def _peer(name: str, threads: int, chars: str) -> Entry:
@@ -120,12 +150,28 @@ def _peer(name: str, threads: int, chars: str) -> Entry:
     if name == "tesseract":
         reader = Tesseract(threads)
         stored = reader.stored()
-        return Entry(f"Tesseract {reader.version} (vie)", str(reader.data), "peer", stored,
-                     "Tesseract LSTM, startup shared by a batch", {"int8": "int8", "float": "float32"}.get(stored, stored),
-                     reader.data.stat().st_size, reader, {"tesseract": reader.version}, together=True)  # fmt: skip
+        return Entry(
+            f"Tesseract {reader.version} (vie)",
+            str(reader.data),
+            "peer",
+            stored,
+            "Tesseract LSTM, startup shared by a batch",
+            {"int8": "int8", "float": "float32"}.get(stored, stored),
+            reader.data.stat().st_size,
+            reader,
+            {"tesseract": reader.version},
+            together=True,
+        )
     peer = RapidOCR(threads)
     lacking = len(set(chars) - peer.characters())
-    return Entry(f"RapidOCR {peer.version} ({peer.data.stem})", str(peer.data), "peer", "ONNX float32",
-                 f"ONNX Runtime, cannot write {lacking} of the {len(set(chars))} characters", "float32",
-                 peer.data.stat().st_size, peer, {"rapidocr": peer.version,
-                 "onnxruntime": importlib.metadata.version("onnxruntime")})  # fmt: skip
+    return Entry(
+        f"RapidOCR {peer.version} ({peer.data.stem})",
+        str(peer.data),
+        "peer",
+        "ONNX float32",
+        f"ONNX Runtime, cannot write {lacking} of the {len(set(chars))} characters",
+        "float32",
+        peer.data.stat().st_size,
+        peer,
+        {"rapidocr": peer.version, "onnxruntime": importlib.metadata.version("onnxruntime")},
+    )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Sequence
 
 from ..markdown import aligned
 
@@ -95,19 +95,30 @@ def summary(tables: Sequence[Table]) -> str:
     """A row per reader, short enough for a first page: size, exact lines and CER on each set, time; below, what computes."""
     several = len(tables) > 1
     setup, rows = tables[0].setup, tables[0].rows
-    rates = [f"{table.setup.data}: {what}" for table in tables for what in ("exact", "CER")] if several else ["Exact lines", "CER"]
+    rates = (
+        [f"{table.setup.data}: {what}" for table in tables for what in ("exact", "CER")]
+        if several
+        else ["Exact lines", "CER"]
+    )
     each = list(zip(*(table.rows for table in tables)))
     base = next(time_of(same) for same in each if same[0].name == setup.reference)
     body = [
-        [same[0].name, f"{same[0].bytes / 1e6:.1f}", f"{same[0].size_ratio:.2f}",
-         *(rate for row in same for rate in (f"{row.exact:.1%}", f"{row.cer:.2%}")),
-         f"{time_of(same):.1f}", f"{base / time_of(same):.2f}"]
+        [
+            same[0].name,
+            f"{same[0].bytes / 1e6:.1f}",
+            f"{same[0].size_ratio:.2f}",
+            *(rate for row in same for rate in (f"{row.exact:.1%}", f"{row.cer:.2%}")),
+            f"{time_of(same):.1f}",
+            f"{base / time_of(same):.2f}",
+        ]
         for same in each
-    ]  # fmt: skip
+    ]
     if several:
         lines = ", ".join(f"{table.setup.lines:,} lines of {table.setup.data}" for table in tables)
-        how = (f"{lines}. ms/line: mean over all these lines, {setup.threads} thread(s). {machine(setup)} ×: against "
-               f"“{setup.reference}”. How they were measured is said below the table of each set.")  # fmt: skip
+        how = (
+            f"{lines}. ms/line: mean over all these lines, {setup.threads} thread(s). {machine(setup)} ×: against "
+            f"“{setup.reference}”. How they were measured is said below the table of each set."
+        )
     else:
         how = conditions(rows, setup)
     computed: dict[str, list[str]] = {}
@@ -125,18 +136,48 @@ def time_of(same: Sequence[Row]) -> float:
 
 def markdown(rows: Sequence[Row], setup: Setup) -> str:
     """The table for people, its columns aligned, and the sentence it is worth nothing without."""
-    head = ["Weights", "Method", "Stored as", "Computed in", "MB (MiB)", "× smaller", "Exact lines", "CER", "Δ CER",
-            "CER without diacritics", "ms/line", "× faster", "AUROC", "Accepted at 99 %", "ECE"]  # fmt: skip
-    table = [head] + [[
-        row.name, row.method, row.stored, f"{row.engine}: {row.precision}",
-        f"{row.bytes / 1e6:.1f} ({row.bytes / 2**20:.1f})", f"{row.size_ratio:.2f}", f"{row.exact:.1%}", f"{row.cer:.2%}",
-        "—" if row.name == setup.reference else f"{100 * row.cer_delta:+.2f} pp", f"{row.cer_folded:.2%}",
-        f"{row.ms_per_line:.1f}", f"{row.speed_ratio:.2f}", "-" if row.auroc is None else f"{row.auroc:.3f}",
-        f"{row.accepted:.1%}", f"{row.ece:.3f}",
-    ] for row in rows]  # fmt: skip
-    terms = ("Δ: CER above the reference's. AUROC: how well confidence tells right lines from wrong ones. Accepted at 99 %: share "
-             "of lines above the lowest confidence threshold that keeps 99 % of them right. ECE: mean distance of confidence "
-             "from the share of lines right at it.")  # fmt: skip
+    head = [
+        "Weights",
+        "Method",
+        "Stored as",
+        "Computed in",
+        "MB (MiB)",
+        "× smaller",
+        "Exact lines",
+        "CER",
+        "Δ CER",
+        "CER without diacritics",
+        "ms/line",
+        "× faster",
+        "AUROC",
+        "Accepted at 99 %",
+        "ECE",
+    ]
+    table = [head] + [
+        [
+            row.name,
+            row.method,
+            row.stored,
+            f"{row.engine}: {row.precision}",
+            f"{row.bytes / 1e6:.1f} ({row.bytes / 2**20:.1f})",
+            f"{row.size_ratio:.2f}",
+            f"{row.exact:.1%}",
+            f"{row.cer:.2%}",
+            "—" if row.name == setup.reference else f"{100 * row.cer_delta:+.2f} pp",
+            f"{row.cer_folded:.2%}",
+            f"{row.ms_per_line:.1f}",
+            f"{row.speed_ratio:.2f}",
+            "-" if row.auroc is None else f"{row.auroc:.3f}",
+            f"{row.accepted:.1%}",
+            f"{row.ece:.3f}",
+        ]
+        for row in rows
+    ]
+    terms = (
+        "Δ: CER above the reference's. AUROC: how well confidence tells right lines from wrong ones. Accepted at 99 %: share "
+        "of lines above the lowest confidence threshold that keeps 99 % of them right. ECE: mean distance of confidence "
+        "from the share of lines right at it."
+    )
     return "\n".join([*aligned(table, left=4), "", f"{conditions(rows, setup)} {terms}", ""])
 
 
@@ -144,10 +185,14 @@ def conditions(rows: Sequence[Row], setup: Setup) -> str:
     """How the numbers of a table came about, in a paragraph."""
     batched = [row.name for row in rows if row.together]
     together = f" ({', '.join(batched)}: all timed lines by one process, its startup shared)" if batched else ""
-    how = {"cut": "our engines read them in parts where that is surer, VietOCR's own code squeezes them",
-           "squeeze": "all squeeze them"}[setup.wide]  # fmt: skip
+    how = {
+        "cut": "our engines read them in parts where that is surer, VietOCR's own code squeezes them",
+        "squeeze": "all squeeze them",
+    }[setup.wide]
     wide = f" {setup.wide_lines:,} of them are too wide for the network: {how}." if setup.wide_lines else ""
-    words = f" Lines in doubt our engines read again with the words of `{'`, `'.join(setup.words)}`." if setup.words else ""
+    words = (
+        f" Lines in doubt our engines read again with the words of `{'`, `'.join(setup.words)}`." if setup.words else ""
+    )
     return (
         f"{setup.lines:,} lines of {setup.data}, median width {setup.median_width} px at the network's height.{wide}{words} "
         f"ms/line: one line at a time{together}, from the decoded picture to the text, median of {setup.repeats} round(s) over the "
@@ -167,4 +212,3 @@ def to_json(tables: Sequence[Table]) -> str:
     """Everything the rows hold: {setup, rows} of one set, {sets: [{setup, rows}, …]} of several."""
     sets = [dataclasses.asdict(table) for table in tables]
     return json.dumps(sets[0] if len(sets) == 1 else {"sets": sets}, ensure_ascii=False, indent=1) + "\n"
-

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Sequence
 
 import numpy as np
 from tqdm import tqdm
@@ -17,7 +17,11 @@ from ...pictures.image import ImageSpec, line_size, line_width
 from ...synth.recipes import lines_of, read_recipe, recipes_in
 
 RECIPES = (".yml", ".yaml")
-GROUPS = {"family": "Font family", "class": "Font class", "look": "Look"}  # columns of lines.tsv that lines are grouped by
+GROUPS = {
+    "family": "Font family",
+    "class": "Font class",
+    "look": "Look",
+}  # columns of lines.tsv that lines are grouped by
 
 
 class LineSetError(UserError):
@@ -37,9 +41,15 @@ class LineSet:
 
 
 def line_sets(
-    data: Sequence[str | os.PathLike], out: str | os.PathLike | None, chars: str, spec: ImageSpec,
-    unknown: str = "stop", problems: str = "stop", limit: int = 0, workers: int = 1,
-) -> list[LineSet]:  # fmt: skip
+    data: Sequence[str | os.PathLike],
+    out: str | os.PathLike | None,
+    chars: str,
+    spec: ImageSpec,
+    unknown: str = "stop",
+    problems: str = "stop",
+    limit: int = 0,
+    workers: int = 1,
+) -> list[LineSet]:
     """Annotation files, recipes (.yml) and folders of recipes, in order, each a set of its own.
 
     A recipe's lines are generated under `out`/lines/NAME and taken from there the next time. limit: lines drawn from each
@@ -52,8 +62,9 @@ def line_sets(
     if len(set(names)) < len(names):
         raise LineSetError(f"{next(n for n in names if names.count(n) > 1)} is named twice; name each data set once.")
     if recipes and out is None:
-        raise LineSetError(f"{next(iter(recipes))}: a recipe's lines are generated under the output folder; name one "
-                           "with --out.")
+        raise LineSetError(
+            f"{next(iter(recipes))}: a recipe's lines are generated under the output folder; name one with --out."
+        )
     sets = []
     for name, path in zip(names, paths):
         if path in recipes:
@@ -82,9 +93,14 @@ def _groups(folder: Path, samples: Sequence[Sample]) -> dict[str, tuple[str, ...
         return {}
     titles, *rows = [line.split("\t") for line in table.read_text(encoding="utf-8").splitlines()] or [[]]
     if "path" not in titles or any(len(row) != len(titles) for row in rows):
-        raise LineSetError(f"{table} is not a table with a column path and as many cells in every row: generate the lines "
-                           "again, or take the file away.")
+        raise LineSetError(
+            f"{table} is not a table with a column path and as many cells in every row: generate the lines "
+            "again, or take the file away."
+        )
     told = {folder / row[titles.index("path")]: row for row in rows}
     nothing = ["not in lines.tsv"] * len(titles)
-    return {shown: tuple(told.get(sample.path, nothing)[titles.index(title)] for sample in samples)
-            for title, shown in GROUPS.items() if title in titles}  # fmt: skip
+    return {
+        shown: tuple(told.get(sample.path, nothing)[titles.index(title)] for sample in samples)
+        for title, shown in GROUPS.items()
+        if title in titles
+    }

@@ -55,12 +55,22 @@ class MethodRow:
     @staticmethod
     def of(
         name: str, about: str, row: Row | None, minutes: float | None, error: str | None = None, trained: bool = False
-    ) -> MethodRow:  # fmt: skip
+    ) -> MethodRow:
         """From the row of a comparison, or from the reason why there is none."""
         if row is None:
             return MethodRow(name, about, minutes=minutes, error=error, trained=trained)
-        return MethodRow(name, about, row.exact, row.cer, row.cer_delta, row.bytes, row.ms_per_line, minutes, row.precision,
-                         trained=trained)  # fmt: skip
+        return MethodRow(
+            name,
+            about,
+            row.exact,
+            row.cer,
+            row.cer_delta,
+            row.bytes,
+            row.ms_per_line,
+            minutes,
+            row.precision,
+            trained=trained,
+        )
 
 
 @dataclass(frozen=True)
@@ -87,8 +97,18 @@ def markdown(table: MethodTable, compared: Sequence[Row]) -> str:
             body.append([row.name, f"failed: {row.error}", *["—"] * 5, minutes])
             continue
         delta = f"{100 * row.cer_delta:+.2f} pp" if place else "—"
-        body.append([row.name, row.about, f"{row.exact:.1%}", f"{row.cer:.2%}", delta, f"{row.bytes / 1e6:.1f}",
-                     f"{row.ms_per_line:.1f}", minutes])  # fmt: skip
+        body.append(
+            [
+                row.name,
+                row.about,
+                f"{row.exact:.1%}",
+                f"{row.cer:.2%}",
+                delta,
+                f"{row.bytes / 1e6:.1f}",
+                f"{row.ms_per_line:.1f}",
+                minutes,
+            ]
+        )
     budget = table.budget
     said = (
         f"Made from {table.rows[0].name} and the lines of {table.data}: ranges on {budget.calibration_lines} of them; each "
@@ -113,14 +133,18 @@ def draw(table: MethodTable, path: str | os.PathLike) -> Path:
     FigureCanvasAgg(figure)
     panels = figure.subplots(1, 4, sharey=True)
     threads = f"{table.setup.threads} thread{'s' if table.setup.threads > 1 else ''}"
-    contents = (("Character error rate (%)", [None if r.cer is None else 100 * r.cer for r in rows], "{:.2f}"),
-                ("Size of the file (MB)", [None if r.bytes is None else r.bytes / 1e6 for r in rows], "{:.1f}"),
-                (f"Time per line (ms, {threads})", [r.ms_per_line for r in rows], "{:.1f}"),
-                ("Time to make (minutes)", [r.minutes for r in rows], "{:.1f}"))  # fmt: skip
+    contents = (
+        ("Character error rate (%)", [None if r.cer is None else 100 * r.cer for r in rows], "{:.2f}"),
+        ("Size of the file (MB)", [None if r.bytes is None else r.bytes / 1e6 for r in rows], "{:.1f}"),
+        (f"Time per line (ms, {threads})", [r.ms_per_line for r in rows], "{:.1f}"),
+        ("Time to make (minutes)", [r.minutes for r in rows], "{:.1f}"),
+    )
     colors = [FLOAT, *(TRAINED if row.trained else POST for row in rows[1:])]
     for axes, (title, values, form) in zip(panels, contents):
         bars = axes.barh(range(len(rows)), [value or 0.0 for value in values], color=colors, height=0.62)
-        axes.bar_label(bars, [form.format(value) if value is not None else "" for value in values], padding=3, fontsize=9)
+        axes.bar_label(
+            bars, [form.format(value) if value is not None else "" for value in values], padding=3, fontsize=9
+        )
         axes.set_title(title, fontsize=10.5)
         axes.set_xlim(0, 1.2 * max(1e-9, *(value or 0.0 for value in values)))
         axes.spines[["top", "right"]].set_visible(False)
@@ -131,7 +155,10 @@ def draw(table: MethodTable, path: str | os.PathLike) -> Path:
             panels[0].text(0, place, " failed", va="center", fontsize=9, color=FAILED)
     panels[0].set_yticks(range(len(rows)), [row.name for row in rows], parse_math=False)
     panels[0].invert_yaxis()
-    figure.suptitle(f"{table.setup.lines:,} lines of {table.setup.data}; {table.setup.cpu}\n"
-                    "grey: float (dashed: its error rate), blue: quantized after training, green: trained for it",
-                    fontsize=11, parse_math=False)  # fmt: skip
+    figure.suptitle(
+        f"{table.setup.lines:,} lines of {table.setup.data}; {table.setup.cpu}\n"
+        "grey: float (dashed: its error rate), blue: quantized after training, green: trained for it",
+        fontsize=11,
+        parse_math=False,
+    )
     return save_figure(figure, path)

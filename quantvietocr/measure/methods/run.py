@@ -76,8 +76,14 @@ def _dynamic(job: Job) -> Checkpoint:
 
 def _static(observer: str) -> Callable[[Job], Checkpoint]:
     def make(job: Job) -> Checkpoint:
-        return quantize_static(job.checkpoint, job.samples, job.scheme(observer=observer), job.config.quant.decoder,
-                               job.budget.calibration_lines, vietocr_yaml=job.vietocr_yaml)  # fmt: skip
+        return quantize_static(
+            job.checkpoint,
+            job.samples,
+            job.scheme(observer=observer),
+            job.config.quant.decoder,
+            job.budget.calibration_lines,
+            vietocr_yaml=job.vietocr_yaml,
+        )
 
     return make
 
@@ -85,15 +91,29 @@ def _static(observer: str) -> Callable[[Job], Checkpoint]:
 def _mixed(job: Job) -> Checkpoint:
     budget = job.budget
     return quantize_within(
-        job.checkpoint, job.samples, budget.max_drop, lambda made, lines: score_checkpoint(made, lines).score,
-        job.scheme(), job.config.quant.decoder, budget.calibration_lines, budget.searched_lines, compact=True,
-        partial=job.out / "mixed.jsonl", vietocr_yaml=job.vietocr_yaml,
-    ).checkpoint  # fmt: skip
+        job.checkpoint,
+        job.samples,
+        budget.max_drop,
+        lambda made, lines: score_checkpoint(made, lines).score,
+        job.scheme(),
+        job.config.quant.decoder,
+        budget.calibration_lines,
+        budget.searched_lines,
+        compact=True,
+        partial=job.out / "mixed.jsonl",
+        vietocr_yaml=job.vietocr_yaml,
+    ).checkpoint
 
 
 def _compact(job: Job) -> Checkpoint:
-    return quantize_compact(job.checkpoint, job.samples, job.scheme(), job.config.quant.decoder,
-                            job.budget.calibration_lines, vietocr_yaml=job.vietocr_yaml)  # fmt: skip
+    return quantize_compact(
+        job.checkpoint,
+        job.samples,
+        job.scheme(),
+        job.config.quant.decoder,
+        job.budget.calibration_lines,
+        vietocr_yaml=job.vietocr_yaml,
+    )
 
 
 def _trained(name: str, method: str, **quant: Any) -> Callable[[Job], Path]:
@@ -101,7 +121,9 @@ def _trained(name: str, method: str, **quant: Any) -> Callable[[Job], Path]:
         settings = training_settings(job, name, method, **quant)
         folder = Path(settings.train.out)
         # An interrupted training of these settings goes on.
-        begun = (folder / "state.pt").is_file() and (folder / "config.yml").read_text(encoding="utf-8") == to_yaml(settings)
+        begun = (folder / "state.pt").is_file() and (folder / "config.yml").read_text(encoding="utf-8") == to_yaml(
+            settings
+        )
         return train(settings, begun, job.command or "")
 
     return make
@@ -116,13 +138,16 @@ def _compact_trained(job: Job) -> Path:
 def training_settings(job: Job, name: str, method: str, **quant: Any) -> Config:
     """The job's settings for one method: all alike but for the method and what it needs of `quant`."""
     config, budget = job.config, job.budget
-    run = dataclasses.replace(config.train, method=method, out=str(job.out / name), steps=budget.steps,
-                              validate_every=max(budget.steps, 1))  # fmt: skip
+    run = dataclasses.replace(
+        config.train, method=method, out=str(job.out / name), steps=budget.steps, validate_every=max(budget.steps, 1)
+    )
     settings = dataclasses.replace(
-        config, train=run, model=dataclasses.replace(config.model, weights=str(job.source), vietocr=job.vietocr_yaml),
+        config,
+        train=run,
+        model=dataclasses.replace(config.model, weights=str(job.source), vietocr=job.vietocr_yaml),
         data=dataclasses.replace(config.data, train=[FolderConfig(str(job.data), augment=budget.augment)]),
         quant=dataclasses.replace(config.quant, calibration_lines=budget.calibration_lines, **quant),
-    )  # fmt: skip
+    )
     settings.validate()
     return settings
 
@@ -133,7 +158,12 @@ METHODS: dict[str, Method] = {
     for method in (
         Method("dynamic", "int8 encoder and decoder weights, CNN float; no data", _dynamic),
         *(Method(f"static-{name}", f"int8 CNN, ranges by the {name} observer", _static(name)) for name in OBSERVERS),
-        Method("qat-eager", "trained with fake quantization, set up by hand", _trained("qat-eager", "qat", path="eager"), True),
+        Method(
+            "qat-eager",
+            "trained with fake quantization, set up by hand",
+            _trained("qat-eager", "qat", path="eager"),
+            True,
+        ),
         Method("qat-fx", "the same, the network traced", _trained("qat-fx", "qat", path="fx"), True),
         Method("pact", "learned clips (PACT)", _trained("pact", "pact"), True),
         Method("lsq", "learned steps (LSQ)", _trained("lsq", "lsq"), True),
@@ -192,8 +222,15 @@ def make(method: Method, job: Job) -> _Made:
 
 def _settings(method: Method, job: Job) -> str:
     """A digest of all that decides a method's file."""
-    parts = [method.name, __version__, files.sha256(job.source), files.sha256(job.data), repr(job.budget),
-             to_yaml(job.config), str(job.vietocr_yaml)]  # fmt: skip
+    parts = [
+        method.name,
+        __version__,
+        files.sha256(job.source),
+        files.sha256(job.data),
+        repr(job.budget),
+        to_yaml(job.config),
+        str(job.vietocr_yaml),
+    ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -205,10 +242,21 @@ def _recorded(path: Path) -> _Made:
 
 
 def run(
-    source: str | Path, data: str | Path, test: str | Path, out: str | Path, config: Config, budget: Budget,
-    only: Sequence[str] = (), limit: int = 0, repeats: int = 3, threads: int = 1, unknown: str = "stop",
-    problems: str = "stop", vietocr_yaml: str | None = None, command: str | None = None,
-) -> MethodTable:  # fmt: skip
+    source: str | Path,
+    data: str | Path,
+    test: str | Path,
+    out: str | Path,
+    config: Config,
+    budget: Budget,
+    only: Sequence[str] = (),
+    limit: int = 0,
+    repeats: int = 3,
+    threads: int = 1,
+    unknown: str = "stop",
+    problems: str = "stop",
+    vietocr_yaml: str | None = None,
+    command: str | None = None,
+) -> MethodTable:
     """Make a file by each method (or those of `only`) and read `test` with all; writes methods.md, .json and .png in `out`.
 
     source: the float file. data: annotation to calibrate and train on. config: training settings that all trained methods
@@ -219,27 +267,43 @@ def run(
         if name not in METHODS:
             raise MethodError(f"--only {name}: no such method; name some of {', '.join(METHODS)}.")
     if min(budget.calibration_lines, budget.searched_lines) < 1:
-        raise MethodError(f"Methods calibrate on lines and search on lines: --lines is {budget.calibration_lines} and "
-                          f"--searched-lines {budget.searched_lines}; both must be at least 1.")
+        raise MethodError(
+            f"Methods calibrate on lines and search on lines: --lines is {budget.calibration_lines} and "
+            f"--searched-lines {budget.searched_lines}; both must be at least 1."
+        )
     out, source = Path(out), Path(source)
     checkpoint = files.read(source, vietocr_yaml)
     if not checkpoint.is_float:
-        raise MethodError(f"{source} is already quantized ({checkpoint.meta.method}); give the float checkpoint it was made "
-                          "from.")  # fmt: skip
+        raise MethodError(
+            f"{source} is already quantized ({checkpoint.meta.method}); give the float checkpoint it was made from."
+        )
     annotation = read_annotation(data, Vocab(checkpoint.meta.chars), unknown="skip", problems=problems)
     print(annotation.report.summary(), file=sys.stderr)
     job = Job(source, checkpoint, Path(data), annotation.samples, config, budget, out, vietocr_yaml, command)
     chosen = [METHODS[name] for name in METHODS if not only or name in only]
     made = {method.name: make(method, job) for method in chosen}
     paths = {name: out / f"{name}.safetensors" for name, found in made.items() if found.done}
-    (table,) = compare(test, [source, *paths.values()], None, config=vietocr_yaml, threads=threads, limit=limit,
-                       repeats=repeats, unknown=unknown, problems=problems, command=command)  # fmt: skip
+    (table,) = compare(
+        test,
+        [source, *paths.values()],
+        None,
+        config=vietocr_yaml,
+        threads=threads,
+        limit=limit,
+        repeats=repeats,
+        unknown=unknown,
+        problems=problems,
+        command=command,
+    )
     read = dict(zip([None, *paths], table.rows))
     rows = [MethodRow.of(source.stem, "the float network", read[None], None)]
     for method in chosen:
         found = made[method.name]
-        rows.append(MethodRow.of(method.name, method.about, read.get(method.name), found.seconds / 60, found.error,
-                                 method.trained))  # fmt: skip
+        rows.append(
+            MethodRow.of(
+                method.name, method.about, read.get(method.name), found.seconds / 60, found.error, method.trained
+            )
+        )
     spent = dataclasses.replace(budget, batch_size=config.train.batch_size)
     written = MethodTable(table.setup, spent, str(data), tuple(rows))
     write(written, table.rows, out)

@@ -22,7 +22,9 @@ def csv(results: Sequence[Sensitivity]) -> str:
     rows = ["layer,weight_bits,kind,sqnr_db,exact,cer,cer_delta"]
     for r in results:
         layer = r.setting.layer.removeprefix(PREFIX)
-        rows.append(f"{layer},{r.setting.bits},{r.setting.kind},{r.sqnr:.3f},{r.exact:.6f},{r.cer:.6f},{r.cer_delta:.6f}")
+        rows.append(
+            f"{layer},{r.setting.bits},{r.setting.kind},{r.sqnr:.3f},{r.exact:.6f},{r.cer:.6f},{r.cer_delta:.6f}"
+        )
     return "\n".join(rows) + "\n"
 
 
@@ -31,8 +33,10 @@ def sentences(results: Sequence[Sensitivity]) -> str:
     lines = []
     for bits in _bits(results):
         (whole,) = _of(results, "all", bits)
-        lines.append(f"{bits}-bit weights in every layer: SQNR {whole.sqnr:.1f} dB, CER {whole.cer:.2%} "
-                     f"({100 * whole.cer_delta:+.2f} pp)")
+        lines.append(
+            f"{bits}-bit weights in every layer: SQNR {whole.sqnr:.1f} dB, CER {whole.cer:.2%} "
+            f"({100 * whole.cer_delta:+.2f} pp)"
+        )
         alone = sorted(_of(results, "alone", bits), key=lambda r: r.sqnr)
         worst = ", ".join(f"{r.setting.layer.removeprefix(PREFIX)} ({r.sqnr:.1f} dB)" for r in alone[:5])
         lines.append(f"  most sensitive, each quantized alone: {worst}")
@@ -47,10 +51,12 @@ def draw_sensitivity(results: Sequence[Sensitivity], lines: int, data: str, path
     figure = Figure(figsize=(14, height), dpi=110, facecolor="white", layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplots(1, 4, sharey=True)
-    contents = (("alone", "sqnr", "this layer quantized alone", "SQNR of the CNN's output (dB)"),
-                ("alone", "cer_delta", "this layer quantized alone", "CER above float's (pp)"),
-                ("all but", "sqnr", "all quantized, this layer float", "SQNR of the CNN's output (dB)"),
-                ("all but", "cer_delta", "all quantized, this layer float", "CER above float's (pp)"))  # fmt: skip
+    contents = (
+        ("alone", "sqnr", "this layer quantized alone", "SQNR of the CNN's output (dB)"),
+        ("alone", "cer_delta", "this layer quantized alone", "CER above float's (pp)"),
+        ("all but", "sqnr", "all quantized, this layer float", "SQNR of the CNN's output (dB)"),
+        ("all but", "cer_delta", "all quantized, this layer float", "CER above float's (pp)"),
+    )
     high = 0.8 / len(widths)
     for axes, (kind, measure, title, unit) in zip(panels, contents):
         factor = 1 if measure == "sqnr" else 100
@@ -62,8 +68,13 @@ def draw_sensitivity(results: Sequence[Sensitivity], lines: int, data: str, path
             axes.barh(places, values, height=0.92 * high, color=color, label=f"{bits}-bit weights")
             if kind == "all but":
                 (whole,) = _of(results, "all", bits)
-                axes.axvline(factor * getattr(whole, measure), color=color, linewidth=1.2, linestyle="--",
-                             label=f"every layer, {bits}-bit weights")  # fmt: skip
+                axes.axvline(
+                    factor * getattr(whole, measure),
+                    color=color,
+                    linewidth=1.2,
+                    linestyle="--",
+                    label=f"every layer, {bits}-bit weights",
+                )
         axes.set_title(title, fontsize=10)
         axes.set_xlabel(unit, fontsize=9)
         axes.spines[["top", "right"]].set_visible(False)

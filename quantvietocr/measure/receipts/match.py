@@ -69,8 +69,14 @@ def match(lines: Sequence[Piece], pieces: Sequence[Piece], marks: Sequence[Quad]
         mine, theirs = _connected(min(open_lines), over)
         open_lines -= set(mine)
         order = sorted(theirs, key=lambda number: (first[number], _along(lines[first[number]].box, pieces[number].box)))
-        groups.append(Group(tuple(mine), tuple(order), " ".join(lines[place].text for place in mine),
-                            " ".join(pieces[number].text for number in order)))  # fmt: skip
+        groups.append(
+            Group(
+                tuple(mine),
+                tuple(order),
+                " ".join(lines[place].text for place in mine),
+                " ".join(pieces[number].text for number in order),
+            )
+        )
     alone = [number for number in range(len(pieces)) if number not in first]
     ignored = [number for number in alone if _on_marks(pieces[number].box, marks)]
     groups += [Group((), (number,), "", pieces[number].text) for number in alone if number not in ignored]

@@ -25,7 +25,9 @@ from ..lines.readers import entries
 from ..peers import PEERS, RapidOCR, Tesseract
 from .match import Piece
 
-Extracted = tuple[dict[str, str | int], tuple[tuple[str, float, int], ...]]  # fields by name; items: name, quantity, price
+Extracted = tuple[
+    dict[str, str | int], tuple[tuple[str, float, int], ...]
+]  # fields by name; items: name, quantity, price
 
 
 class ScoreError(UserError):
@@ -67,9 +69,18 @@ def page_entries(weights: Sequence[Path], peers: Sequence[str], detector: str, t
     """A row for each checkpoint, then the peers. Raises ScoreError, CheckpointError, DetectorError, PeerError."""
     finder = open_detector(detector, threads)
     rows, _, _ = entries(weights, False, (), None, threads, "cut")
-    made = [PageEntry(row.name, row.file, row.method, f"{row.engine}: {row.precision}; lines by {finder.name}", row.bytes,
-                      f"{sha256(row.file)} {finder.name} {threads}", OurReader(row.reader, finder))
-            for row in rows]  # fmt: skip
+    made = [
+        PageEntry(
+            row.name,
+            row.file,
+            row.method,
+            f"{row.engine}: {row.precision}; lines by {finder.name}",
+            row.bytes,
+            f"{sha256(row.file)} {finder.name} {threads}",
+            OurReader(row.reader, finder),
+        )
+        for row in rows
+    ]
     for name in peers:
         if name not in PEERS or peers.count(name) > 1:
             raise ScoreError(f"--peer {name}: name each of {', '.join(PEERS)} once.")
@@ -104,10 +115,20 @@ class TesseractPages(Tesseract):
             cells = row.split("\t", 11)
             if cells[0] == "5" and cells[11].strip():
                 left, top, width, height = map(float, cells[6:10])
-                word = Box.of(left, top, left + width, top + height), _composed(cells[11].strip()), float(cells[10]) / 100
+                word = (
+                    Box.of(left, top, left + width, top + height),
+                    _composed(cells[11].strip()),
+                    float(cells[10]) / 100,
+                )
                 words.setdefault(tuple(cells[1:5]), []).append(word)
-        lines = [Line(Box.around(box for box, _, _ in line), " ".join(text for _, text, _ in line),
-                      max(0.0, min(sure for _, _, sure in line))) for line in words.values()]  # fmt: skip
+        lines = [
+            Line(
+                Box.around(box for box, _, _ in line),
+                " ".join(text for _, text, _ in line),
+                max(0.0, min(sure for _, _, sure in line)),
+            )
+            for line in words.values()
+        ]
         found = _ruled(lines)
         pieces = tuple(Piece(box.points, text) for line in words.values() for box, text, _ in line)
         return Reading(pieces, *found, 1000 * (time.perf_counter() - start))
@@ -120,26 +141,48 @@ class RapidOCRPages(RapidOCR):
         start = time.perf_counter()
         found = self.engine(np.ascontiguousarray(np.asarray(picture)[:, :, ::-1]))  # BGR
         rows = zip(found.boxes, found.txts, found.scores) if found.boxes is not None else ()
-        lines = [Line(Box(tuple((float(x), float(y)) for x, y in box)), _composed(text).strip(), float(sure))
-                 for box, text, sure in rows if text.strip()]  # fmt: skip
+        lines = [
+            Line(Box(tuple((float(x), float(y)) for x, y in box)), _composed(text).strip(), float(sure))
+            for box, text, sure in rows
+            if text.strip()
+        ]
         extracted = _ruled(lines)
         recogniser = 1000 * found.elapse_list[-1] if found.elapse_list and found.elapse_list[-1] else None
-        return Reading(tuple(Piece(line.box.points, line.text) for line in lines), *extracted,
-                       1000 * (time.perf_counter() - start), recogniser)  # fmt: skip
+        return Reading(
+            tuple(Piece(line.box.points, line.text) for line in lines),
+            *extracted,
+            1000 * (time.perf_counter() - start),
+            recogniser,
+        )
 
 
 def _tesseract(threads: int) -> PageEntry:
     reader = TesseractPages(threads)
-    return PageEntry(f"Tesseract {reader.version} (vie)", str(reader.data), "peer", "psm 6, a process for each page, its "
-                     "start included", reader.data.stat().st_size, f"{reader.version} {threads}", reader,
-                     {"tesseract": reader.version})  # fmt: skip
+    return PageEntry(
+        f"Tesseract {reader.version} (vie)",
+        str(reader.data),
+        "peer",
+        "psm 6, a process for each page, its start included",
+        reader.data.stat().st_size,
+        f"{reader.version} {threads}",
+        reader,
+        {"tesseract": reader.version},
+    )
 
 
 def _rapidocr(threads: int) -> PageEntry:
     reader = RapidOCRPages(threads)
     versions = {"rapidocr": reader.version, "onnxruntime": importlib.metadata.version("onnxruntime")}
-    return PageEntry(f"RapidOCR {reader.version} ({reader.data.stem})", str(reader.data), "peer", "ONNX Runtime: float32, "
-                     "its own detection", reader.data.stat().st_size, f"{versions} {threads}", reader, versions)  # fmt: skip
+    return PageEntry(
+        f"RapidOCR {reader.version} ({reader.data.stem})",
+        str(reader.data),
+        "peer",
+        "ONNX Runtime: float32, its own detection",
+        reader.data.stat().st_size,
+        f"{versions} {threads}",
+        reader,
+        versions,
+    )
 
 
 def _ruled(lines: Sequence[Line]) -> Extracted:
@@ -149,7 +192,10 @@ def _ruled(lines: Sequence[Line]) -> Extracted:
 
 
 def _extracted(fields: Sequence[Any], items: Sequence[Any]) -> Extracted:
-    return ({field.name: field.value for field in fields}, tuple((item.name, item.quantity, item.price) for item in items))
+    return (
+        {field.name: field.value for field in fields},
+        tuple((item.name, item.quantity, item.price) for item in items),
+    )
 
 
 def _composed(text: str) -> str:

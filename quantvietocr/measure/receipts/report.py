@@ -87,19 +87,50 @@ class Table:
 
 def markdown(table: Table) -> str:
     """The table for people, one of the kinds of pages, and what the numbers mean."""
-    head = ["Reader", "MB", "Lines found", "CER", "Shop", "Address", "Date", "Total", "Item F1", "ms/page", "recogniser ms"]
-    rows = [head] + [[
-        row.name, f"{row.bytes / 1e6:.1f}", f"{row.found:.1%}", f"{row.cer:.2%}", f"{row.shop:.1%}", f"{row.address:.1%}",
-        f"{row.date:.1%}", f"{row.total:.1%}", f"{row.item_f1:.3f}", f"{row.ms_per_page:,.0f}",
-        "-" if row.recogniser_ms is None else f"{row.recogniser_ms:,.0f}",
-    ] for row in table.rows]  # fmt: skip
+    head = [
+        "Reader",
+        "MB",
+        "Lines found",
+        "CER",
+        "Shop",
+        "Address",
+        "Date",
+        "Total",
+        "Item F1",
+        "ms/page",
+        "recogniser ms",
+    ]
+    rows = [head] + [
+        [
+            row.name,
+            f"{row.bytes / 1e6:.1f}",
+            f"{row.found:.1%}",
+            f"{row.cer:.2%}",
+            f"{row.shop:.1%}",
+            f"{row.address:.1%}",
+            f"{row.date:.1%}",
+            f"{row.total:.1%}",
+            f"{row.item_f1:.3f}",
+            f"{row.ms_per_page:,.0f}",
+            "-" if row.recogniser_ms is None else f"{row.recogniser_ms:,.0f}",
+        ]
+        for row in table.rows
+    ]
     kinds = list(table.rows[0].kinds)
     pages = {kind: table.rows[0].kinds[kind]["pages"] for kind in kinds}
     by_kind = [["Reader", *(f"{kind} ({pages[kind]}): {what}" for kind in kinds for what in ("found", "CER", "total"))]]
     for row in table.rows:
         rates = [row.kinds[kind] for kind in kinds]
-        by_kind.append([row.name, *(cell for rate in rates for cell in
-                                    (f"{rate['found']:.1%}", f"{rate['cer']:.2%}", f"{rate['total']:.1%}"))])  # fmt: skip
+        by_kind.append(
+            [
+                row.name,
+                *(
+                    cell
+                    for rate in rates
+                    for cell in (f"{rate['found']:.1%}", f"{rate['cer']:.2%}", f"{rate['total']:.1%}")
+                ),
+            ]
+        )
     return "\n".join([*aligned(rows, left=1), "", *aligned(by_kind, left=1), "", f"{_conditions(table)} {NOTE}", ""])
 
 
@@ -130,8 +161,13 @@ def draw(table: Table, path: str | os.PathLike) -> Path:
     colors = [PEER if row.method == "peer" else OURS for row in rows]
     _bars(found, "Lines found", [row.found for row in rows], "{:.1%}", colors)
     _bars(errors, "Character errors (CER)", [row.cer for row in rows], "{:.2%}", colors)
-    _bars(time, f"Time per page (ms, {table.setup.threads} thread{'s' * (table.setup.threads > 1)})",
-          [row.ms_per_page for row in rows], "{:,.0f}", colors)  # fmt: skip
+    _bars(
+        time,
+        f"Time per page (ms, {table.setup.threads} thread{'s' * (table.setup.threads > 1)})",
+        [row.ms_per_page for row in rows],
+        "{:,.0f}",
+        colors,
+    )
     names = ("shop", "address", "date", "total", "item_f1")
     high = 0.84 / len(names)
     for place, name in enumerate(names):
@@ -153,8 +189,12 @@ def draw(table: Table, path: str | os.PathLike) -> Path:
     found.set_yticks(range(len(rows)), [row.name for row in rows], parse_math=False)
     found.invert_yaxis()
     setup = table.setup
-    figure.suptitle(f"{setup.pages} generated receipts, {setup.lines:,} lines; {setup.cpu}\n"
-                    "blue: this project, orange: other readers", fontsize=11, parse_math=False)  # fmt: skip
+    figure.suptitle(
+        f"{setup.pages} generated receipts, {setup.lines:,} lines; {setup.cpu}\n"
+        "blue: this project, orange: other readers",
+        fontsize=11,
+        parse_math=False,
+    )
     return save_figure(figure, path)
 
 

@@ -97,8 +97,10 @@ def score_pages(
         scores = _read_all(entries, truths, out / READINGS, resume)
     finally:
         torch.set_num_threads(before)
-    table = Table(_setup(data, truths, scores, threads, entries, command),
-                  tuple(_row(entry, scores[place]) for place, entry in enumerate(entries)))  # fmt: skip
+    table = Table(
+        _setup(data, truths, scores, threads, entries, command),
+        tuple(_row(entry, scores[place]) for place, entry in enumerate(entries)),
+    )
     write_text(out / "table.md", markdown(table))
     write_text(out / "table.json", to_json(table))
     draw(table, out / "table.png")
@@ -114,7 +116,9 @@ def score_page(truth: Truth, reading: Reading) -> PageScore:
     right = {name: _same(name, truth.fields[name], reading.fields.get(name)) for name in FIELD_NAMES}
     items = _right_items(truth.items, reading.items), len(truth.items), len(reading.items)
     characters = sum(len(line.text) for line in truth.lines)
-    return PageScore(truth.kind, matched, characters, sum(group.edits for group in matched.groups), right, items, reading)
+    return PageScore(
+        truth.kind, matched, characters, sum(group.edits for group in matched.groups), right, items, reading
+    )
 
 
 def _same(name: str, printed: str | int, read: str | int | None) -> bool:
@@ -139,26 +143,33 @@ def _right_items(printed: Sequence[tuple[str, float, int]], read: Sequence[tuple
 
 def _truth(path: Path, truth: dict[str, Any]) -> Truth:
     return Truth(
-        path, truth["kind"], truth["sha256"],
+        path,
+        truth["kind"],
+        truth["sha256"],
         tuple(Piece(_quad(line["box"]), unicodedata.normalize("NFC", line["text"])) for line in truth["lines"]),
         tuple(_quad(mark["box"]) for mark in truth["ignore"]),
         {name: field["value"] for name, field in truth["fields"].items()},
         tuple((item["name"], item["quantity"], item["price"]) for item in truth["items"]),
-    )  # fmt: skip
+    )
 
 
 def _quad(box: Sequence[Sequence[float]]) -> Quad:
     return tuple((x, y) for x, y in box)
 
 
-def _read_all(entries: Sequence[PageEntry], truths: Sequence[Truth], notes: Path, resume: bool) -> list[list[PageScore]]:
+def _read_all(
+    entries: Sequence[PageEntry], truths: Sequence[Truth], notes: Path, resume: bool
+) -> list[list[PageScore]]:
     """For each reader the scores of all pages; each reading is noted as soon as it is there."""
     known = _noted(notes) if resume else {}
     if not resume:
         notes.unlink(missing_ok=True)
     warm = {entry.name: False for entry in entries}
     scores: list[list[PageScore]] = [[] for _ in entries]
-    with tqdm(total=len(entries) * len(truths), desc="pages", unit="page") as bar, open(notes, "a", encoding="utf-8") as log:
+    with (
+        tqdm(total=len(entries) * len(truths), desc="pages", unit="page") as bar,
+        open(notes, "a", encoding="utf-8") as log,
+    ):
         for truth in truths:
             picture: Image.Image | None = None
             for entry, mine in zip(entries, scores):
@@ -188,9 +199,12 @@ def _noted(notes: Path) -> dict[str, Reading]:
         except ValueError:
             continue  # interrupted while it was written: that page is read again
         found[noted.pop("key")] = Reading(
-            tuple(Piece(_quad(piece["box"]), piece["text"]) for piece in noted["pieces"]), noted["fields"],
-            tuple((name, quantity, price) for name, quantity, price in noted["items"]), noted["ms"], noted["recogniser_ms"],
-        )  # fmt: skip
+            tuple(Piece(_quad(piece["box"]), piece["text"]) for piece in noted["pieces"]),
+            noted["fields"],
+            tuple((name, quantity, price) for name, quantity, price in noted["items"]),
+            noted["ms"],
+            noted["recogniser_ms"],
+        )
     return found
 
 
@@ -200,11 +214,18 @@ def _row(entry: PageEntry, scores: Sequence[PageScore]) -> Row:
     times = [score.reading.ms for score in scores]
     recogniser = [score.reading.recogniser_ms for score in scores]
     return Row(
-        entry.name, entry.file, entry.method, entry.engine, entry.bytes, **_rates(scores), kinds=about,
-        ms_per_page=statistics.median(times), ms_quartiles=tuple(map(float, np.percentile(times, (25, 75)))),
+        entry.name,
+        entry.file,
+        entry.method,
+        entry.engine,
+        entry.bytes,
+        **_rates(scores),
+        kinds=about,
+        ms_per_page=statistics.median(times),
+        ms_quartiles=tuple(map(float, np.percentile(times, (25, 75)))),
         recogniser_ms=None if None in recogniser else statistics.median(recogniser),
         ignored=sum(score.matched.ignored for score in scores),
-    )  # fmt: skip
+    )
 
 
 def _rates(scores: Sequence[PageScore]) -> dict[str, Any]:
@@ -213,20 +234,27 @@ def _rates(scores: Sequence[PageScore]) -> dict[str, Any]:
     characters = sum(score.characters for score in scores)
     right, printed, read = (sum(part) for part in zip(*(score.items for score in scores)))
     return {
-        "pages": len(scores), "lines": len(found), "found": sum(found) / len(found),
+        "pages": len(scores),
+        "lines": len(found),
+        "found": sum(found) / len(found),
         "cer": sum(score.edits for score in scores) / characters,
         "missed": sum(len(group.written) for group in groups if not group.pieces) / characters,
         "invented": sum(len(group.read) for group in groups if not group.lines) / characters,
         **{name: sum(score.fields[name] for score in scores) / len(scores) for name in FIELD_NAMES},
         "item_f1": 2 * right / max(printed + read, 1),
-    }  # fmt: skip
+    }
 
 
-def _errors(entries: Sequence[PageEntry], truths: Sequence[Truth], scores: Sequence[Sequence[PageScore]]) -> Iterator[tuple]:
+def _errors(
+    entries: Sequence[PageEntry], truths: Sequence[Truth], scores: Sequence[Sequence[PageScore]]
+) -> Iterator[tuple]:
     for entry, mine in zip(entries, scores):
         for truth, score in zip(truths, mine):
-            yield from ((entry.name, truth.path.name, group.edits, group.written, group.read)
-                        for group in score.matched.groups if group.edits)  # fmt: skip
+            yield from (
+                (entry.name, truth.path.name, group.edits, group.written, group.read)
+                for group in score.matched.groups
+                if group.edits
+            )
 
 
 def _wrong_fields(
@@ -234,8 +262,11 @@ def _wrong_fields(
 ) -> Iterator[tuple]:
     for entry, mine in zip(entries, scores):
         for truth, score in zip(truths, mine):
-            yield from ((entry.name, truth.path.name, name, truth.fields[name], score.reading.fields.get(name, ""))
-                        for name, right in score.fields.items() if not right)  # fmt: skip
+            yield from (
+                (entry.name, truth.path.name, name, truth.fields[name], score.reading.fields.get(name, ""))
+                for name, right in score.fields.items()
+                if not right
+            )
             if score.items[0] < max(score.items[1:]):
                 yield entry.name, truth.path.name, "items", list(truth.items), list(score.reading.items)
 
@@ -245,8 +276,14 @@ def _tsv(head: Sequence[str], rows: Iterator[tuple]) -> str:
     return "".join("\t".join(row) + "\n" for row in (head, *cells))
 
 
-def _setup(data: str | os.PathLike, truths: Sequence[Truth], scores: Sequence[Sequence[PageScore]], threads: int,
-           entries: Sequence[PageEntry], command: str | None) -> Setup:  # fmt: skip
+def _setup(
+    data: str | os.PathLike,
+    truths: Sequence[Truth],
+    scores: Sequence[Sequence[PageScore]],
+    threads: int,
+    entries: Sequence[PageEntry],
+    command: str | None,
+) -> Setup:
     cpu, features = processor()
     versions = {"Python": platform.python_version(), "quantvietocr": __version__, "torch": torch.__version__}
     for entry in entries:

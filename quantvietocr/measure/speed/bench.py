@@ -74,11 +74,15 @@ def bench(
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     checkpoints = _checkpoints(weights or (FLOAT, INT8))
     if repeats < 1 or not threads or min(threads) < 1:
-        raise BenchError(f"--repeats {repeats} --threads {' '.join(map(str, threads))}: there is nothing to time; each must "
-                         "be at least 1.")
+        raise BenchError(
+            f"--repeats {repeats} --threads {' '.join(map(str, threads))}: there is nothing to time; each must "
+            "be at least 1."
+        )
     possible = tuple(sorted({count for count in threads if count <= cores}))
     if not possible:
-        raise BenchError(f"--threads {min(threads)}: this process may use {cores} core(s); ask for at most so many threads.")
+        raise BenchError(
+            f"--threads {min(threads)}: this process may use {cores} core(s); ask for at most so many threads."
+        )
     repeats, warm_ups, batch = (1, 1, QUICK_BATCH) if quick else (repeats, WARM_UPS, BATCH)
     rounds = -(-repeats // 3)
     out = Path(out)
@@ -99,14 +103,26 @@ def bench(
     cold = _cold_starts(checkpoints, models, lone[STAGE_WIDTH], out, rounds, warm_ups - 1, possible[-1])
     spec = checkpoints[0].meta.image
     setup = Setup(
-        weights=tuple(Path(one.origin).name for one in checkpoints), cpu=processor()[0], cpu_features=processor()[1],
-        cores=cores, threads=possible, left_out=tuple(sorted(set(threads) - set(possible))), repeats=repeats,
-        batch_repeats=rounds, warm_ups=warm_ups, batch_lines=batch,
-        batch_widths=tuple(sorted(line_width(*picture.size, spec) for picture in mixed)), quick=quick, load=load,
-        busy=load is not None and load > BUSY, system=platform.platform(),
+        weights=tuple(Path(one.origin).name for one in checkpoints),
+        cpu=processor()[0],
+        cpu_features=processor()[1],
+        cores=cores,
+        threads=possible,
+        left_out=tuple(sorted(set(threads) - set(possible))),
+        repeats=repeats,
+        batch_repeats=rounds,
+        warm_ups=warm_ups,
+        batch_lines=batch,
+        batch_widths=tuple(sorted(line_width(*picture.size, spec) for picture in mixed)),
+        quick=quick,
+        load=load,
+        busy=load is not None and load > BUSY,
+        system=platform.platform(),
         settings={name: os.environ.get(name, "not set") for name in SETTINGS},
-        versions=_versions(), date=datetime.date.today().isoformat(), command=command,
-    )  # fmt: skip
+        versions=_versions(),
+        date=datetime.date.today().isoformat(),
+        command=command,
+    )
     found = Bench(setup, tuple(timings), tuple(stages), tuple(cold), tuple(missing.values()))
     write_text(out / "bench.md", markdown(found))
     write_text(out / "bench.json", to_json(found))
@@ -116,19 +132,28 @@ def bench(
 
 def _checkpoints(weights: Sequence[str | os.PathLike]) -> list[Checkpoint]:
     if len(weights) != 2:
-        raise BenchError(f"--weights: {len(weights)} files; name two, the float checkpoint and the int8 one made from it.")
+        raise BenchError(
+            f"--weights: {len(weights)} files; name two, the float checkpoint and the int8 one made from it."
+        )
     found = [read(path) for path in weights]
     for checkpoint, is_float in zip(found, (True, False)):
         if checkpoint.is_float != is_float:
-            raise BenchError(f"--weights: {checkpoint.origin} is {'quantized' if is_float else 'float'}; name the float "
-                             "checkpoint first and the int8 one second.")
+            raise BenchError(
+                f"--weights: {checkpoint.origin} is {'quantized' if is_float else 'float'}; name the float "
+                "checkpoint first and the int8 one second."
+            )
     return found
 
 
 def _timings(
-    readers: Sequence[Timed], lone: dict[int, Image.Image], mixed: list[Image.Image], threads: int, repeats: int,
-    rounds: int, warm_ups: int,
-) -> list[Timing]:  # fmt: skip
+    readers: Sequence[Timed],
+    lone: dict[int, Image.Image],
+    mixed: list[Image.Image],
+    threads: int,
+    repeats: int,
+    rounds: int,
+    warm_ups: int,
+) -> list[Timing]:
     cases: list[tuple[str, int, int, int, Callable[[Timed], Any]]] = [
         (f"{width} px", 1, repeats, warm_ups, lambda reader, picture=picture: [reader.predict(picture)])
         for width, picture in lone.items()
@@ -141,22 +166,42 @@ def _timings(
         for name, lines, times, before, call in cases:
             for reader, taken in zip(readers, take_turns(readers, call, times, before, bar, lines)):
                 texts = taken[-1][1]
-                timings.append(Timing(reader.name, reader.kind, reader.precision, name, threads, lines,
-                                      sum(map(len, texts)), tuple(ms / lines for ms, _ in taken)))  # fmt: skip
+                timings.append(
+                    Timing(
+                        reader.name,
+                        reader.kind,
+                        reader.precision,
+                        name,
+                        threads,
+                        lines,
+                        sum(map(len, texts)),
+                        tuple(ms / lines for ms, _ in taken),
+                    )
+                )
     return timings
 
 
-def _stages(readers: Sequence[Timed], picture: Image.Image, threads: int, repeats: int, warm_ups: int) -> list[StageTime]:
+def _stages(
+    readers: Sequence[Timed], picture: Image.Image, threads: int, repeats: int, warm_ups: int
+) -> list[StageTime]:
     with _bar((warm_ups + repeats) * len(readers), "stages", threads) as bar:
         taken = take_turns(readers, lambda reader: reader.stages(picture), repeats, warm_ups, bar)
-    return [StageTime(reader.name, threads, stage, tuple(found[stage] for _, found in calls))
-            for reader, calls in zip(readers, taken) for stage in calls[0][1]]  # fmt: skip
+    return [
+        StageTime(reader.name, threads, stage, tuple(found[stage] for _, found in calls))
+        for reader, calls in zip(readers, taken)
+        for stage in calls[0][1]
+    ]
 
 
 def _cold_starts(
-    checkpoints: Sequence[Checkpoint], models: list[Path] | str, picture: Image.Image, out: Path, runs: int, warm_ups: int,
+    checkpoints: Sequence[Checkpoint],
+    models: list[Path] | str,
+    picture: Image.Image,
+    out: Path,
+    runs: int,
+    warm_ups: int,
     threads: int,
-) -> list[Cold]:  # fmt: skip
+) -> list[Cold]:
     """infer.py on one line in fresh processes, the files taking turns; `warm_ups` rounds first fill the disk cache."""
     script, line = ROOT / "infer.py", out / "models" / f"line-{STAGE_WIDTH}.png"
     line.parent.mkdir(parents=True, exist_ok=True)
@@ -171,17 +216,36 @@ def _cold_starts(
                 bar.update(1)
                 if reasons[place]:
                     continue
-                start = cold_start([sys.executable, str(script), "--weights", str(path), "--engine", engine,
-                                    "--threads", str(threads), str(line)])  # fmt: skip
+                start = cold_start(
+                    [
+                        sys.executable,
+                        str(script),
+                        "--weights",
+                        str(path),
+                        "--engine",
+                        engine,
+                        "--threads",
+                        str(threads),
+                        str(line),
+                    ]
+                )
                 if start.code:
                     said = start.said.strip().splitlines() or [f"exit code {start.code}"]
                     reasons[place] = said[-1].removeprefix("infer.py: ")
                 elif number >= warm_ups:
                     starts[place].append(start)
-    return [Cold(path.name if path else Path(checkpoints[1].origin).with_suffix(".onnx").name, engine, threads,
-                 tuple(one.seconds for one in found), tuple(one.peak for one in found if one.peak is not None),
-                 found[0].first if found else None, reason)
-            for (path, engine), found, reason in zip(files, starts, reasons)]  # fmt: skip
+    return [
+        Cold(
+            path.name if path else Path(checkpoints[1].origin).with_suffix(".onnx").name,
+            engine,
+            threads,
+            tuple(one.seconds for one in found),
+            tuple(one.peak for one in found if one.peak is not None),
+            found[0].first if found else None,
+            reason,
+        )
+        for (path, engine), found, reason in zip(files, starts, reasons)
+    ]
 
 
 def _bar(total: int, what: str, threads: int) -> tqdm:

@@ -21,8 +21,12 @@ def draw(found: Bench, path: str | os.PathLike) -> Path:
     """Grouped bars: for each case and reader a bar per thread count, with its quartiles; as one PNG."""
     cases, counts = found.cases(), found.setup.threads
     names = list(dict.fromkeys(row.reader for row in found.timings))
-    figure = Figure(figsize=(3.4 * len(cases) + 2.6, 1.9 + 0.34 * len(names) * len(counts)), dpi=110, facecolor="white",
-                    layout="constrained")  # fmt: skip
+    figure = Figure(
+        figsize=(3.4 * len(cases) + 2.6, 1.9 + 0.34 * len(names) * len(counts)),
+        dpi=110,
+        facecolor="white",
+        layout="constrained",
+    )
     FigureCanvasAgg(figure)
     panels = figure.subplots(1, len(cases), sharey=True, squeeze=False)[0]
     high = 0.8 / len(counts)
@@ -33,10 +37,14 @@ def draw(found: Bench, path: str | os.PathLike) -> Path:
             medians = np.array([row.median for row in rows])
             quartiles = np.array([row.quartiles for row in rows]).T
             bars = axes.barh(
-                np.arange(len(rows)) + (place - (len(counts) - 1) / 2) * high, medians, 0.9 * high,
-                color=[COLORS.get(row.kind, HALF) for row in rows], alpha=0.55 + 0.45 * (place + 1) / len(counts),
-                xerr=np.abs(quartiles - medians), error_kw={"elinewidth": 1, "capsize": 2, "ecolor": "0.25"},
-            )  # fmt: skip
+                np.arange(len(rows)) + (place - (len(counts) - 1) / 2) * high,
+                medians,
+                0.9 * high,
+                color=[COLORS.get(row.kind, HALF) for row in rows],
+                alpha=0.55 + 0.45 * (place + 1) / len(counts),
+                xerr=np.abs(quartiles - medians),
+                error_kw={"elinewidth": 1, "capsize": 2, "ecolor": "0.25"},
+            )
             bracket = f" ({count})" * (len(counts) > 1)
             axes.bar_label(bars, [f"{value:.1f}{bracket}" for value in medians], padding=4, fontsize=8)
             longest = max(longest, quartiles.max())
@@ -52,7 +60,8 @@ def draw(found: Bench, path: str | os.PathLike) -> Path:
     key = "brown: VietOCR's own code, grey: float32, orange: shorter floats, blue: int8"
     key += f"; not measured: {', '.join(lacking)}" * bool(lacking)
     figure.suptitle(
-        f"Time per line in ms, {threads}{bracket}: medians and quartiles; {found.setup.cpu}\n{key}", fontsize=11,
+        f"Time per line in ms, {threads}{bracket}: medians and quartiles; {found.setup.cpu}\n{key}",
+        fontsize=11,
         parse_math=False,
-    )  # fmt: skip
+    )
     return save_figure(figure, path)

@@ -51,17 +51,21 @@ class _Runner:
 
 
 def time_files(
-    paths: Sequence[str | os.PathLike], width: int = 320, runs: int = 30, threads: int = 1,
+    paths: Sequence[str | os.PathLike],
+    width: int = 320,
+    runs: int = 30,
+    threads: int = 1,
     config: str | os.PathLike | None = None,
-) -> list[FileTime]:  # fmt: skip
+) -> list[FileTime]:
     """Time each file (`.safetensors`, `.pth`, `.onnx`, TorchScript `.pt`) on a picture `width` px wide, in turns.
 
     An ONNX file gets a row for each runtime that is installed. config: the YAML of a VietOCR `.pth`. A TorchScript file is
     executed by loading it, unlike every other. Raises TimeError, CheckpointError, EngineError.
     """
     if min(width, runs, threads) < 1:
-        raise TimeError(f"--width {width} --runs {runs} --threads {threads}: there is nothing to time; each must be at "
-                        "least 1.")  # fmt: skip
+        raise TimeError(
+            f"--width {width} --runs {runs} --threads {threads}: there is nothing to time; each must be at least 1."
+        )
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
@@ -70,8 +74,10 @@ def time_files(
             taken = take_turns(runners, lambda runner: runner.run(), runs, WARM_UPS, bar)
     finally:
         torch.set_num_threads(before)
-    return [FileTime(runner.file, runner.engine, runner.precision, tuple(ms for ms, _ in found))
-            for runner, found in zip(runners, taken)]  # fmt: skip
+    return [
+        FileTime(runner.file, runner.engine, runner.precision, tuple(ms for ms, _ in found))
+        for runner, found in zip(runners, taken)
+    ]
 
 
 def _runners(path: Path, width: int, threads: int, config: str | os.PathLike | None) -> list[_Runner]:
@@ -82,9 +88,15 @@ def _runners(path: Path, width: int, threads: int, config: str | os.PathLike | N
     else:
         engines = [name for name in ONNX_ENGINES if installed(name)] or ["auto"]  # which says what is missing
         found = [open_file(path, name, threads) for name in engines]
-    return [_Runner(path.name, engine.name, engine.precision.partition(", float32 decoder")[0],
-                    lambda engine=engine, pixels=_pixels(checkpoint.meta.image.height, width): engine.encode(pixels))
-            for checkpoint, engine in found]  # fmt: skip
+    return [
+        _Runner(
+            path.name,
+            engine.name,
+            engine.precision.partition(", float32 decoder")[0],
+            lambda engine=engine, pixels=_pixels(checkpoint.meta.image.height, width): engine.encode(pixels),
+        )
+        for checkpoint, engine in found
+    ]
 
 
 def _torchscript(path: Path, width: int) -> _Runner:
@@ -96,15 +108,18 @@ def _torchscript(path: Path, width: int) -> _Runner:
             module = torch.jit.load(str(path)).eval()
         except RuntimeError as error:
             why = str(error).partition("\n")[0][:200]
-            raise TimeError(f"{path}: this torch ({torch.__version__}) cannot load it ({why}): export it "
-                            "again here.") from error  # fmt: skip
+            raise TimeError(
+                f"{path}: this torch ({torch.__version__}) cannot load it ({why}): export it again here."
+            ) from error
     pixels = torch.from_numpy(_pixels(meta.image.height, width))
 
     def run() -> Any:
         with torch.inference_mode():
             return module(pixels)
 
-    return _Runner(path.name, "TorchScript", f"{meta.method}{f', int8 kernels {kernels}' if kernels else ', float32'}", run)
+    return _Runner(
+        path.name, "TorchScript", f"{meta.method}{f', int8 kernels {kernels}' if kernels else ', float32'}", run
+    )
 
 
 def _pixels(height: int, width: int) -> np.ndarray:
@@ -116,16 +131,22 @@ def report(times: Sequence[FileTime], width: int, threads: int) -> str:
     """The rows as a Markdown table, with what they were measured on."""
     cpu, features = processor()
     load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
-    rows = ["| file | engine | computes in | median ms | middle half | least |", "| --- | --- | --- | --: | --: | --: |"]
+    rows = [
+        "| file | engine | computes in | median ms | middle half | least |",
+        "| --- | --- | --- | --: | --: | --: |",
+    ]
     for one in times:
         low, high = one.quartiles
         numbers = f"{one.median:.1f} | {low:.1f} to {high:.1f} | {min(one.ms):.1f}"
         rows.append(f"| {one.file} | {one.engine} | {one.precision} | {numbers} |")
     runs = len(times[0].ms)
-    return "\n".join([
-        *rows, "",
-        f"CNN and encoder of one line {width} px wide, {threads} thread(s), {runs} run(s) each after {WARM_UPS} that do not "
-        "count, the files taking turns.",
-        f"{cpu} ({', '.join(features) or 'no int8 features known'}), {os.cpu_count()} cores{load}; {platform.platform()}, "
-        f"torch {torch.__version__}.",
-    ])  # fmt: skip
+    return "\n".join(
+        [
+            *rows,
+            "",
+            f"CNN and encoder of one line {width} px wide, {threads} thread(s), {runs} run(s) each after {WARM_UPS} that do not "
+            "count, the files taking turns.",
+            f"{cpu} ({', '.join(features) or 'no int8 features known'}), {os.cpu_count()} cores{load}; {platform.platform()}, "
+            f"torch {torch.__version__}.",
+        ]
+    )

@@ -64,8 +64,10 @@ def build(
 
     A package that is not installed makes a `Missing`. Raises CheckpointError for a file that a runtime cannot run.
     """
-    return [_build(name, checkpoints[READERS[name]], models if isinstance(models, str) else models[READERS[name]], threads)
-            for name in names]  # fmt: skip
+    return [
+        _build(name, checkpoints[READERS[name]], models if isinstance(models, str) else models[READERS[name]], threads)
+        for name in names
+    ]
 
 
 def _build(name: str, checkpoint: Checkpoint, model: Path | str, threads: int) -> Timed | Missing:
@@ -80,7 +82,9 @@ def _build(name: str, checkpoint: Checkpoint, model: Path | str, threads: int) -
             return Missing(name, model)
         predictor = Predictor(model, threads, engine=engine, words=None)
         if name == "OpenVINO float":
-            predictor.engine = OpenVinoEngine(Checkpoint(checkpoint.tensors, checkpoint.meta, str(model)), threads, None)
+            predictor.engine = OpenVinoEngine(
+                Checkpoint(checkpoint.tensors, checkpoint.meta, str(model)), threads, None
+            )
         return _ours(name, predictor)
     except (EngineError, BridgeError) as error:
         return Missing(name, str(error))
@@ -150,4 +154,3 @@ def _vietocr(checkpoint: Checkpoint) -> Timed:
 
     precision = f"float32, VietOCR {importlib.metadata.version('vietocr')}'s own code"
     return Timed("VietOCR", "VietOCR", precision, reader.predict, predict_batch, stages)
-

@@ -157,7 +157,9 @@ def _times(found: Bench, threads: int) -> str:
             faster = ratios(row, found.at(case, threads))
             compared = [f"{faster[kind]:.2f}" if kind in faster else "–" for kind in ("VietOCR", "float32")]
             cells += [f"{row.median:.1f} [{low:.1f}–{high:.1f}]", " / ".join(compared)]
-        table.append([name, mine[cases[0]].precision, " / ".join(f"{row.characters:,}" for row in mine.values()), *cells])
+        table.append(
+            [name, mine[cases[0]].precision, " / ".join(f"{row.characters:,}" for row in mine.values()), *cells]
+        )
     return "\n".join(aligned(table, left=2))
 
 

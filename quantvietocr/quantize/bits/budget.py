@@ -24,8 +24,10 @@ def drawn(samples: Sequence[Sample], lines: int, seed: int = 0) -> tuple[list[Sa
     Raises QuantizeError for none.
     """
     if lines < 1 or not samples:
-        raise QuantizeError(f"Layers are judged by lines read, and {min(lines, len(samples))} were given: give --lines at least 1, and "
-                            "an annotation that holds some.")  # fmt: skip
+        raise QuantizeError(
+            f"Layers are judged by lines read, and {min(lines, len(samples))} were given: give --lines at least 1, and "
+            "an annotation that holds some."
+        )
     order = np.random.default_rng(seed).permutation(len(samples))
     chosen, others = sorted(order[:lines]), sorted(order[lines:])
     read = [samples[i] for i in chosen]
@@ -55,8 +57,9 @@ def quantize_within(
     if not np.isfinite(max_drop):
         raise QuantizeError(f"--max-drop is {100 * max_drop}; it must be a number of percentage points, such as 0.1.")
     if scheme.weight_bits != 8:
-        raise QuantizeError(f"--max-drop chooses the bits of the weights, and {scheme.weight_bits} were asked for: leave one "
-                            "away.")  # fmt: skip
+        raise QuantizeError(
+            f"--max-drop chooses the bits of the weights, and {scheme.weight_bits} were asked for: leave one away."
+        )
     read, others = drawn(samples, lines, seed)
     numbers = alternatives(checkpoint, others, scheme, decoder, calibration_lines, compact, seed, vietocr_yaml)
     alone = [Setting("alone", bits, name) for bits in ((8, 4) if compact else (8,)) for name in numbers.sizes]

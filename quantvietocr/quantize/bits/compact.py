@@ -36,7 +36,9 @@ def compact_scheme(checkpoint: Checkpoint, scheme: Scheme = Scheme()) -> Scheme:
     if scheme.weight_bits != 8 or any("weight_bits" in changes for changes in scheme.overrides.values()):
         return scheme
     layers, folded = float_layers(checkpoint)
-    sizes = {layer.name.removeprefix(PREFIX): folded[f"{layer.name}.weight"].size for layer in layers if layer.op == "conv"}
+    sizes = {
+        layer.name.removeprefix(PREFIX): folded[f"{layer.name}.weight"].size for layer in layers if layer.op == "conv"
+    }
     large = [name for name, size in sizes.items() if size >= SHARE * sum(sizes.values())]
     own = {name: {"weight_bits": 4} | dict(scheme.overrides.get(name, {})) for name in large}
     return dataclasses.replace(scheme, overrides=dict(scheme.overrides) | own)
@@ -56,12 +58,16 @@ def quantize_compact(
     weights = four_bit_weights(checkpoint, samples, four_bit_layers(checkpoint, scheme), seed)
     # Ranges are measured on the network that will run, with its 4-bit weights.
     static = quantize_static(with_weights(checkpoint, weights), samples, scheme, decoder, lines, seed, vietocr_yaml)
-    return packed(dataclasses.replace(static, tensors=dict(static.tensors) | tensors_of(weights), origin=checkpoint.origin))
+    return packed(
+        dataclasses.replace(static, tensors=dict(static.tensors) | tensors_of(weights), origin=checkpoint.origin)
+    )
 
 
 def packed(checkpoint: Checkpoint) -> Checkpoint:
     """The checkpoint, to be written in the compact form; its numbers are the same."""
-    return dataclasses.replace(checkpoint, meta=dataclasses.replace(checkpoint.meta, packed=packings(checkpoint.tensors)))
+    return dataclasses.replace(
+        checkpoint, meta=dataclasses.replace(checkpoint.meta, packed=packings(checkpoint.tensors))
+    )
 
 
 def four_bit_layers(checkpoint: Checkpoint, scheme: Scheme) -> list[str]:
@@ -85,7 +91,9 @@ def with_weights(checkpoint: Checkpoint, weights: Mapping[str, Quantized]) -> Ch
         wanted = integers * scale[:, None, None, None]
         original, now = state[f"{name}.weight"].astype(np.float32), folded[f"{name}.weight"]
         # A channel that its batch norm multiplies by 0 stays as it is.
-        factor = np.abs(now).reshape(len(now), -1).max(1) / np.maximum(np.abs(original).reshape(len(now), -1).max(1), 1e-30)
+        factor = np.abs(now).reshape(len(now), -1).max(1) / np.maximum(
+            np.abs(original).reshape(len(now), -1).max(1), 1e-30
+        )
         signs = np.sign((now * original).reshape(len(now), -1).sum(1))
         factor = (factor * signs)[:, None, None, None]
         unfolded = np.where(factor == 0, original, wanted / np.where(factor == 0, 1, factor))

@@ -65,23 +65,38 @@ class Alternatives:
             tensors |= {f"{layer.name}.{part}": taken[f"{layer.name}.{part}"] for part in parts}
             source, integer = layer.name, wanted
         if integer:
-            tensors |= {f"{source}.output.{part}": numbers[f"{source}.output.{part}"] for part in ("scale", "zero_point")}
-        reasons = dict(self.static.meta.float_reasons) | {name: why_float for name, chosen in bits.items() if chosen == FLOAT}
-        meta = dataclasses.replace(self.static.meta, layers=tuple(layers), scheme=self._scheme(bits), float_reasons=reasons)
+            tensors |= {
+                f"{source}.output.{part}": numbers[f"{source}.output.{part}"] for part in ("scale", "zero_point")
+            }
+        reasons = dict(self.static.meta.float_reasons) | {
+            name: why_float for name, chosen in bits.items() if chosen == FLOAT
+        }
+        meta = dataclasses.replace(
+            self.static.meta, layers=tuple(layers), scheme=self._scheme(bits), float_reasons=reasons
+        )
         return dataclasses.replace(self.static, tensors=tensors, meta=meta)
 
     def _scheme(self, bits: Mapping[str, int]) -> dict:
-        changed = {name.removeprefix(PREFIX): {"float": True} if chosen == FLOAT else {"weight_bits": 4}
-                   for name, chosen in bits.items() if chosen != 8}  # fmt: skip
+        changed = {
+            name.removeprefix(PREFIX): {"float": True} if chosen == FLOAT else {"weight_bits": 4}
+            for name, chosen in bits.items()
+            if chosen != 8
+        }
         scheme = Scheme(**self.static.meta.scheme)
         weights = "grouped" if 4 in bits.values() else scheme.weights
         return dataclasses.replace(scheme, weights=weights, overrides=dict(scheme.overrides) | changed).to_dict()
 
 
 def alternatives(
-    checkpoint: Checkpoint, samples: Sequence[Sample], scheme: Scheme = Scheme(), decoder: str = "int8",
-    lines: int = 256, four_bit: bool = False, seed: int = 0, vietocr_yaml: str | os.PathLike | None = None,
-) -> Alternatives:  # fmt: skip
+    checkpoint: Checkpoint,
+    samples: Sequence[Sample],
+    scheme: Scheme = Scheme(),
+    decoder: str = "int8",
+    lines: int = 256,
+    four_bit: bool = False,
+    seed: int = 0,
+    vietocr_yaml: str | os.PathLike | None = None,
+) -> Alternatives:
     """Calibrate 8 bits everywhere and, if `four_bit`, find 4-bit weights for every layer. Raises as `quantize_static`."""
     static = quantize_static(checkpoint, samples, scheme, decoder, lines, seed, vietocr_yaml)
     if not four_bit:
@@ -101,7 +116,10 @@ class Mixture:
 
 
 def search(
-    numbers: Alternatives, noise: Mapping[tuple[str, int], float], drop_of: Callable[[Checkpoint], float], max_drop: float
+    numbers: Alternatives,
+    noise: Mapping[tuple[str, int], float],
+    drop_of: Callable[[Checkpoint], float],
+    max_drop: float,
 ) -> Mixture:
     """The smallest mixture within a budget that the order of sensitivity leads to.
 

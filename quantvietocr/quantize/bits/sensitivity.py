@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ...checkpoint.types import Checkpoint
+from ...common.files import write_text
 from ...dataset.annotation import Sample
 from ...dataset.batches import EvalBatch, eval_batches
 from ...engines.torch_engine import TorchEngine, operation, select_backend
@@ -62,9 +62,12 @@ def settings(numbers: Alternatives, bits: Sequence[int]) -> list[Setting]:
 
 
 def measure(
-    numbers: Alternatives, samples: Sequence[Sample], bits: Sequence[int] = (8,), partial: Path | None = None,
+    numbers: Alternatives,
+    samples: Sequence[Sample],
+    bits: Sequence[int] = (8,),
+    partial: Path | None = None,
     wanted: Sequence[Setting] | None = None,
-) -> list[Sensitivity]:  # fmt: skip
+) -> list[Sensitivity]:
     """Read `samples` under every setting (or those `wanted`, after float).
 
     Each batch goes once through the float and the quantized network, whose activations are kept; a setting computes only
@@ -75,12 +78,15 @@ def measure(
     programs = _programs(numbers, chosen)
     engine, decoder = TorchEngine(numbers.original), decoder_of(numbers.original)
     rows = _Partial(partial, _fingerprint(numbers, samples, chosen))
-    with closing(eval_batches(samples, numbers.original.meta.image, BATCH)) as batches, tqdm(
-        total=len(samples) * len(chosen), desc="sensitivity", unit="reading"
-    ) as bar:
+    with (
+        closing(eval_batches(samples, numbers.original.meta.image, BATCH)) as batches,
+        tqdm(total=len(samples) * len(chosen), desc="sensitivity", unit="reading") as bar,
+    ):
         for index, batch in enumerate(batches):
             if index not in rows.done:
-                rows.add(index, list(_measure_batch(batch, programs, engine, decoder, numbers.original.meta.chars, bar)))
+                rows.add(
+                    index, list(_measure_batch(batch, programs, engine, decoder, numbers.original.meta.chars, bar))
+                )
             else:
                 bar.update(len(batch.names) * len(chosen))
     done = [found for _, found in sorted(rows.done.items())]
@@ -103,7 +109,9 @@ def _decibels(noise: float) -> float:
     return float("inf") if noise <= 0 else -10 * float(np.log10(noise))
 
 
-Operation = tuple[tuple, Callable[[Tensor], Tensor]]  # what it is, so that two settings can share it; and the thing itself
+Operation = tuple[
+    tuple, Callable[[Tensor], Tensor]
+]  # what it is, so that two settings can share it; and the thing itself
 
 
 def _programs(numbers: Alternatives, chosen: Sequence[Setting]) -> list[list[Operation]]:
@@ -139,14 +147,17 @@ def _bits(numbers: Alternatives, setting: Setting) -> dict[str, int]:
 
 
 def _input(checkpoint: Checkpoint) -> Callable[[Tensor], Tensor]:
-    scale, zero = float(checkpoint.tensors["cnn.input.output.scale"]), int(checkpoint.tensors["cnn.input.output.zero_point"])
+    scale, zero = (
+        float(checkpoint.tensors["cnn.input.output.scale"]),
+        int(checkpoint.tensors["cnn.input.output.zero_point"]),
+    )
     return lambda x: torch.quantize_per_tensor(x, scale, zero, torch.quint8)
 
 
 @torch.inference_mode()
 def _measure_batch(
     batch: EvalBatch, programs: Sequence[list[Operation]], engine: TorchEngine, decoder, chars: str, bar: tqdm
-) -> Iterator[dict]:  # fmt: skip
+) -> Iterator[dict]:
     """For each program: signal and noise power of the features summed, and the texts."""
     start = (batch.images.float() / 255).contiguous(memory_format=torch.channels_last)
     traces: list[tuple[list[tuple], list[Tensor]]] = []  # keys of a whole network's operations, and what each was given
@@ -173,8 +184,12 @@ def _measure_batch(
         _, memory, hidden = engine.encode_features(features)
         read = texts(greedy(decoder, memory.numpy(), hidden.numpy()), chars)
         error = (features - reference).double()
-        yield {"references": batch.texts, "texts": list(read), "signal": float(reference.double().square().sum()),
-               "noise": float(error.square().sum())}  # fmt: skip
+        yield {
+            "references": batch.texts,
+            "texts": list(read),
+            "signal": float(reference.double().square().sum()),
+            "noise": float(error.square().sum()),
+        }
         bar.update(len(batch.names))
 
 
@@ -193,11 +208,8 @@ class _Partial:
                 except ValueError:
                     break  # the line that an interruption cut
                 self.done[index] = rows
-        path.parent.mkdir(parents=True, exist_ok=True)
         kept = [fingerprint, *(json.dumps(pair, ensure_ascii=False) for pair in self.done.items())]
-        temporary = path.with_name(path.name + ".part")
-        temporary.write_text("\n".join(kept) + "\n", encoding="utf-8")
-        os.replace(temporary, path)
+        write_text(path, "\n".join(kept) + "\n")
 
     def add(self, index: int, rows: list[dict]) -> None:
         self.done[index] = rows

@@ -84,15 +84,21 @@ def bits_for_learned_ranges(scheme: Scheme) -> Scheme:
     x86 and FBGEMM without VNNI add pairs of products in 16 bits: 2 x 255 x 63 fits, so their weights keep to 7 bits there.
     """
     if scheme.scales != "any":
-        raise QuantizeError("PACT and LSQ learn their ranges, which then are no powers of two: set quant.scales=any, or use "
-                            "train.method=qat.")  # fmt: skip
+        raise QuantizeError(
+            "PACT and LSQ learn their ranges, which then are no powers of two: set quant.scales=any, or use "
+            "train.method=qat."
+        )
     most = SAFE_WEIGHT_BITS if ACTIVATION_BITS[scheme.backend] < 8 else 8
     overrides = {pattern: dict(changes) for pattern, changes in scheme.overrides.items()}
     for changes in overrides.values():
         if "weight_bits" in changes:
             changes["weight_bits"] = min(changes["weight_bits"], most)
-    return dataclasses.replace(scheme, activation_bits=scheme.activation_bits or 8,
-                               weight_bits=min(scheme.weight_bits, most), overrides=overrides)  # fmt: skip
+    return dataclasses.replace(
+        scheme,
+        activation_bits=scheme.activation_bits or 8,
+        weight_bits=min(scheme.weight_bits, most),
+        overrides=overrides,
+    )
 
 
 def activation_observer(scheme: Scheme, layer: LayerBits | None) -> Any:

@@ -20,15 +20,17 @@ from .find import ABOVE, BELOW, Stretch, ink, stretches
 MARKS = "_.-=*~·"
 ROW = re.compile(rf"([{re.escape(MARKS)}])\1\1+")  # that a reader takes for a row of marks
 NO_TEXT = re.compile(rf"[{re.escape(MARKS)} ]")
-HIGH = 0.16      # heights: how far a full stop or a comma may rise above the baseline,
-LOWER = 0.04     # and how far below it a comma ends
+HIGH = 0.16  # heights: how far a full stop or a comma may rise above the baseline,
+LOWER = 0.04  # and how far below it a comma ends
 CLOSING = ".,;:"  # signs that follow without a blank
-UNSEEN = 2.5     # heights: the shortest rule that is looked for where none was read
-BESIDE = 0.4     # of a rule that was not read: the share of the other columns from which on it is a frame's, or an underline
-SPACE = 0.2      # of the letters' size: the narrowest blank that is a space
-NEWS = 3         # characters more than in the first reading, from which on the text was not all read
-ALONE = 0.9      # of the picture's height: the size of the letters that would stand beside a rule, where none do
-OFF = 1.5        # times more or fewer than what was read, from which on a count of marks with a period is not believed
+UNSEEN = 2.5  # heights: the shortest rule that is looked for where none was read
+BESIDE = (
+    0.4  # of a rule that was not read: the share of the other columns from which on it is a frame's, or an underline
+)
+SPACE = 0.2  # of the letters' size: the narrowest blank that is a space
+NEWS = 3  # characters more than in the first reading, from which on the text was not all read
+ALONE = 0.9  # of the picture's height: the size of the letters that would stand beside a rule, where none do
+OFF = 1.5  # times more or fewer than what was read, from which on a count of marks with a period is not believed
 
 
 @dataclass
@@ -154,8 +156,11 @@ def leaders_in(pixels: np.ndarray, read: str, readable: str) -> Leaders | None:
         return None
     height, found = len(pixels), stretches(pixels)
     if not marks:
-        rows = [(one, "_") for one in found if one.end - one.first >= UNSEEN * height and one.solid > 0.9
-                and one.beside < BESIDE]
+        rows = [
+            (one, "_")
+            for one in found
+            if one.end - one.first >= UNSEEN * height and one.solid > 0.9 and one.beside < BESIDE
+        ]
     else:
         longest = sorted(sorted(found, key=lambda one: one.first - one.end)[: len(marks)], key=lambda one: one.first)
         named = marks if len(marks) == len(longest) else marks[:1] * len(longest)
@@ -170,14 +175,22 @@ def _seen(stretch: Stretch, mark: str, height: int, readable: str) -> str:
 
 
 def _recounted(
-    text: str, read: list[re.Match], rows: list[tuple[Stretch, str]], counts: list[tuple[int, str] | None], whole: list[bool],
+    text: str,
+    read: list[re.Match],
+    rows: list[tuple[Stretch, str]],
+    counts: list[tuple[int, str] | None],
+    whole: list[bool],
     texts: list[str],
-) -> str:  # fmt: skip
+) -> str:
     said, place = "", 0
     ends = [row.start() for row in read[1:]] + [len(text)]
     for row, end, (_, mark), told, all_found, behind in zip(read, ends, rows, counts, whole, texts[1:]):
         was = len(row.group())
         believed = told is not None and (mark == "_" or (all_found and mark in ".-") or 1 / OFF < told[0] / was < OFF)
-        said += text[place : row.start()] + mark * (told[0] if believed else was) + _sign_between(behind, text[row.end() : end])
+        said += (
+            text[place : row.start()]
+            + mark * (told[0] if believed else was)
+            + _sign_between(behind, text[row.end() : end])
+        )
         place = row.end()
     return said + text[place:]

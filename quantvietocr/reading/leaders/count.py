@@ -12,18 +12,35 @@ from .find import ABOVE, BELOW, Stretch
 # Advance widths of Helvetica, in thousandths of its size (Adobe's Core 14 font metrics, Helvetica.afm). Proportions between
 # characters are much the same in other text faces; marks of letters add nothing.
 _HELVETICA = {
-    191: "'|", 222: "ijl", 278: " .,:;/\\!ftI[]·", 333: "()-r`", 389: "*", 355: '"', 500: "ckstvxyzJ",
-    556: "abdđeghnopquL0123456789_$?#", 584: "+=<>~", 611: "FTZ", 667: "ABEKPSVXY&", 722: "CDĐHNRUw", 778: "GOQ",
-    833: "mM", 889: "%", 944: "W", 1000: "…–—", 1015: "@",
-}  # fmt: skip
+    191: "'|",
+    222: "ijl",
+    278: " .,:;/\\!ftI[]·",
+    333: "()-r`",
+    389: "*",
+    355: '"',
+    500: "ckstvxyzJ",
+    556: "abdđeghnopquL0123456789_$?#",
+    584: "+=<>~",
+    611: "FTZ",
+    667: "ABEKPSVXY&",
+    722: "CDĐHNRUw",
+    778: "GOQ",
+    833: "mM",
+    889: "%",
+    944: "W",
+    1000: "…–—",
+    1015: "@",
+}
 ADVANCE = {char: width / 1000 for width, chars in _HELVETICA.items() for char in chars}
 USUAL = 0.556  # of a character that is not in the table
-WORDS = 0.35     # of the height: a wider blank than this is one between words, or a tab
-UNDERLINE = 0.85  # of its advance in the table: what an underscore takes in faces with Vietnamese letters, beside their letters
+WORDS = 0.35  # of the height: a wider blank than this is one between words, or a tab
+UNDERLINE = (
+    0.85  # of its advance in the table: what an underscore takes in faces with Vietnamese letters, beside their letters
+)
 LONGEST = dict.fromkeys("-=", 1.6)  # heights: their greatest period, as a line of them alone is cut out closely
-APART = 0.5      # of a period: how much wider than between two marks the blank before a sign is
-SIGN = 0.2       # heights: the greatest width of a full stop or a comma
-LOWER = 0.025    # heights: how much lower than a dot's the middle of a comma is
+APART = 0.5  # of a period: how much wider than between two marks the blank before a sign is
+SIGN = 0.2  # heights: the greatest width of a full stop or a comma
+LOWER = 0.025  # heights: how much lower than a dot's the middle of a comma is
 OVERSAMPLED = 16  # how much finer than the picture's columns a period is told
 
 # The chance that a count is right, of each way to tell it: measured on generated forms and receipts.
@@ -97,8 +114,13 @@ def without_signs(stretch: Stretch, mark: str, height: int) -> Stretch:
 
 
 def _cut(stretch: Stretch, first: int, end: int) -> Stretch:
-    return replace(stretch, first=stretch.first + first, end=stretch.first + end, profile=stretch.profile[first:end],
-                   centre=stretch.centre[first:end])  # fmt: skip
+    return replace(
+        stretch,
+        first=stretch.first + first,
+        end=stretch.first + end,
+        profile=stretch.profile[first:end],
+        centre=stretch.centre[first:end],
+    )
 
 
 def dotted(stretch: Stretch, height: int) -> bool:

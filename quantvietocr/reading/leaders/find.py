@@ -9,15 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 
 # Lengths are shares of the picture's height. Chosen on generated forms and receipts of another seed than the benchmark's.
-LONG = 1.5       # the shortest stretch that is looked for
-THICK = 0.17     # the rows that its marks take
-GAP = 0.6        # the widest blank between two marks
-END = 0.8        # how far from its ends a stretch may run into what stands beside it
-FOOT = 0.2       # what of a letter beside a stretch may look like a mark: the foot of an A
-TAIL = 0.1       # how far below the marks the tail of a comma reaches
+LONG = 1.5  # the shortest stretch that is looked for
+THICK = 0.17  # the rows that its marks take
+GAP = 0.6  # the widest blank between two marks
+END = 0.8  # how far from its ends a stretch may run into what stands beside it
+FOOT = 0.2  # what of a letter beside a stretch may look like a mark: the foot of an A
+TAIL = 0.1  # how far below the marks the tail of a comma reaches
 ABOVE, BELOW = 0.12, 0.94  # rows beyond are a neighbouring line's, or a frame's
-BLUR = 8         # pixels to each side whose mean is the paper
-INKED = 0.22     # the least share of a stretch's columns that are inked
+BLUR = 8  # pixels to each side whose mean is the paper
+INKED = 0.22  # the least share of a stretch's columns that are inked
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,9 @@ def stretches(pixels: np.ndarray) -> list[Stretch]:
 def _box_mean(grey: np.ndarray) -> np.ndarray:
     side = 2 * BLUR + 1
     sums = np.pad(np.pad(grey, BLUR, mode="edge").astype(np.float64).cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
-    return ((sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]) / side**2).astype(np.float32)
+    return ((sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]) / side**2).astype(
+        np.float32
+    )
 
 
 def _frame(inked: np.ndarray, above: int, below: int) -> np.ndarray:

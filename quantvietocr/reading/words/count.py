@@ -21,12 +21,14 @@ def _lines(files: Sequence[str | os.PathLike]) -> Iterator[str]:
     with tqdm(total=sum(os.stat(file).st_size for file in files), desc="words", unit="B", unit_scale=True) as bar:
         for file in files:
             before, packed = bar.n, str(file).endswith(".gz")
-            with open(file, "rb") as raw, (gzip.open(raw) if packed else raw) as stream:
+            with open(file, "rb") as raw, gzip.open(raw) if packed else raw as stream:
                 try:
                     for number, line in enumerate(stream):
                         yield line.decode("utf-8-sig" if number == 0 else "utf-8")
                         if number % 4096 == 0:
                             bar.update(before + raw.tell() - bar.n)
                 except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
-                    raise WordsError(f"{file}: cannot be read as UTF-8 text ({error}); convert it, or leave it out.") from error
+                    raise WordsError(
+                        f"{file}: cannot be read as UTF-8 text ({error}); convert it, or leave it out."
+                    ) from error
             bar.update(before + os.stat(file).st_size - bar.n)

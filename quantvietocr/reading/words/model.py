@@ -21,6 +21,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from ...common.files import replace_whole
 from ...errors import UserError
 
 FORMAT_VERSION = 1
@@ -72,7 +73,9 @@ class WordModel:
         return float(self.left[first] + self.single[place])
 
 
-def build(lines: Iterable[str], least_word: int = 10, least_pair: int = 5, about: Mapping[str, Any] | None = None) -> WordModel:
+def build(
+    lines: Iterable[str], least_word: int = 10, least_pair: int = 5, about: Mapping[str, Any] | None = None
+) -> WordModel:
     """Count words and pairs of neighbours (one space apart) in text; rarer ones than `least_…` are left out.
 
     Raises WordsError where nothing is left, or more than MOST_WORDS words.
@@ -88,18 +91,30 @@ def build(lines: Iterable[str], least_word: int = 10, least_pair: int = 5, about
     if not kept:
         raise WordsError(f"No word of the text comes up {least_word} times: give more text, or a lower least count.")
     if len(kept) > MOST_WORDS:
-        raise WordsError(f"{len(kept):,} words are more than the {MOST_WORDS:,} that a file holds: raise the least count.")
+        raise WordsError(
+            f"{len(kept):,} words are more than the {MOST_WORDS:,} that a file holds: raise the least count."
+        )
     place = {word: number for number, word in enumerate(kept)}
     total = sum(words[word] for word in kept)
     single = np.log([words[word] / total for word in kept])
-    chosen = sorted((place[a] * MOST_WORDS + place[b], count / words[a], (count - DISCOUNT) / words[a])
-                    for (a, b), count in pairs.items() if count >= least_pair and a in place and b in place)  # fmt: skip
+    chosen = sorted(
+        (place[a] * MOST_WORDS + place[b], count / words[a], (count - DISCOUNT) / words[a])
+        for (a, b), count in pairs.items()
+        if count >= least_pair and a in place and b in place
+    )
     keys = np.array([key for key, _, _ in chosen], dtype=np.uint32)
-    spent = np.bincount(keys // MOST_WORDS, [share for _, _, share in chosen], len(kept)) if chosen else np.zeros(len(kept))
+    spent = (
+        np.bincount(keys // MOST_WORDS, [share for _, _, share in chosen], len(kept)) if chosen else np.zeros(len(kept))
+    )
     left = np.log(np.maximum(1 - spent, 1e-4))
     paired = np.log([share for _, _, share in chosen])
-    about = {"words": len(kept), "pairs": len(keys), "tokens": sum(words.values()), "least_word": least_word,
-             "least_pair": least_pair} | dict(about or {})  # fmt: skip
+    about = {
+        "words": len(kept),
+        "pairs": len(keys),
+        "tokens": sum(words.values()),
+        "least_word": least_word,
+        "least_pair": least_pair,
+    } | dict(about or {})
     return WordModel(tuple(kept), _rounded(single), _rounded(left), keys, _rounded(paired), about)
 
 
@@ -117,13 +132,8 @@ def write(model: WordModel, path: str | os.PathLike) -> Path:
     about = json.dumps({"format_version": FORMAT_VERSION} | dict(model.about), ensure_ascii=False, sort_keys=True)
     arrays = {"about": _bytes(about), "words": _bytes("\n".join(model.words)), "pairs": model.pairs}
     arrays |= {name: _levels(getattr(model, name)) for name in LEVELS}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        np.savez_compressed(unfinished, **arrays)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with replace_whole(path) as temporary, temporary.open("wb") as stream:
+        np.savez_compressed(stream, **arrays)
     return path
 
 
@@ -132,7 +142,9 @@ def read(path: str | os.PathLike) -> WordModel:
     """The model in a file, or one that is shipped, by its name: `vi`. Raises WordsError for a file that is none."""
     file = SHIPPED.get(str(path)) or Path(path)
     if not file.is_file():
-        raise WordsError(f"{file}: no such word file; make one with `quantvietocr words`, or name {', '.join(SHIPPED)}.")
+        raise WordsError(
+            f"{file}: no such word file; make one with `quantvietocr words`, or name {', '.join(SHIPPED)}."
+        )
     try:
         with np.load(file, allow_pickle=False) as opened:
             arrays = dict(opened)
@@ -142,12 +154,18 @@ def read(path: str | os.PathLike) -> WordModel:
         pairs = arrays["pairs"]
         version = about.pop("format_version")
     except (OSError, EOFError, KeyError, ValueError, TypeError, AttributeError, BadZipFile) as error:
-        raise WordsError(f"{file}: not a word file, or a damaged one ({error}); make one with `quantvietocr words`.") from error
+        raise WordsError(
+            f"{file}: not a word file, or a damaged one ({error}); make one with `quantvietocr words`."
+        ) from error
     if version != FORMAT_VERSION:
-        raise WordsError(f"{file}: version {version} of word files, and this program reads {FORMAT_VERSION}: make it again with "
-                         "`quantvietocr words`.")  # fmt: skip
+        raise WordsError(
+            f"{file}: version {version} of word files, and this program reads {FORMAT_VERSION}: make it again with "
+            "`quantvietocr words`."
+        )
     if not len(words) == len(single) == len(left) or len(pairs) != len(paired) or (pairs[1:] <= pairs[:-1]).any():
-        raise WordsError(f"{file}: the word file is damaged (its parts do not fit); make it again with `quantvietocr words`.")
+        raise WordsError(
+            f"{file}: the word file is damaged (its parts do not fit); make it again with `quantvietocr words`."
+        )
     return WordModel(words, single, left, pairs, paired, about)
 
 

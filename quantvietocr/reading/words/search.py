@@ -60,9 +60,13 @@ class _Path:
 
 
 def search(
-    decoder: Decoder, memory: np.ndarray, hidden: np.ndarray, spelling: Spelling, max_length: int = 128,
+    decoder: Decoder,
+    memory: np.ndarray,
+    hidden: np.ndarray,
+    spelling: Spelling,
+    max_length: int = 128,
     refused: np.ndarray | None = None,
-) -> Reading | None:  # fmt: skip
+) -> Reading | None:
     """The best reading of one line, memory (1,S,2E) and hidden (1,D) from the encoder; None where none ended in time.
 
     The probability of a character is its share beside what else could stand there, words counted in.

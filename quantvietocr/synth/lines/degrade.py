@@ -1,4 +1,5 @@
 """Ink to picture: paper, light, scanner, camera, printer. And light augmentation for real line images."""
+
 from __future__ import annotations
 
 import io
@@ -11,9 +12,14 @@ from PIL import Image, ImageFilter
 from .dice import Dice
 from .profiles import Profile
 
-RESIZERS = (Image.Resampling.BOX, Image.Resampling.BILINEAR, Image.Resampling.HAMMING, Image.Resampling.BICUBIC,
-            Image.Resampling.LANCZOS)
-MIN_CONTRAST = 70       # grey levels between ink and paper that always remain
+RESIZERS = (
+    Image.Resampling.BOX,
+    Image.Resampling.BILINEAR,
+    Image.Resampling.HAMMING,
+    Image.Resampling.BICUBIC,
+    Image.Resampling.LANCZOS,
+)
+MIN_CONTRAST = 70  # grey levels between ink and paper that always remain
 _TILE = 1 << 19
 
 
@@ -29,7 +35,7 @@ def grain(dice: Dice, shape: tuple[int, ...]) -> np.ndarray:
     start = dice.integer(0, _TILE - 1)
     tile = _noise_tile()
     if start + count <= _TILE:
-        return tile[start:start + count].reshape(shape)
+        return tile[start : start + count].reshape(shape)
     return np.take(tile, np.arange(start, start + count), mode="wrap").reshape(shape)
 
 
@@ -37,7 +43,7 @@ def clouds(dice: Dice, height: int, width: int, cell: float) -> np.ndarray:
     """Smooth noise in about [-1, 1], (height, width) float32, with blobs of ``cell`` times the height."""
     rows = max(2, round(1 / cell))
     columns = max(2, min(64, round(width / height / cell)))
-    coarse = (dice.rng.random((rows, columns), dtype=np.float32) * 2 - 1)
+    coarse = dice.rng.random((rows, columns), dtype=np.float32) * 2 - 1
     return np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC))
 
 
@@ -51,16 +57,18 @@ def resize(image: Image.Image, width: float, height: float, dice: Dice) -> Image
     return image.resize((max(1, round(width)), max(1, round(height))), dice.pick(RESIZERS))
 
 
-def degrade(mask: Image.Image, x_height: float, scale: float, stretch: float, profile: Profile, strength: float,
-            dice: Dice) -> np.ndarray:
+def degrade(
+    mask: Image.Image, x_height: float, scale: float, stretch: float, profile: Profile, strength: float, dice: Dice
+) -> np.ndarray:
     """The picture (H, W, 3) uint8 of an ink mask.
 
     ``scale``, ``stretch`` and ``x_height`` as in :class:`render.Ink`; ``strength`` 0 leaves clean print.
     """
+
     def happens(probability: float) -> bool:
         return dice.chance(probability * min(1.0, strength))
 
-    binary = happens(profile.binary) and x_height > 8.5     # at smaller sizes one bit loses the marks
+    binary = happens(profile.binary) and x_height > 8.5  # at smaller sizes one bit loses the marks
     if happens(profile.ink):
         mask = _spread(mask, dice)
     width, height = mask.width * scale * stretch, mask.height * scale
@@ -122,7 +130,7 @@ def _thermal(ink: np.ndarray, dice: Dice, strength: float) -> np.ndarray:
         streaks = np.ones(width, np.float32)
         for _ in range(dice.integer(1, 4)):
             at = dice.integer(0, width - 1)
-            streaks[at:at + dice.integer(1, 2)] = dice.uniform(0.35, 0.7)
+            streaks[at : at + dice.integer(1, 2)] = dice.uniform(0.35, 0.7)
         ink = ink * streaks
     return ink
 
@@ -147,8 +155,9 @@ def _colours(dice: Dice, profile: Profile, strength: float) -> tuple[np.ndarray,
     return ink, np.clip(paper, 0, 255)
 
 
-def _expose(ink: np.ndarray, profile: Profile, strength: float, dice: Dice,
-            happens: Callable[[float], bool]) -> np.ndarray:
+def _expose(
+    ink: np.ndarray, profile: Profile, strength: float, dice: Dice, happens: Callable[[float], bool]
+) -> np.ndarray:
     """Colour, paper, light, noise and compression, as (H, W, 3) uint8."""
     height, width = ink.shape
     ink_colour, paper_colour = _colours(dice, profile, strength)
@@ -158,7 +167,7 @@ def _expose(ink: np.ndarray, profile: Profile, strength: float, dice: Dice,
     if 0.02 < peak * contrast < MIN_CONTRAST:
         ink = np.minimum(ink * (MIN_CONTRAST / (peak * contrast)), 1)
     contrast *= min(1.0, max(peak, 0.3))
-    light: np.ndarray | float = 0.0                 # grey levels to add, (H, W)
+    light: np.ndarray | float = 0.0  # grey levels to add, (H, W)
     if happens(profile.paper):
         light = dice.uniform(3, 26) * strength * clouds(dice, height, width, dice.uniform(0.6, 4))
         if dice.chance(0.5):
@@ -200,15 +209,23 @@ def augment(image: np.ndarray, rng: np.random.Generator, strength: float = 1.0) 
     def happens(probability: float) -> bool:
         return dice.chance(probability * min(1.0, strength))
 
-    if happens(0.5):                                # crop jitter, padding and a small tilt in one transform
+    if happens(0.5):  # crop jitter, padding and a small tilt in one transform
         reach = 0.07 * height * strength
         tilt = dice.uniform(-1, 1) * min(0.02 * width, 0.08 * height) * strength
         bend = 0.03 * height * strength
         left, right = -dice.uniform(-0.02 * height, 2 * reach), width + dice.uniform(-0.02 * height, 2 * reach)
         # Outwards more than inwards: marks above and dots below must stay inside.
         top, bottom = -dice.uniform(-0.2, 1) * reach, height + dice.uniform(-0.2, 1) * reach
-        quad = (left, top + tilt, left, bottom + tilt + dice.uniform(-bend, bend),
-                right, bottom - tilt + dice.uniform(-bend, bend), right, top - tilt)
+        quad = (
+            left,
+            top + tilt,
+            left,
+            bottom + tilt + dice.uniform(-bend, bend),
+            right,
+            bottom - tilt + dice.uniform(-bend, bend),
+            right,
+            top - tilt,
+        )
         size = (max(4, round((right - left) * dice.uniform(0.95, 1.06))), max(4, round(bottom - top)))
         picture = picture.transform(size, Image.Transform.QUAD, quad, Image.Resampling.BICUBIC, fillcolor=edge)
     if happens(0.3) and picture.height > 20:

@@ -1,4 +1,5 @@
 """Cheap random choices over one NumPy generator (``Generator.choice`` costs 20 times as much)."""
+
 from __future__ import annotations
 
 from bisect import bisect
@@ -54,6 +55,6 @@ class Dice:
         return items[int(self.random() * len(items))]
 
     def digits(self, count: int, first_nonzero: bool = False) -> str:
-        number = int(self.random() * 10 ** count)
+        number = int(self.random() * 10**count)
         text = str(number).zfill(count)
         return str(self.integer(1, 9)) + text[1:] if first_nonzero and text[0] == "0" else text

@@ -1,4 +1,5 @@
 """Fonts that can really draw the vocabulary: found, checked glyph by glyph, grouped by family."""
+
 from __future__ import annotations
 
 import hashlib
@@ -17,19 +18,30 @@ from pathlib import Path
 from fontTools.ttLib import TTFont
 from PIL import ImageFont
 
-from ...common.files import write_atomically
+from ...common.files import write_text
 from .config import SynthError
 from .dice import Dice, Weighted
 
-SUFFIXES = (".ttf", ".otf", ".ttc")     # of a collection, the first face; of a variable font, its default weight
-CHECK_SIZE = 32         # pixels per em at which glyphs are compared
-CHECK_VERSION = 4       # raise when a rule below changes, so that cached verdicts are made again
-SYSTEM_FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts", "~/.fonts", "~/.local/share/fonts",
-                  "/Library/Fonts", "/System/Library/Fonts", "~/Library/Fonts", "C:/Windows/Fonts")
+SUFFIXES = (".ttf", ".otf", ".ttc")  # of a collection, the first face; of a variable font, its default weight
+CHECK_SIZE = 32  # pixels per em at which glyphs are compared
+CHECK_VERSION = 4  # raise when a rule below changes, so that cached verdicts are made again
+SYSTEM_FOLDERS = (
+    "/usr/share/fonts",
+    "/usr/local/share/fonts",
+    "~/.fonts",
+    "~/.local/share/fonts",
+    "/Library/Fonts",
+    "/System/Library/Fonts",
+    "~/Library/Fonts",
+    "C:/Windows/Fonts",
+)
 
 # Names of faces whose letters are not text letters, or whose lower case looks like capitals.
-ODD = re.compile(r"emoji|symbol|icon|awesome|music|math|dingbat|braille|barcode|small ?cap|smcp|unicase|initials"
-                 r"|outline|inline|shadow|keyboard|last ?resort|\bsc\b|caps\b", re.I)
+ODD = re.compile(
+    r"emoji|symbol|icon|awesome|music|math|dingbat|braille|barcode|small ?cap|smcp|unicase|initials"
+    r"|outline|inline|shadow|keyboard|last ?resort|\bsc\b|caps\b",
+    re.I,
+)
 FAINT = re.compile(r"thin|hairline|extra ?light|ultra ?light", re.I)
 HEAVY = re.compile(r"black|heavy|extra ?bold|ultra ?bold", re.I)
 NARROW = re.compile(r"condensed|narrow|compressed", re.I)
@@ -51,12 +63,12 @@ class Face:
 
     path: str
     family: str
-    style: str          # the font's own words: "Bold Italic"
-    kind: str           # one of CLASSES
+    style: str  # the font's own words: "Bold Italic"
+    kind: str  # one of CLASSES
     bold: bool
     italic: bool
-    ascent: float       # top of the tallest capital with two marks, above the baseline
-    descent: float      # bottom of the lowest letter, below the baseline
+    ascent: float  # top of the tallest capital with two marks, above the baseline
+    descent: float  # bottom of the lowest letter, below the baseline
     x_height: float
 
     @property
@@ -80,6 +92,7 @@ def find_files(places: Sequence[str]) -> list[Path]:
     folders = [Path(place).expanduser() for place in places or SYSTEM_FOLDERS]
     if not places:
         import matplotlib  # only for the fonts it carries; heavy, so not at the top
+
         folders.append(Path(matplotlib.get_data_path()) / "fonts" / "ttf")
     found: set[Path] = set()
     for folder in folders:
@@ -122,6 +135,7 @@ def check(path: Path, vocab: str) -> Face | str:
 
 def _check_glyphs(font: ImageFont.FreeTypeFont, vocab: str) -> str:
     """Why the drawn glyphs are not usable, or "". The map of a font may promise what its outlines do not hold."""
+
     def shape(char: str) -> tuple[tuple[int, int], bytes]:
         mask = font.getmask(char, mode="L")
         return mask.size, bytes(mask)
@@ -181,7 +195,7 @@ def check_all(files: Iterable[Path], vocab: str) -> tuple[list[Face], Counter[st
             faces.append(Face(**cache[key]))
     if fresh:
         try:
-            write_atomically(cache_file, json.dumps(cache, ensure_ascii=False))
+            write_text(cache_file, json.dumps(cache, ensure_ascii=False))
         except OSError as error:
             print(f"font check not cached in {cache_file} ({error}): it will be made again next time", file=sys.stderr)
     return faces, rejected
@@ -197,8 +211,10 @@ class FontPool:
         files = find_files(places)
         faces, self.rejected = check_all(files, vocab)
         if not faces:
-            raise SynthError(f"fonts: none of {len(files)} font files draws all {len(vocab)} characters "
-                               f"({dict(self.rejected)}): install fonts-dejavu or fonts-noto-core, or name a folder")
+            raise SynthError(
+                f"fonts: none of {len(files)} font files draws all {len(vocab)} characters "
+                f"({dict(self.rejected)}): install fonts-dejavu or fonts-noto-core, or name a folder"
+            )
         self.families: dict[str, list[Face]] = {}
         for face in sorted(faces, key=lambda face: (face.family, -face.weight, face.path)):
             self.families.setdefault(face.family, []).append(face)
@@ -206,8 +222,9 @@ class FontPool:
             # Copies of one face (a system font and matplotlib's) count once.
             distinct = {face.style: face for face in reversed(members)}
             self.families[family] = list(distinct.values())[::-1][:family_faces]
-        self._faces = {family: Weighted([(face, face.weight) for face in members])
-                       for family, members in self.families.items()}
+        self._faces = {
+            family: Weighted([(face, face.weight) for face in members]) for family, members in self.families.items()
+        }
         self._by_kinds: dict[tuple, Weighted[str]] = {}
         self._open: OrderedDict[tuple[str, int], ImageFont.FreeTypeFont] = OrderedDict()
         self._open_limit = open_fonts
@@ -215,16 +232,19 @@ class FontPool:
     def pick(self, dice: Dice, kinds: tuple[tuple[str, float], ...] = ()) -> Face:
         """A face; ``kinds`` multiplies the weights of :data:`CLASSES`: (("times", 3.0), ("mono", 0.4))."""
         if kinds not in self._by_kinds:
-            weights = {name: weight * prod(factor for kind, factor in kinds if kind == name)
-                       for name, weight, _ in CLASSES}
-            self._by_kinds[kinds] = Weighted([(family, weights[members[0].kind])
-                                              for family, members in self.families.items()])
+            weights = {
+                name: weight * prod(factor for kind, factor in kinds if kind == name) for name, weight, _ in CLASSES
+            }
+            self._by_kinds[kinds] = Weighted(
+                [(family, weights[members[0].kind]) for family, members in self.families.items()]
+            )
         return dice.pick(self._faces[dice.pick(self._by_kinds[kinds])])
 
     def sibling(self, face: Face, bold: bool, italic: bool) -> Face | None:
         """The face of the same family that is (not) bold and (not) italic, if there is one."""
-        return next((other for other in self.families[face.family]
-                     if other.bold == bold and other.italic == italic), None)
+        return next(
+            (other for other in self.families[face.family] if other.bold == bold and other.italic == italic), None
+        )
 
     def open(self, face: Face, size: int) -> ImageFont.FreeTypeFont:
         """FreeType font at ``size`` pixels per em; the least recently used ones are closed."""

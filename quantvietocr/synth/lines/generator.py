@@ -1,4 +1,5 @@
 """Labelled lines by index: each is a pure function of the configuration, the seed and its number."""
+
 from __future__ import annotations
 
 import sys
@@ -13,7 +14,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from ...checkpoint.vocab import DEFAULT_CHARS
-from ...common.files import write_atomically
+from ...common.files import write_text
 from .config import SynthConfig, SynthError
 from .degrade import degrade
 from .dice import Dice
@@ -22,11 +23,11 @@ from .profiles import MIXTURE, STYLE_PROFILES
 from .render import draw
 from .text import TextSource
 
-LONG_FONTS = (("times", 3.0), ("mono", 0.4))   # what long lines are printed in: others leave no room for them
+LONG_FONTS = (("times", 3.0), ("mono", 0.4))  # what long lines are printed in: others leave no room for them
 # Columns of lines.tsv: the picture, the font's file name, family and class (fonts.CLASSES), and the kind of page.
 ORIGIN = ("path", "font", "family", "class", "look")
-CHUNK = 64          # lines handed to a process at a time
-SNIPPETS = 256      # texts kept for the lines above and below
+CHUNK = 64  # lines handed to a process at a time
+SNIPPETS = 256  # texts kept for the lines above and below
 
 
 @dataclass
@@ -78,9 +79,11 @@ class LineGenerator:
         """What the lines are made from: fonts accepted and rejected with reasons, text files with their lines."""
         faces = sum(len(members) for members in self.pool.families.values())
         reasons = ", ".join(f"{count} {reason}" for reason, count in Counter(self.pool.rejected).most_common())
-        return (f"fonts: {faces} faces of {len(self.pool.families)} families used; "
-                f"files rejected: {reasons or 'none'}\n"
-                f"texts: {self.source.describe()}")
+        return (
+            f"fonts: {faces} faces of {len(self.pool.families)} families used; "
+            f"files rejected: {reasons or 'none'}\n"
+            f"texts: {self.source.describe()}"
+        )
 
     def write(self, folder: str | Path, count: int, workers: int = 1, progress: bool = True) -> Path:
         """Write lines 0 .. count-1 as VietOCR's format: ``folder/img/000000.png`` and ``folder/annotation.txt``.
@@ -93,7 +96,7 @@ class LineGenerator:
         chunks = [range(start, min(start + CHUNK, count)) for start in range(0, count, CHUNK)]
         annotation, origins = folder / "annotation.txt", folder / "lines.tsv"
         for earlier in (annotation, origins):
-            earlier.unlink(missing_ok=True)     # an earlier run's labels must not stand beside new images
+            earlier.unlink(missing_ok=True)  # an earlier run's labels must not stand beside new images
         rows: list[tuple[str, str]] = []
         with tqdm(total=count, unit="line", disable=not progress, file=sys.stderr) as bar:
             if workers <= 1:
@@ -107,9 +110,11 @@ class LineGenerator:
 
 def write_tables(folder: Path, rows: Sequence[tuple[str, str]]) -> Path:
     """Write lines.tsv, then annotation.txt, of the rows that `write_line` gave; returns the annotation's path."""
-    write_atomically(folder / "lines.tsv", "".join(f"{row}\n" for row in ["\t".join(ORIGIN), *(origin for _, origin in rows)]))
+    write_text(
+        folder / "lines.tsv", "".join(f"{row}\n" for row in ["\t".join(ORIGIN), *(origin for _, origin in rows)])
+    )
     annotation = folder / "annotation.txt"
-    write_atomically(annotation, "".join(f"{row}\n" for row, _ in rows))
+    write_text(annotation, "".join(f"{row}\n" for row, _ in rows))
     return annotation
 
 

@@ -2,6 +2,7 @@
 
 Their members are so alike that a reader that attends by what it just wrote can skip one, or lose its place.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -9,10 +10,36 @@ from collections.abc import Callable
 from . import words as w
 from .dice import Dice, Weighted
 
-HEADS = ("số", "các số", "Điều", "các Điều", "khoản", "các khoản", "điểm", "mục", "các mục", "lô số", "thửa số", "tổ", "các tổ",
-         "Phường", "phường", "Quận", "kỳ", "đợt", "tờ số", "Phụ lục", "trang", "hàng ghế", "bàn số", "mã số")  # fmt: skip
+HEADS = (
+    "số",
+    "các số",
+    "Điều",
+    "các Điều",
+    "khoản",
+    "các khoản",
+    "điểm",
+    "mục",
+    "các mục",
+    "lô số",
+    "thửa số",
+    "tổ",
+    "các tổ",
+    "Phường",
+    "phường",
+    "Quận",
+    "kỳ",
+    "đợt",
+    "tờ số",
+    "Phụ lục",
+    "trang",
+    "hàng ghế",
+    "bàn số",
+    "mã số",
+)
 REPEATED = ("xã", "phường", "thôn", "ấp", "đường", "ông", "bà", "huyện", "tỉnh", "Trường", "món")
-JOINTS = Weighted([(", ", 0.66), (",", 0.08), ("; ", 0.08), (" ", 0.08), ("/", 0.03), (" - ", 0.03), ("-", 0.02), (". ", 0.02)])
+JOINTS = Weighted(
+    [(", ", 0.66), (",", 0.08), ("; ", 0.08), (" ", 0.08), ("/", 0.03), (" - ", 0.03), ("-", 0.02), (". ", 0.02)]
+)
 ROMAN = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII", "XIII", "XIV", "XV")
 LETTERS = "abcdđeghik"
 
@@ -79,8 +106,16 @@ def _same(dice: Dice, count: int) -> list[str]:
 def _marked(dice: Dice, count: int) -> list[str]:
     """Numbers of one heading, or with one letter before or after each."""
     numbers = _numbers(dice, count)
-    before, after = dice.pick(((f"{dice.integer(1, 30)}.", ""), (dice.pick("ABCDEHKLMNPTQ"), ""), ("", dice.pick("aAbBmg%")),
-                               (f"{dice.integer(1, 30)}/", ""), ("", f"/{dice.integer(1, 12)}"), ("", ")")))  # fmt: skip
+    before, after = dice.pick(
+        (
+            (f"{dice.integer(1, 30)}.", ""),
+            (dice.pick("ABCDEHKLMNPTQ"), ""),
+            ("", dice.pick("aAbBmg%")),
+            (f"{dice.integer(1, 30)}/", ""),
+            ("", f"/{dice.integer(1, 12)}"),
+            ("", ")"),
+        )
+    )
     return [before + number + after for number in numbers]
 
 

@@ -1,4 +1,5 @@
 """The embedded source: functions that make up one piece of text, each from the dice of its line."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -8,12 +9,86 @@ from .dice import Dice, Weighted
 from .sentences import HEADINGS, SENTENCES
 from .syllables import syllables
 
-LATIN = ("google facebook email iPhone wifi internet server marketing Samsung online VinMart Coopmart BigC Zalo TikTok "
-         "Shopee Lazada Jollibee Pizza Burger combo size XL kg ml km cm Windows Wave Future Honda Toyota Kawasaki jazz "
-         "Washington Jakarta Fukuoka Mexico Wolfgang Jeff Zidane Kyiv file PDF USB video chat fax taxi website").split()
-DOMAINS = "gmail.com yahoo.com.vn outlook.com hcmut.edu.vn evn.com.vn thanhnien.vn baochinhphu.vn zmail.net".split()
-CONFUSABLE = ("IlL1|iíìỉĩị!jJ oO0QDĐƠÔ 5Ss$ 8B6& 2Zz7? rnm vwVW cCeG uưnU tfrl .,;:'`\" -_~= ([{}]) /\\| dđbp "
-              "aăâáà").split()
+LATIN = [
+    "google",
+    "facebook",
+    "email",
+    "iPhone",
+    "wifi",
+    "internet",
+    "server",
+    "marketing",
+    "Samsung",
+    "online",
+    "VinMart",
+    "Coopmart",
+    "BigC",
+    "Zalo",
+    "TikTok",
+    "Shopee",
+    "Lazada",
+    "Jollibee",
+    "Pizza",
+    "Burger",
+    "combo",
+    "size",
+    "XL",
+    "kg",
+    "ml",
+    "km",
+    "cm",
+    "Windows",
+    "Wave",
+    "Future",
+    "Honda",
+    "Toyota",
+    "Kawasaki",
+    "jazz",
+    "Washington",
+    "Jakarta",
+    "Fukuoka",
+    "Mexico",
+    "Wolfgang",
+    "Jeff",
+    "Zidane",
+    "Kyiv",
+    "file",
+    "PDF",
+    "USB",
+    "video",
+    "chat",
+    "fax",
+    "taxi",
+    "website",
+]
+DOMAINS = [
+    "gmail.com",
+    "yahoo.com.vn",
+    "outlook.com",
+    "hcmut.edu.vn",
+    "evn.com.vn",
+    "thanhnien.vn",
+    "baochinhphu.vn",
+    "zmail.net",
+]
+CONFUSABLE = [
+    "IlL1|iíìỉĩị!jJ",
+    "oO0QDĐƠÔ",
+    "5Ss$",
+    "8B6&",
+    "2Zz7?",
+    "rnm",
+    "vwVW",
+    "cCeG",
+    "uưnU",
+    "tfrl",
+    ".,;:'`\"",
+    "-_~=",
+    "([{}])",
+    "/\\|",
+    "dđbp",
+    "aăâáà",
+]
 ASCII_SYMBOLS = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 
 
@@ -34,7 +109,7 @@ def address(dice: Dice) -> str:
     town = dice.pick(("Q. ", "Quận ", "H. ", "Huyện ", "TX. ", "Q."))
     town += dice.pick((str(dice.integer(1, 12)), dice.pick(w.AREAS)))
     parts = [f"{number} {dice.pick(('', '', 'đường ', 'phố '))}{dice.pick(w.STREETS)}", area, town, dice.pick(w.PLACES)]
-    return dice.pick((", ", ", ", " - ")).join(parts[dice.integer(0, 2):])
+    return dice.pick((", ", ", ", " - ")).join(parts[dice.integer(0, 2) :])
 
 
 def date(dice: Dice) -> str:
@@ -55,8 +130,15 @@ def date(dice: Dice) -> str:
 
 def time_of_day(dice: Dice) -> str:
     hour, minute, second = dice.integer(0, 23), dice.integer(0, 59), dice.integer(0, 59)
-    clock = dice.pick((f"{hour:02d}:{minute:02d}", f"{hour:02d}:{minute:02d}:{second:02d}", f"{hour}h{minute:02d}",
-                       f"{hour} giờ {minute} phút", f"{hour % 12 + 1}:{minute:02d} {dice.pick(('AM', 'PM'))}"))
+    clock = dice.pick(
+        (
+            f"{hour:02d}:{minute:02d}",
+            f"{hour:02d}:{minute:02d}:{second:02d}",
+            f"{hour}h{minute:02d}",
+            f"{hour} giờ {minute} phút",
+            f"{hour % 12 + 1}:{minute:02d} {dice.pick(('AM', 'PM'))}",
+        )
+    )
     return clock if dice.chance(0.5) else f"{date(dice)} {clock}"
 
 
@@ -162,8 +244,13 @@ def receipt_note(dice: Dice) -> str:
 def field(dice: Dice) -> str:
     form = dice.integer(0, 5)
     label, value = (
-        (dice.pick(w.FIELDS), person), (dice.pick(w.PLACE_FIELDS), address), (dice.pick(w.DATE_FIELDS), date),
-        (dice.pick(w.CODE_FIELDS), code), (dice.pick(w.PHONE_FIELDS), phone), ("", None))[form]
+        (dice.pick(w.FIELDS), person),
+        (dice.pick(w.PLACE_FIELDS), address),
+        (dice.pick(w.DATE_FIELDS), date),
+        (dice.pick(w.CODE_FIELDS), code),
+        (dice.pick(w.PHONE_FIELDS), phone),
+        ("", None),
+    )[form]
     if value is None:
         return dice.pick(w.OTHER_FIELDS)
     label = label.upper() if dice.chance(0.1) else label
@@ -180,8 +267,10 @@ def legal(dice: Dice) -> str:
         number = f"{dice.integer(1, 300)}/{year}/{dice.pick(w.CODES)}"
         return f"{opening} {paper} số {number} ngày {day}/{month}/{year} của {body} {act};"
     if form == 1:
-        return (f"Điều {dice.integer(1, 90)}. {body} chủ trì, phối hợp với {dice.pick(w.BODIES)} và các đơn vị "
-                f"liên quan tổ chức thực hiện việc {act}.")
+        return (
+            f"Điều {dice.integer(1, 90)}. {body} chủ trì, phối hợp với {dice.pick(w.BODIES)} và các đơn vị "
+            f"liên quan tổ chức thực hiện việc {act}."
+        )
     if form == 2:
         bullet = dice.pick(("-", "+", dice.pick("abcdđeghi") + ")", f"{dice.integer(1, 20)}."))
         return f"{bullet} {body}{dice.pick(';.')}"
@@ -214,8 +303,27 @@ def syllable_run(dice: Dice) -> str:
 
 def tone_pairs(dice: Dice) -> str:
     """One vowel with every tone, in a frame: what a reader confuses most."""
-    base = dice.pick(("aàảãáạ", "ăằẳẵắặ", "âầẩẫấậ", "eèẻẽéẹ", "êềểễếệ", "iìỉĩíị", "oòỏõóọ", "ôồổỗốộ", "ơờởỡớợ",
-                      "uùủũúụ", "ưừửữứự", "yỳỷỹýỵ", "aăâáắấ", "oôơọộợ", "uưủửúứ", "eêéếẹệ", "dđDĐ"))
+    base = dice.pick(
+        (
+            "aàảãáạ",
+            "ăằẳẵắặ",
+            "âầẩẫấậ",
+            "eèẻẽéẹ",
+            "êềểễếệ",
+            "iìỉĩíị",
+            "oòỏõóọ",
+            "ôồổỗốộ",
+            "ơờởỡớợ",
+            "uùủũúụ",
+            "ưừửữứự",
+            "yỳỷỹýỵ",
+            "aăâáắấ",
+            "oôơọộợ",
+            "uưủửúứ",
+            "eêéếẹệ",
+            "dđDĐ",
+        )
+    )
     head, tail = dice.pick(("", "t", "m", "ch", "ng", "tr", "b", "h", "kh", "đ")), dice.pick(("", "", "n", "i", "m"))
     return cased(dice, " ".join(head + dice.pick(base) + tail for _ in range(dice.integer(2, 7))))
 
@@ -224,12 +332,36 @@ def symbols(dice: Dice) -> str:
     """Numbers, brackets and punctuation as they stand in tables, formulas and file names."""
     a, b = dice.integer(0, 9999), dice.integer(1, 99)
     letter = dice.pick("abcdghkmnpqtvxyzABCDEFGHKLMNPQTXYZ")
-    return dice.pick((
-        f"{a / 100:.2f}".replace(".", ",") + "%", f"{letter}^2 + {b}", f"({a})", f"[{b}]", f"{{{letter}}}",
-        f"{letter}_{b}", f"<{a}>", f"~{a}", f"{a} < {a + b}", f"{letter} = {a}/{b}", f"C:\\{letter}{b}",
-        f"\"{dice.pick(w.PLACES)}\"", f"{a} & {b}", f"${a}.{b:02d}", f"#{a}", f"{letter}|{b}", f"`{letter}{b}`",
-        f"'{dice.pick(w.GIVEN)}'", f"*{b}*", f"{a}; {b}", f"{b}+{a}=?", f"{dice.pick(w.AREAS)}!",
-        f"{letter}) {dice.pick(w.AREAS)}", f"{a}m2", f"{b}/{b + dice.integer(0, 50)}", f"{a}-{b}:{b}"))
+    return dice.pick(
+        (
+            f"{a / 100:.2f}".replace(".", ",") + "%",
+            f"{letter}^2 + {b}",
+            f"({a})",
+            f"[{b}]",
+            f"{{{letter}}}",
+            f"{letter}_{b}",
+            f"<{a}>",
+            f"~{a}",
+            f"{a} < {a + b}",
+            f"{letter} = {a}/{b}",
+            f"C:\\{letter}{b}",
+            f'"{dice.pick(w.PLACES)}"',
+            f"{a} & {b}",
+            f"${a}.{b:02d}",
+            f"#{a}",
+            f"{letter}|{b}",
+            f"`{letter}{b}`",
+            f"'{dice.pick(w.GIVEN)}'",
+            f"*{b}*",
+            f"{a}; {b}",
+            f"{b}+{a}=?",
+            f"{dice.pick(w.AREAS)}!",
+            f"{letter}) {dice.pick(w.AREAS)}",
+            f"{a}m2",
+            f"{b}/{b + dice.integer(0, 50)}",
+            f"{a}-{b}:{b}",
+        )
+    )
 
 
 def make_scramble(vocab: str) -> Callable[[Dice], str]:
@@ -241,27 +373,94 @@ def make_scramble(vocab: str) -> Callable[[Dice], str]:
     def scramble(dice: Dice) -> str:
         pool = dice.pick((letters, letters, ascii_part, symbol_part, dice.pick(CONFUSABLE)))
         return " ".join("".join(dice.pick(pool) for _ in range(dice.integer(1, 9))) for _ in range(dice.integer(1, 3)))
+
     return scramble
 
 
 MAKERS: dict[str, Callable[[Dice], str]] = {
-    "person": person, "address": address, "date": date, "time": time_of_day, "money": money, "phone": phone, "web": web,
-    "code": code, "item": item, "total": total, "receipt_note": receipt_note, "field": field, "legal": legal,
-    "sentence": sentence, "syllables": syllable_run, "tones": tone_pairs, "symbols": symbols}
+    "person": person,
+    "address": address,
+    "date": date,
+    "time": time_of_day,
+    "money": money,
+    "phone": phone,
+    "web": web,
+    "code": code,
+    "item": item,
+    "total": total,
+    "receipt_note": receipt_note,
+    "field": field,
+    "legal": legal,
+    "sentence": sentence,
+    "syllables": syllable_run,
+    "tones": tone_pairs,
+    "symbols": symbols,
+}
 
 # How often each maker is asked, by what the line is to look like; "scramble" is made for the vocabulary at hand.
 MIX = {
-    "any": Weighted([
-        ("person", 6), ("address", 7), ("date", 4), ("time", 3), ("money", 5), ("phone", 4), ("web", 4), ("code", 6),
-        ("item", 7), ("total", 4), ("receipt_note", 2), ("field", 8), ("legal", 8), ("sentence", 7),
-        ("syllables", 20), ("tones", 3), ("symbols", 4), ("scramble", 8)]),
-    "receipt": Weighted([
-        ("item", 30), ("total", 18), ("receipt_note", 14), ("money", 8), ("time", 7), ("phone", 4), ("address", 6),
-        ("code", 4), ("person", 3), ("web", 2), ("syllables", 4)]),
-    "form": Weighted([
-        ("field", 45), ("person", 10), ("address", 10), ("date", 8), ("code", 8), ("phone", 4), ("web", 2),
-        ("legal", 6), ("syllables", 4), ("symbols", 2)]),
-    "letter": Weighted([
-        ("legal", 40), ("sentence", 30), ("date", 5), ("person", 6), ("address", 5), ("code", 4), ("field", 4),
-        ("syllables", 3), ("web", 1)]),
+    "any": Weighted(
+        [
+            ("person", 6),
+            ("address", 7),
+            ("date", 4),
+            ("time", 3),
+            ("money", 5),
+            ("phone", 4),
+            ("web", 4),
+            ("code", 6),
+            ("item", 7),
+            ("total", 4),
+            ("receipt_note", 2),
+            ("field", 8),
+            ("legal", 8),
+            ("sentence", 7),
+            ("syllables", 20),
+            ("tones", 3),
+            ("symbols", 4),
+            ("scramble", 8),
+        ]
+    ),
+    "receipt": Weighted(
+        [
+            ("item", 30),
+            ("total", 18),
+            ("receipt_note", 14),
+            ("money", 8),
+            ("time", 7),
+            ("phone", 4),
+            ("address", 6),
+            ("code", 4),
+            ("person", 3),
+            ("web", 2),
+            ("syllables", 4),
+        ]
+    ),
+    "form": Weighted(
+        [
+            ("field", 45),
+            ("person", 10),
+            ("address", 10),
+            ("date", 8),
+            ("code", 8),
+            ("phone", 4),
+            ("web", 2),
+            ("legal", 6),
+            ("syllables", 4),
+            ("symbols", 2),
+        ]
+    ),
+    "letter": Weighted(
+        [
+            ("legal", 40),
+            ("sentence", 30),
+            ("date", 5),
+            ("person", 6),
+            ("address", 5),
+            ("code", 4),
+            ("field", 4),
+            ("syllables", 3),
+            ("web", 1),
+        ]
+    ),
 }

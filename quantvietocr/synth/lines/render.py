@@ -1,4 +1,5 @@
 """Text to ink: one line drawn as a coverage mask (0 = paper, 255 = ink), cropped as a line detector would."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -11,9 +12,9 @@ from .dice import Dice
 from .fonts import Face, FontPool
 from .profiles import Profile
 
-EM_SIZES = (26, 30, 34, 38, 42, 48)     # pixels per em while drawing; few, so that open fonts are used again
-MIN_X_HEIGHT = 6.5                      # pixels of an x after resizing: smaller is not legible in Vietnamese
-READER_HEIGHT = 32                      # pixels: the reader's input height, which max_width refers to
+EM_SIZES = (26, 30, 34, 38, 42, 48)  # pixels per em while drawing; few, so that open fonts are used again
+MIN_X_HEIGHT = 6.5  # pixels of an x after resizing: smaller is not legible in Vietnamese
+READER_HEIGHT = 32  # pixels: the reader's input height, which max_width refers to
 
 
 @dataclass
@@ -23,19 +24,27 @@ class Ink:
     mask: Image.Image
     text: str
     x_height: float
-    scale: float        # still to be resized by this much to reach the wanted crop height
-    stretch: float      # and by this much more in width (narrow or wide letters)
+    scale: float  # still to be resized by this much to reach the wanted crop height
+    stretch: float  # and by this much more in width (narrow or wide letters)
 
 
 @dataclass
 class _Word:
     text: str
     font: ImageFont.FreeTypeFont
-    width: float        # pixels, letter spacing included
+    width: float  # pixels, letter spacing included
 
 
-def draw(dice: Dice, text: str, is_long: bool, face: Face, pool: FontPool, profile: Profile, config: SynthConfig,
-         snippets: Sequence[str]) -> Ink:
+def draw(
+    dice: Dice,
+    text: str,
+    is_long: bool,
+    face: Face,
+    pool: FontPool,
+    profile: Profile,
+    config: SynthConfig,
+    snippets: Sequence[str],
+) -> Ink:
     """Draw ``text`` on one line; words that do not fit the reader's width are cut off, and the label with them.
 
     ``snippets`` are strings for the lines above and below.
@@ -50,7 +59,7 @@ def draw(dice: Dice, text: str, is_long: bool, face: Face, pool: FontPool, profi
     crop = dice.random()
     style = "box" if crop < profile.crops[0] else "tight" if crop < profile.crops[0] + profile.crops[1] else "loose"
     if len(text) <= 3:
-        style = "box"   # a tight crop of "o" or "," could be any of o, O, 0 or , ' .
+        style = "box"  # a tight crop of "o" or "," could be any of o, O, 0 or , ' .
     up, down, left, right = _margins(dice, style, face, size)
     # The reader keeps max_width at height 32; long lines may be squeezed into it, as long printed lines are.
     squeeze = min(config.max_squeeze, dice.uniform(1.45, 1.95) if is_long else dice.uniform(1.0, 1.2))
@@ -64,7 +73,7 @@ def draw(dice: Dice, text: str, is_long: bool, face: Face, pool: FontPool, profi
         stretch = min(1.0, max(0.8, room / (sum(word.width for word in words) + sum(gaps))))
     room /= stretch
     words = _fit(words, gaps, room, config.min_chars)
-    width = sum(word.width for word in words) + sum(gaps[:len(words) - 1])
+    width = sum(word.width for word in words) + sum(gaps[: len(words) - 1])
 
     drift = _drift(dice, profile, config, width, size)
     pad = int(1.2 * size)
@@ -83,8 +92,12 @@ def draw(dice: Dice, text: str, is_long: bool, face: Face, pool: FontPool, profi
     else:
         # At least from the baseline to the x-height, or a dash would fill the picture.
         top, bottom = min(box[1], base - face.x_height * size) - up, max(box[3], base) + down
-    bounds = (max(0, int(min(x0, box[0]) - left)), max(0, int(top)),
-              min(canvas.width, int(max(x_end, box[2]) + right) + 1), min(canvas.height, int(bottom) + 1))
+    bounds = (
+        max(0, int(min(x0, box[0]) - left)),
+        max(0, int(top)),
+        min(canvas.width, int(max(x_end, box[2]) + right) + 1),
+        min(canvas.height, int(bottom) + 1),
+    )
     if dice.chance(profile.neighbours):
         _neighbours(dice, pen, font, base, size, face, bounds, snippets)
     if dice.chance(profile.rules):
@@ -117,8 +130,9 @@ def _gaps(dice: Dice, profile: Profile, count: int, space: float, size: int) -> 
     return gaps
 
 
-def _measure(dice: Dice, text: str, face: Face, font: ImageFont.FreeTypeFont, pool: FontPool, size: int,
-             letter_gap: float) -> list[_Word]:
+def _measure(
+    dice: Dice, text: str, face: Face, font: ImageFont.FreeTypeFont, pool: FontPool, size: int, letter_gap: float
+) -> list[_Word]:
     """The words with their fonts: in some lines the first few words stand in another weight or slant."""
     words = text.split(" ")
     fonts = [font] * len(words)
@@ -154,8 +168,12 @@ def _margins(dice: Dice, style: str, face: Face, size: int) -> tuple[float, floa
         return up * size, down * size, side * size, side * dice.uniform(0.6, 1.3) * size
     low, high = (0.0, 0.12) if style == "tight" else (0.1, 0.45)
     sides = (low, 3 * high) if style == "loose" and dice.chance(0.25) else (low, 1.5 * high)
-    return (dice.uniform(low, high) * size, dice.uniform(low, high) * size,
-            dice.uniform(*sides) * size, dice.uniform(*sides) * size)
+    return (
+        dice.uniform(low, high) * size,
+        dice.uniform(low, high) * size,
+        dice.uniform(*sides) * size,
+        dice.uniform(*sides) * size,
+    )
 
 
 def _drift(dice: Dice, profile: Profile, config: SynthConfig, width: float, size: int) -> int:
@@ -175,8 +193,16 @@ def _draw_word(pen: ImageDraw.ImageDraw, word: _Word, x: float, base: int, lette
         x += word.font.getlength(letter) + letter_gap
 
 
-def _neighbours(dice: Dice, pen: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont, base: int, size: int, face: Face,
-                bounds: tuple[int, int, int, int], snippets: Sequence[str]) -> None:
+def _neighbours(
+    dice: Dice,
+    pen: ImageDraw.ImageDraw,
+    font: ImageFont.FreeTypeFont,
+    base: int,
+    size: int,
+    face: Face,
+    bounds: tuple[int, int, int, int],
+    snippets: Sequence[str],
+) -> None:
     """Lines above and below at the pitch of running text: their strokes reach into a crop that is not tight."""
     # Closer than this, marks and tails of the two lines would run into each other.
     pitch = max(dice.uniform(1.12, 1.5), face.ascent + face.descent + 0.02) * size
@@ -187,12 +213,18 @@ def _neighbours(dice: Dice, pen: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFo
             while len(text) * size * 0.3 < width:
                 text += " " + dice.pick(snippets)
             share = 1.0 if dice.chance(0.7) else dice.uniform(0.2, 1.0)
-            text = text[:max(3, int(share * width / (0.36 * size)))]
+            text = text[: max(3, int(share * width / (0.36 * size)))]
             pen.text((bounds[0] + dice.uniform(-0.5, 0.5) * size, y), text, fill=255, font=font, anchor="ls")
 
 
-def _rules(dice: Dice, pen: ImageDraw.ImageDraw, box: tuple[int, int, int, int], base: int, size: int,
-           bounds: tuple[int, int, int, int]) -> None:
+def _rules(
+    dice: Dice,
+    pen: ImageDraw.ImageDraw,
+    box: tuple[int, int, int, int],
+    base: int,
+    size: int,
+    bounds: tuple[int, int, int, int],
+) -> None:
     """Lines that are not text: underline, dotted line of a form, table rules beside, above or below the text."""
     thick = max(1, round(dice.uniform(0.03, 0.06) * size))
     form = dice.random()
@@ -227,7 +259,7 @@ def _level(canvas: Image.Image, bounds: tuple[int, int, int, int], drift: int, d
     left, right = left - abs(skew), right + abs(skew)
     wide = round(right - left)
     sag = dice.uniform(-0.5, 0.5) * drift if wide > 5 * tall and dice.chance(0.3) else 0.0
-    narrow, wider = (dice.uniform(-0.06, 0.01) * tall for _ in range(2))     # height lost at the left, at the right
+    narrow, wider = (dice.uniform(-0.06, 0.01) * tall for _ in range(2))  # height lost at the left, at the right
     steps = 6 if sag else 1
 
     def edge(share: float) -> tuple[float, float]:
@@ -241,7 +273,19 @@ def _level(canvas: Image.Image, bounds: tuple[int, int, int, int], drift: int, d
         a, b = step / steps, (step + 1) / steps
         (a_top, a_bottom), (b_top, b_bottom) = edge(a), edge(b)
         # Source corners in Pillow's order: upper left, lower left, lower right, upper right.
-        mesh.append(((round(a * wide), 0, round(b * wide), tall),
-                     (left + a * wide + skew, a_top, left + a * wide - skew, a_bottom,
-                      left + b * wide - skew, b_bottom, left + b * wide + skew, b_top)))
+        mesh.append(
+            (
+                (round(a * wide), 0, round(b * wide), tall),
+                (
+                    left + a * wide + skew,
+                    a_top,
+                    left + a * wide - skew,
+                    a_bottom,
+                    left + b * wide - skew,
+                    b_bottom,
+                    left + b * wide + skew,
+                    b_top,
+                ),
+            )
+        )
     return canvas.transform((wide, tall), Image.Transform.MESH, mesh, Image.Resampling.BILINEAR)

@@ -1,4 +1,5 @@
 """Every Vietnamese syllable that the spelling rules allow: onset x rime x tone."""
+
 from __future__ import annotations
 
 import unicodedata
@@ -11,21 +12,198 @@ STOP_TONES = ("\u0301", "\u0323")
 
 # Before i, e, ê, y the sounds /k/, /g/, /ng/ are spelt k, gh, ngh; elsewhere c, g, ng.
 HARD = {"k": "c", "gh": "g", "ngh": "ng"}
-ONSETS = ("", "b", "ch", "d", "đ", "gh", "gi", "h", "k", "kh", "l", "m", "n", "ngh", "nh", "p", "ph", "r", "s",
-          "t", "th", "tr", "v", "x")
+ONSETS = (
+    "",
+    "b",
+    "ch",
+    "d",
+    "đ",
+    "gh",
+    "gi",
+    "h",
+    "k",
+    "kh",
+    "l",
+    "m",
+    "n",
+    "ngh",
+    "nh",
+    "p",
+    "ph",
+    "r",
+    "s",
+    "t",
+    "th",
+    "tr",
+    "v",
+    "x",
+)
 # Onsets that take no rounded glide (oa, oe, uê, uy ...) but for the loans below.
 NO_GLIDE = {"b", "m", "p", "ph", "v", "gi"}
 LOANS = ("buýt", "voan", "phuy", "xoong", "goòng", "moóc", "boong", "noãn", "goá", "góa", "quốc", "quạu", "quít")
 
-RIMES = (
-    "a ac ach ai am an ang anh ao ap at au ay ăc ăm ăn ăng ăp ăt âc âm ân âng âp ât âu ây "
-    "e ec em en eng eo ep et ê êch êm ên êng ênh êp êt êu i ia ich im in inh ip it iu "
-    "iêc iêm iên iêng iêp iêt iêu o oc oi om on ong oong ooc op ot ô ôc ôi ôm ôn ông ôp ôt ơ ơi ơm ơn ơp ơt "
-    "u ua uc ui um un ung up ut uôc uôi uôm uôn uông uôt ư ưa ưc ưi ưm ưn ưng ưt ưu "
-    "ươc ươi ươm ươn ương ươp ươt ươu").split()
-GLIDE_RIMES = (
-    "oa oac oach oai oam oan oang oanh oao oap oat oay oăc oăm oăn oăng oăt oe oen oeo oet "
-    "uân uâng uât uây uê uêch uên uênh uêt uêu uơ uy uya uych uyn uynh uyp uyt uyu uyên uyêt").split()
+RIMES = [
+    "a",
+    "ac",
+    "ach",
+    "ai",
+    "am",
+    "an",
+    "ang",
+    "anh",
+    "ao",
+    "ap",
+    "at",
+    "au",
+    "ay",
+    "ăc",
+    "ăm",
+    "ăn",
+    "ăng",
+    "ăp",
+    "ăt",
+    "âc",
+    "âm",
+    "ân",
+    "âng",
+    "âp",
+    "ât",
+    "âu",
+    "ây",
+    "e",
+    "ec",
+    "em",
+    "en",
+    "eng",
+    "eo",
+    "ep",
+    "et",
+    "ê",
+    "êch",
+    "êm",
+    "ên",
+    "êng",
+    "ênh",
+    "êp",
+    "êt",
+    "êu",
+    "i",
+    "ia",
+    "ich",
+    "im",
+    "in",
+    "inh",
+    "ip",
+    "it",
+    "iu",
+    "iêc",
+    "iêm",
+    "iên",
+    "iêng",
+    "iêp",
+    "iêt",
+    "iêu",
+    "o",
+    "oc",
+    "oi",
+    "om",
+    "on",
+    "ong",
+    "oong",
+    "ooc",
+    "op",
+    "ot",
+    "ô",
+    "ôc",
+    "ôi",
+    "ôm",
+    "ôn",
+    "ông",
+    "ôp",
+    "ôt",
+    "ơ",
+    "ơi",
+    "ơm",
+    "ơn",
+    "ơp",
+    "ơt",
+    "u",
+    "ua",
+    "uc",
+    "ui",
+    "um",
+    "un",
+    "ung",
+    "up",
+    "ut",
+    "uôc",
+    "uôi",
+    "uôm",
+    "uôn",
+    "uông",
+    "uôt",
+    "ư",
+    "ưa",
+    "ưc",
+    "ưi",
+    "ưm",
+    "ưn",
+    "ưng",
+    "ưt",
+    "ưu",
+    "ươc",
+    "ươi",
+    "ươm",
+    "ươn",
+    "ương",
+    "ươp",
+    "ươt",
+    "ươu",
+]
+GLIDE_RIMES = [
+    "oa",
+    "oac",
+    "oach",
+    "oai",
+    "oam",
+    "oan",
+    "oang",
+    "oanh",
+    "oao",
+    "oap",
+    "oat",
+    "oay",
+    "oăc",
+    "oăm",
+    "oăn",
+    "oăng",
+    "oăt",
+    "oe",
+    "oen",
+    "oeo",
+    "oet",
+    "uân",
+    "uâng",
+    "uât",
+    "uây",
+    "uê",
+    "uêch",
+    "uên",
+    "uênh",
+    "uêt",
+    "uêu",
+    "uơ",
+    "uy",
+    "uya",
+    "uych",
+    "uyn",
+    "uynh",
+    "uyp",
+    "uyt",
+    "uyu",
+    "uyên",
+    "uyêt",
+]
 # /i/ written y: by custom after these onsets, and always where nothing stands before iê.
 Y_ONSETS = ("", "h", "k", "l", "m", "s", "t", "v")
 BARE_Y_RIMES = ("yêm", "yên", "yêng", "yêt", "yêu")
@@ -41,19 +219,19 @@ def _place(rime: str, tone: str, new_style: bool) -> str:
     vowels = [k for k, letter in enumerate(rime) if letter in VOWELS]
     marked = [k for k in vowels if rime[k] in QUALITY]
     if marked:
-        at = marked[-1]                             # ươ, iê, uyê, oă, uâ: the letter that has a mark already
+        at = marked[-1]  # ươ, iê, uyê, oă, uâ: the letter that has a mark already
     elif "ư" in rime:
-        at = rime.index("ư")                        # ưa, ưi, ưu
+        at = rime.index("ư")  # ưa, ưi, ưu
     elif len(vowels) == 1:
         at = vowels[0]
     elif rime == "uya":
         at = 1
     elif rime[:2] in ("oa", "oe", "uy", "oo"):
         closed = len(rime) > 2
-        at = 1 if closed or new_style else 0        # hoà (new) or hòa (old); hoàn always
+        at = 1 if closed or new_style else 0  # hoà (new) or hòa (old); hoàn always
     else:
-        at = vowels[0]                              # ia, ua, ai, ao, oi, ui ...
-    return unicodedata.normalize("NFC", rime[:at + 1] + tone + rime[at + 1:])
+        at = vowels[0]  # ia, ua, ai, ao, oi, ui ...
+    return unicodedata.normalize("NFC", rime[: at + 1] + tone + rime[at + 1 :])
 
 
 def _toned(onset: str, rime: str) -> list[str]:
@@ -78,13 +256,13 @@ def syllables() -> tuple[str, ...]:
                     found.update(_toned("gi", rime))
                 continue
             if onset == "" and rime.startswith("iê"):
-                continue                            # written yê
+                continue  # written yê
             found.update(_toned(onset if front else HARD.get(onset, onset), rime))
         if onset in Y_ONSETS:
             found.update(_toned(onset, "y"))
         if onset not in NO_GLIDE:
             for rime in GLIDE_RIMES:
-                if onset == "k":                    # k + glide is spelt qu, which takes the glide's letter
+                if onset == "k":  # k + glide is spelt qu, which takes the glide's letter
                     found.update(_toned("qu", rime[1:]))
                 else:
                     found.update(_toned(HARD.get(onset, onset), rime))

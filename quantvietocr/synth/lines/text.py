@@ -1,4 +1,5 @@
 """What a line says: windows of the user's text files, and the embedded source."""
+
 from __future__ import annotations
 
 import gzip
@@ -17,15 +18,47 @@ from .syllables import syllables
 
 # Typographic characters that print (nearly) as an ASCII one and are labelled as that.
 TYPOGRAPHIC = {
-    "\u2018": "'", "\u2019": "'", "\u201a": "'", "\u201b": "'", "\u2032": "'", "\u02bc": "'", "\u00b4": "'",
-    "\u201c": '"', "\u201d": '"', "\u201e": '"', "\u201f": '"', "\u2033": '"', "\u00ab": '"', "\u00bb": '"',
-    "\u2010": "-", "\u2011": "-", "\u2012": "-", "\u2013": "-", "\u2014": "-", "\u2015": "-", "\u2212": "-",
-    "\u2022": "-", "\u2026": "...", "\u00d7": "x", "\u20ab": "đ", "\u00d0": "Đ", "\u00f0": "đ",
-    "\u00a0": " ", "\u2009": " ", "\u202f": " ", "\u3000": " ", "\t": " ",
-    "\u00ad": "", "\u200b": "", "\u200c": "", "\u200d": "", "\ufeff": ""}
+    "\u2018": "'",
+    "\u2019": "'",
+    "\u201a": "'",
+    "\u201b": "'",
+    "\u2032": "'",
+    "\u02bc": "'",
+    "\u00b4": "'",
+    "\u201c": '"',
+    "\u201d": '"',
+    "\u201e": '"',
+    "\u201f": '"',
+    "\u2033": '"',
+    "\u00ab": '"',
+    "\u00bb": '"',
+    "\u2010": "-",
+    "\u2011": "-",
+    "\u2012": "-",
+    "\u2013": "-",
+    "\u2014": "-",
+    "\u2015": "-",
+    "\u2212": "-",
+    "\u2022": "-",
+    "\u2026": "...",
+    "\u00d7": "x",
+    "\u20ab": "đ",
+    "\u00d0": "Đ",
+    "\u00f0": "đ",
+    "\u00a0": " ",
+    "\u2009": " ",
+    "\u202f": " ",
+    "\u3000": " ",
+    "\t": " ",
+    "\u00ad": "",
+    "\u200b": "",
+    "\u200c": "",
+    "\u200d": "",
+    "\ufeff": "",
+}
 _TYPOGRAPHIC = re.compile("[" + "".join(map(re.escape, TYPOGRAPHIC)) + "]")
-CHUNK = 1 << 22     # characters read and cleaned at a time: bounds the memory of loading a large file
-CLASSES = ((1, 25), (25, 60), (60, 110))    # characters: the three classes of SynthConfig.lengths
+CHUNK = 1 << 22  # characters read and cleaned at a time: bounds the memory of loading a large file
+CLASSES = ((1, 25), (25, 60), (60, 110))  # characters: the three classes of SynthConfig.lengths
 CASES = Weighted([("", 0.84), ("upper", 0.09), ("lower", 0.03), ("title", 0.04)])
 
 
@@ -76,7 +109,7 @@ class TextFile:
             index = int(np.searchsorted(self.offsets, dice.integer(0, len(self.buffer) - 1), "right")) - 1
         else:
             index = dice.integer(0, len(self) - 1)
-        return self.buffer[self.offsets[index]:self.offsets[index + 1] - 1].decode()
+        return self.buffer[self.offsets[index] : self.offsets[index + 1] - 1].decode()
 
 
 @lru_cache(maxsize=1)
@@ -121,7 +154,7 @@ class TextSource:
         low = min(max(low, self.config.min_chars), self.config.max_chars)
         high = max(min(high, self.config.max_chars), low)
         target = dice.integer(low, high)
-        share = self.config.embedded_share ** embedded_bias if self._files else 1.0
+        share = self.config.embedded_share**embedded_bias if self._files else 1.0
         text = self._embedded(dice, mix, target) if dice.chance(share) else self._window(dice, target)
         # Only where it is asked for: lines of settings without it stay the same ones.
         if self.config.capitals and dice.chance(self.config.capitals):
@@ -170,7 +203,9 @@ class TextSource:
                 return word
             return word.capitalize() if word[0] == letter.lower() and dice.chance(0.3) else word.upper()
         other = dice.pick(syllables())
-        return dice.pick((letter, letter, letter + other, other + letter, letter + dice.digits(2), dice.digits(2) + letter))
+        return dice.pick(
+            (letter, letter, letter + other, other + letter, letter + dice.digits(2), dice.digits(2) + letter)
+        )
 
     def _window(self, dice: Dice, target: int) -> str:
         """About ``target`` characters of running text, from the start of a line or from some word on."""
@@ -193,13 +228,15 @@ class TextSource:
         limit = min(max(int(1.15 * target), self.config.min_chars), self.config.max_chars)
         if len(text) > limit:
             space = text.rfind(" ", 0, limit + 1)
-            text = text[:space if space >= self.config.min_chars else limit].rstrip()
+            text = text[: space if space >= self.config.min_chars else limit].rstrip()
         while len(text) < self.config.min_chars:
             text += dice.pick(self._letters)
         return text
 
     def describe(self) -> str:
         """One line per text file: lines kept, lines left out."""
-        rows = [f"{file.path}: {len(file)} lines, {file.dropped} left out (characters outside the vocabulary)"
-                for file in self.files]
+        rows = [
+            f"{file.path}: {len(file)} lines, {file.dropped} left out (characters outside the vocabulary)"
+            for file in self.files
+        ]
         return "\n".join(rows or ["embedded source only"])

@@ -1,10 +1,11 @@
 """What a receipt says: a shop, what was bought, and sums that add up. Nothing in it is of a real person or shop."""
+
 from __future__ import annotations
 
 import datetime
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 from ..lines import words
 from ..lines.dice import Dice
@@ -63,10 +64,10 @@ class Content:
 class Style:
     """How one till writes numbers and dates."""
 
-    separator: str          # between thousands
-    unit: str               # after an amount that carries one: "đ", " VNĐ", ""
-    day: str                # strftime of the date
-    clock: str              # strftime of the time, "" where none is printed
+    separator: str  # between thousands
+    unit: str  # after an amount that carries one: "đ", " VNĐ", ""
+    day: str  # strftime of the date
+    clock: str  # strftime of the time, "" where none is printed
 
     def amount(self, value: int, unit: bool = False) -> str:
         return f"{value:,}".replace(",", self.separator) + (self.unit if unit else "")
@@ -81,8 +82,12 @@ class Style:
 def make_style(dice: Dice) -> Style:
     unit = dice.pick(("đ", "đ", " đ", " VNĐ", "VND", "", ""))
     day = dice.pick(("%d/%m/%Y", "%d/%m/%Y", "%d/%m/%Y", "%d-%m-%Y", "%d.%m.%Y", "%Y-%m-%d", "%d/%m/%y"))
-    return Style(dice.pick((".", ".", ",", ",")), unit, day,
-                 dice.pick(("%H:%M", "%H:%M", "%H:%M", "%H:%M:%S", "%H:%M:%S", "%I:%M %p", "")))
+    return Style(
+        dice.pick((".", ".", ",", ",")),
+        unit,
+        day,
+        dice.pick(("%H:%M", "%H:%M", "%H:%M", "%H:%M:%S", "%H:%M:%S", "%I:%M %p", "")),
+    )
 
 
 def make_content(dice: Dice, most_items: int) -> Content:
@@ -90,22 +95,35 @@ def make_content(dice: Dice, most_items: int) -> Content:
     kind = dice.pick(tuple(goods.GOODS))
     items = _items(dice, kind, min(most_items, int(dice.log_uniform(1.5, most_items + 0.99))))
     adjustments, total, included, rate = _sums(dice, kind, sum(item.price for item in items))
-    when = datetime.datetime(2018, 1, 1) + datetime.timedelta(days=dice.integer(0, 3000), minutes=dice.integer(390, 1350),
-                                                              seconds=dice.integer(0, 59))
+    when = datetime.datetime(2018, 1, 1) + datetime.timedelta(
+        days=dice.integer(0, 3000), minutes=dice.integer(390, 1350), seconds=dice.integer(0, 59)
+    )
     eating = kind in ("cafe", "restaurant")
     return Content(
-        kind, shop=_shop(dice, kind), slogan=dice.pick(goods.SLOGANS) if dice.chance(0.25) else "", address=_address(dice),
-        phone=phone(dice) if dice.chance(0.8) else "", tax_code=f"03{dice.digits(8)}" if dice.chance(0.3) else "",
-        title=dice.pick(goods.TITLES), number=_number(dice), when=when,
+        kind,
+        shop=_shop(dice, kind),
+        slogan=dice.pick(goods.SLOGANS) if dice.chance(0.25) else "",
+        address=_address(dice),
+        phone=phone(dice) if dice.chance(0.8) else "",
+        tax_code=f"03{dice.digits(8)}" if dice.chance(0.3) else "",
+        title=dice.pick(goods.TITLES),
+        number=_number(dice),
+        when=when,
         cashier=dice.pick(words.GIVEN) if dice.chance(0.7) else "",
         table=str(dice.integer(1, 40)) if eating and dice.chance(0.7) else "",
-        customer=person(dice) if dice.chance(0.3) else dice.pick(("Khách lẻ", "", "")), items=items, adjustments=adjustments,
-        total=total, payments=_payments(dice, total), included_tax=included, tax_rate=rate,
+        customer=person(dice) if dice.chance(0.3) else dice.pick(("Khách lẻ", "", "")),
+        items=items,
+        adjustments=adjustments,
+        total=total,
+        payments=_payments(dice, total),
+        included_tax=included,
+        tax_rate=rate,
         notes=tuple(dict.fromkeys(dice.pick(goods.NOTES) for _ in range(dice.integer(0, 2)))),
-        thanks=dice.pick(goods.THANKS))
+        thanks=dice.pick(goods.THANKS),
+    )
 
 
-@lru_cache(maxsize=None)
+@cache
 def _catalogue(kind: str) -> tuple[tuple[str, bool, int, int], ...]:
     found = []
     for row in goods.GOODS[kind].split("|"):
@@ -192,11 +210,18 @@ def _address(dice: Dice) -> str:
 
 
 def _number(dice: Dice) -> str:
-    return dice.pick((f"HD{dice.digits(6)}", f"{dice.digits(7)}", f"#{dice.digits(4)}", f"{dice.digits(2)}-{dice.digits(5)}",
-                      f"BL{dice.digits(3)}/{dice.digits(2)}"))
+    return dice.pick(
+        (
+            f"HD{dice.digits(6)}",
+            f"{dice.digits(7)}",
+            f"#{dice.digits(4)}",
+            f"{dice.digits(2)}-{dice.digits(5)}",
+            f"BL{dice.digits(3)}/{dice.digits(2)}",
+        )
+    )
 
 
-_DIGITS = "không một hai ba bốn năm sáu bảy tám chín".split()
+_DIGITS = ["không", "một", "hai", "ba", "bốn", "năm", "sáu", "bảy", "tám", "chín"]
 
 
 def _below_thousand(value: int, leading: bool) -> list[str]:

@@ -15,11 +15,11 @@ the upper left, upper right, lower right and lower left corner of its text, four
 
 ``receipts.json`` names the pictures and the settings; it appears when all are there.
 """
+
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -29,7 +29,7 @@ from typing import Any
 from PIL import Image
 from tqdm import tqdm
 
-from ...common.files import write_atomically
+from ...common.files import write_bytes, write_text
 from ...errors import UserError
 from ...pictures.boxes import Box, crop
 from .generator import ReceiptGenerator, settings
@@ -41,8 +41,14 @@ class ReceiptFilesError(UserError):
     """A folder holds other pictures, or none, or a truth that cannot be read."""
 
 
-def write_receipts(generator: ReceiptGenerator, folder: str | Path, count: int, workers: int = 1, progress: bool = True,
-                   anew: bool = False) -> Path:
+def write_receipts(
+    generator: ReceiptGenerator,
+    folder: str | Path,
+    count: int,
+    workers: int = 1,
+    progress: bool = True,
+    anew: bool = False,
+) -> Path:
     """Write receipts 0 .. count-1; those that are there, whole, are kept, unless ``anew``. Returns ``receipts.json``'s path.
 
     A picture is written before its truth, each whole or not at all. Raises ReceiptFilesError where ``folder`` holds pictures
@@ -58,7 +64,7 @@ def write_receipts(generator: ReceiptGenerator, folder: str | Path, count: int, 
         for _ in _written(generator, folder, open_, min(workers, len(open_))):
             bar.update(1)
     pages = [f"{name_of(index)}.json" for index in range(count)]
-    write_atomically(listing, json.dumps({"version": 1, "settings": made, "pages": pages}, indent=1) + "\n")
+    write_text(listing, json.dumps({"version": 1, "settings": made, "pages": pages}, indent=1) + "\n")
     return listing
 
 
@@ -78,8 +84,10 @@ def read_truths(folder: str | Path) -> list[tuple[Path, dict[str, Any]]]:
         pictures = [listing.parent / truth["picture"] for truth in found]
         whole = [_sha256(picture.read_bytes()) == truth["sha256"] for picture, truth in zip(pictures, found)]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ReceiptFilesError(f"{folder} holds no whole set of generated receipts ({type(error).__name__}: {error}): "
-                                "make one with `quantvietocr synth --receipts`.") from error
+        raise ReceiptFilesError(
+            f"{folder} holds no whole set of generated receipts ({type(error).__name__}: {error}): "
+            "make one with `quantvietocr synth --receipts`."
+        ) from error
     if not all(whole):
         changed = pictures[whole.index(False)]
         raise ReceiptFilesError(f"{changed} is not the picture its truth was written for: make the receipts again.")
@@ -104,15 +112,16 @@ def write_lines(folder: str | Path, progress: bool = True) -> Path:
             # As the reader cuts them, so that one trained on them reads what it will see.
             crop(picture, Box(tuple(map(tuple, line["box"])))).save(target / name, compress_level=3)
             rows.append(f"{name}\t{line['text']}\n")
-    write_atomically(annotation, "".join(rows))
+    write_text(annotation, "".join(rows))
     return annotation
 
 
 def _refuse_others(folder: Path, made: dict[str, Any]) -> None:
     for file in sorted(folder.glob("receipt_*.json")):
         if _noted(file) != made:
-            raise ReceiptFilesError(f"{folder} holds receipts of other settings ({file.name}): name another folder, or "
-                                    "remove them.")
+            raise ReceiptFilesError(
+                f"{folder} holds receipts of other settings ({file.name}): name another folder, or remove them."
+            )
 
 
 def _noted(file: Path) -> Any:
@@ -140,12 +149,14 @@ def _written(generator: ReceiptGenerator, folder: Path, indices: list[int], work
 
 def _write(generator: ReceiptGenerator, folder: Path, index: int) -> None:
     page, path = generator.page(index), folder / f"{name_of(index)}.jpg"
-    part = path.with_suffix(".part")
-    part.write_bytes(page.jpeg)
-    os.replace(part, path)
-    truth = {"picture": path.name, "sha256": _sha256(page.jpeg), **page.truth,
-             "made": {"settings": settings(generator.config, generator.seed), "index": index}}
-    write_atomically(path.with_suffix(".json"), to_json(truth))
+    write_bytes(path, page.jpeg)
+    truth = {
+        "picture": path.name,
+        "sha256": _sha256(page.jpeg),
+        **page.truth,
+        "made": {"settings": settings(generator.config, generator.seed), "index": index},
+    }
+    write_text(path.with_suffix(".json"), to_json(truth))
 
 
 def to_json(truth: dict[str, Any]) -> str:

@@ -1,4 +1,5 @@
 """The look of a sales form on A5 paper: head, labels with values, a table with rules, sums, signatures."""
+
 from __future__ import annotations
 
 from ..lines.dice import Dice
@@ -7,13 +8,13 @@ from .content import Content, Style, in_words
 from .layout import Mark, Sheet, Typesetter
 
 FONTS = (("times", 2.0), ("arial", 2.0), ("sans", 1.0), ("serif", 0.6), ("mono", 0.1), ("script", 0.0))
-WIDTH, HEIGHT = 148, 210    # mm, A5
+WIDTH, HEIGHT = 148, 210  # mm, A5
 
 
 def set_form(content: Content, style: Style, per_mm: float, pool: FontPool, dice: Dice) -> Sheet:
     """A sales form on A5 paper; longer than that where the table is."""
     face = pool.pick(dice, FONTS)
-    size = round(dice.uniform(3.3, 4.1) * per_mm)      # 9.5 to 11.5 points
+    size = round(dice.uniform(3.3, 4.1) * per_mm)  # 9.5 to 11.5 points
     margin, leading = dice.uniform(9, 14) * per_mm, dice.uniform(1.35, 1.6)
     setter = Typesetter(pool, face, round(WIDTH * per_mm), margin, per_mm, size, leading)
     setter.y = dice.uniform(7, 13) * per_mm
@@ -27,12 +28,17 @@ def set_form(content: Content, style: Style, per_mm: float, pool: FontPool, dice
     setter.skip(0.4)
     setter.lines(content.title.upper(), "c", round(size * dice.uniform(1.4, 1.9)), True)
     in_full = dice.chance(0.7)
-    setter.lines(content.when.strftime("Ngày %d tháng %m năm %Y" if in_full else f"Ngày: {style.day}"), "c", role="date")
+    setter.lines(
+        content.when.strftime("Ngày %d tháng %m năm %Y" if in_full else f"Ngày: {style.day}"), "c", role="date"
+    )
     setter.lines(f"Số: {content.number}", dice.pick("cr"))
     setter.skip(0.3)
     dotted = dice.chance(0.6)
-    for label, value in (("Họ tên khách hàng", content.customer or "Khách lẻ"), ("Hình thức thanh toán", _payment(content)),
-                         ("Người lập phiếu", content.cashier)):
+    for label, value in (
+        ("Họ tên khách hàng", content.customer or "Khách lẻ"),
+        ("Hình thức thanh toán", _payment(content)),
+        ("Người lập phiếu", content.cashier),
+    ):
         if value:
             _labelled(setter, f"{label}:", value, dotted)
     setter.skip(0.3)
@@ -70,8 +76,17 @@ def _labelled(setter: Typesetter, label: str, value: str, dotted: bool) -> None:
 def _table(setter: Typesetter, content: Content, style: Style, dice: Dice) -> None:
     """The table and its sums, ruled."""
     heads = ["STT", dice.pick(("Tên hàng", "Tên hàng hóa, dịch vụ", "Diễn giải")), "ĐVT", "SL", "Đơn giá", "Thành tiền"]
-    cells = [[str(place), item.name, item.unit, style.count(item.quantity), style.amount(item.unit_price),
-              style.amount(item.price)] for place, item in enumerate(content.items, 1)]
+    cells = [
+        [
+            str(place),
+            item.name,
+            item.unit,
+            style.count(item.quantity),
+            style.amount(item.unit_price),
+            style.amount(item.price),
+        ]
+        for place, item in enumerate(content.items, 1)
+    ]
     sums = []
     if content.adjustments:
         sums.append((dice.pick(("Cộng tiền hàng", "Tạm tính")), style.amount(content.items_total), ""))
@@ -79,8 +94,10 @@ def _table(setter: Typesetter, content: Content, style: Style, dice: Dice) -> No
     label = dice.pick(("Tổng cộng", "TỔNG CỘNG", "Tổng tiền thanh toán"))
     sums.append((label, style.amount(content.total, unit=True), "total"))
     pad = 0.45 * setter.size
-    wide = [max(setter.width(text, bold=number == 0) for number, text in enumerate(column)) + 2 * pad
-            for column in zip(heads, *cells)]
+    wide = [
+        max(setter.width(text, bold=number == 0) for number, text in enumerate(column)) + 2 * pad
+        for column in zip(heads, *cells)
+    ]
     wide[5] = max(wide[5], max(setter.width(amount, bold=True) for _, amount, _ in sums) + 2 * pad)
     wide[1] = setter.right - setter.left - sum(wide[:1] + wide[2:])
     edges = [setter.left]
@@ -100,16 +117,21 @@ def _table(setter: Typesetter, content: Content, style: Style, dice: Dice) -> No
     levels.append(setter.y)
     for place, row in enumerate(cells):
         first, *rest = setter.wrap(row[1], wide[1] - 2 * pad)
-        setter.row([cell(0, row[0]), cell(1, first), *(cell(column, row[column]) for column in range(2, 6))],
-                   roles=[f"item-{place}"] * 6)
+        setter.row(
+            [cell(0, row[0]), cell(1, first), *(cell(column, row[column]) for column in range(2, 6))],
+            roles=[f"item-{place}"] * 6,
+        )
         for line in rest:
             setter.row([cell(1, line)], roles=[f"item-{place}"])
         setter.y += gap
         levels.append(setter.y)
     bottom = setter.y
     for label, amount, role in sums:
-        setter.row([(f"{label}:", edges[5] - pad, "r"), (amount, edges[6] - pad, "r")], bold=role == "total",
-                   roles=[role, role])
+        setter.row(
+            [(f"{label}:", edges[5] - pad, "r"), (amount, edges[6] - pad, "r")],
+            bold=role == "total",
+            roles=[role, role],
+        )
         setter.y += gap
         levels.append(setter.y)
     thick = max(1.0, 0.22 * setter.per_mm)

@@ -1,4 +1,5 @@
 """Whole receipts by index: each is a pure function of the configuration, the seed and its number."""
+
 from __future__ import annotations
 
 import hashlib
@@ -27,16 +28,16 @@ TRUTH_VERSION = 1
 KINDS = Weighted([("receipt-80mm", 0.5), ("receipt-57mm", 0.25), ("form-a5", 0.25)])
 PAPER = {"receipt-80mm": 80, "receipt-57mm": 57}
 MOST_ITEMS = {"receipt-80mm": 14, "receipt-57mm": 9, "form-a5": 9}
-FACES = 16          # of a font family at most
+FACES = 16  # of a font family at most
 
 
 @dataclass(frozen=True)
 class ReceiptConfig:
     """What, with a seed and an index, decides a picture. Raises SynthError for a value that makes no sense."""
 
-    fonts: tuple[str, ...] = ()     # font files or folders; () = the system's folders + matplotlib's DejaVu
-    degrade: float = 1.0            # 0: upright clean scans, 1: photos and scans as people send them
-    turned: float = 0.0             # share of pictures lying on a side or upside down
+    fonts: tuple[str, ...] = ()  # font files or folders; () = the system's folders + matplotlib's DejaVu
+    degrade: float = 1.0  # 0: upright clean scans, 1: photos and scans as people send them
+    turned: float = 0.0  # share of pictures lying on a side or upside down
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "fonts", tuple(self.fonts))
@@ -88,7 +89,7 @@ class ReceiptGenerator:
             sheet = set_form(content, style, per_mm, self.pool, place)
         printed = print_sheet(sheet, self.pool, place, dots, per_mm / DOTS if dots else 1.0)
         lying, lies = damage.pick((90, 180, 270)), damage.chance(self.config.turned)
-        turned = lying if lies else 0       # the same draws either way: what lies is the same photo, turned
+        turned = lying if lies else 0  # the same draws either way: what lies is the same photo, turned
         photo = take_photo(printed, thermal, self.config.degrade, damage, turned)
         jpeg = io.BytesIO()
         Image.fromarray(photo.image).save(jpeg, "JPEG", quality=photo.quality)
@@ -104,20 +105,39 @@ def _truth(kind: str, content: Content, style: Style, sheet: Sheet, photo: Photo
         rows.setdefault(text.row, []).append(number)
         if text.role:
             places.setdefault(text.role, []).append(number)
-    items = [{"name": item.name, "quantity": item.quantity, "unit_price": item.unit_price, "price": item.price,
-              "lines": places.get(f"item-{number}", [])} for number, item in enumerate(content.items)]
+    items = [
+        {
+            "name": item.name,
+            "quantity": item.quantity,
+            "unit_price": item.unit_price,
+            "price": item.price,
+            "lines": places.get(f"item-{number}", []),
+        }
+        for number, item in enumerate(content.items)
+    ]
     clock = style.clock if kind in PAPER else ""
     date = content.when.strftime("%Y-%m-%d" + {"": "", "%H:%M:%S": "T%H:%M:%S"}.get(clock, "T%H:%M"))
     return {
-        "version": TRUTH_VERSION, "kind": kind, "width": width, "height": height, "turned": turned,
+        "version": TRUTH_VERSION,
+        "kind": kind,
+        "width": width,
+        "height": height,
+        "turned": turned,
         "font": sheet.face.family,
         "lines": [{"box": _points(quad), "text": text.text} for text, quad in zip(sheet.texts, photo.quads)],
         "rows": list(rows.values()),
         "ignore": [{"box": _points(quad), "what": mark.kind} for mark, quad in zip(sheet.marks, photo.marked)],
-        "fields": {name: {"value": value, "lines": places.get(name, [])} for name, value in
-                   (("shop", content.shop), ("address", content.address), ("date", date), ("total", content.total))},
+        "fields": {
+            name: {"value": value, "lines": places.get(name, [])}
+            for name, value in (
+                ("shop", content.shop),
+                ("address", content.address),
+                ("date", date),
+                ("total", content.total),
+            )
+        },
         "items": items,
-    }  # fmt: skip
+    }
 
 
 def _points(quad: Quad) -> list[list[float]]:

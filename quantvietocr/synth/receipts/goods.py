@@ -2,6 +2,7 @@
 
 GOODS: kind of shop → "name lowest-highest price of one in 1,000 đồng"; a `~` before the name: sold by weight, price per kg.
 """
+
 from __future__ import annotations
 
 GOODS = {
@@ -61,19 +62,106 @@ SHOPS = {
     "hardware": "Cửa Hàng Điện Nước|Vật Liệu Xây Dựng|Điện Máy|Cửa Hàng Kim Khí",
     "fashion": "Thời Trang|Shop Quần Áo|Cửa Hàng Giày Dép|Boutique",
 }
-NAMES = ("Mây Chiều|Lúa Vàng|Ngõ Nhỏ|Bình Minh|Gió Biển|Hoa Sữa|Sen Hồng|Cây Đa|Phố Cũ|Quê Nhà|Hương Đồng|Trăng Khuyết|"
-         "Bến Xưa|Nắng Sớm|Đồi Thông|Sông Xanh|Vườn Ổi|Mái Lá|Ánh Dương|Hạt Nhỏ|Bốn Mùa|Tre Xanh|Ban Mai|Kỷ Niệm|Hải Âu|"
-         "Rừng Thông").split("|")
-LUCKY = "An Bình Cát Đại Gia Hưng Khang Lộc Minh Ngọc Phát Phú Quý Tâm Tấn Thành Thịnh Thuận Tín Vượng Đức Hòa".split()
-TITLES = ("HÓA ĐƠN BÁN HÀNG|HÓA ĐƠN THANH TOÁN|PHIẾU THANH TOÁN|HÓA ĐƠN BÁN LẺ|PHIẾU TÍNH TIỀN|Hóa đơn bán hàng|BIÊN LAI|"
-          "HÓA ĐƠN").split("|")
-THANKS = ("Xin cảm ơn quý khách!|Cảm ơn và hẹn gặp lại!|Cảm ơn quý khách đã mua hàng|Xin cảm ơn - Hẹn gặp lại|THANK YOU!|"
-          "CẢM ƠN QUÝ KHÁCH. HẸN GẶP LẠI!|Kính chúc quý khách một ngày tốt lành").split("|")
-NOTES = ("Hàng mua rồi miễn đổi trả|Giá đã bao gồm thuế GTGT|"
-         "Quý khách vui lòng kiểm tra lại hàng và tiền thừa trước khi rời quầy|"
-         "Đổi hàng trong vòng 07 ngày kèm hóa đơn|Phiếu này không có giá trị xuất hóa đơn GTGT|"
-         "Chỉ xuất hóa đơn trong ngày|Mọi góp ý xin gọi số điện thoại trên|Bản in lại|Giữ hóa đơn để tích điểm thành viên|"
-         "Quét mã để nhận ưu đãi cho lần sau|Mật khẩu wifi: 88888888|Giao hàng miễn phí cho đơn từ 200.000đ").split("|")
-SLOGANS = "Ngon từ tâm|Từ 1998|Chi nhánh 2|Sạch - Ngon - Rẻ|Chất lượng là danh dự|Since 2005|Mở cửa 6h - 22h".split("|")
-UNITS = {"mart": "gói hộp chai cái túi", "pharmacy": "hộp vỉ chai gói", "books": "quyển cây cái hộp",
-         "hardware": "cái bộ cây mét", "fashion": "cái chiếc đôi", "cafe": "ly phần", "restaurant": "phần đĩa tô"}
+NAMES = [
+    "Mây Chiều",
+    "Lúa Vàng",
+    "Ngõ Nhỏ",
+    "Bình Minh",
+    "Gió Biển",
+    "Hoa Sữa",
+    "Sen Hồng",
+    "Cây Đa",
+    "Phố Cũ",
+    "Quê Nhà",
+    "Hương Đồng",
+    "Trăng Khuyết",
+    "Bến Xưa",
+    "Nắng Sớm",
+    "Đồi Thông",
+    "Sông Xanh",
+    "Vườn Ổi",
+    "Mái Lá",
+    "Ánh Dương",
+    "Hạt Nhỏ",
+    "Bốn Mùa",
+    "Tre Xanh",
+    "Ban Mai",
+    "Kỷ Niệm",
+    "Hải Âu",
+    "Rừng Thông",
+]
+LUCKY = [
+    "An",
+    "Bình",
+    "Cát",
+    "Đại",
+    "Gia",
+    "Hưng",
+    "Khang",
+    "Lộc",
+    "Minh",
+    "Ngọc",
+    "Phát",
+    "Phú",
+    "Quý",
+    "Tâm",
+    "Tấn",
+    "Thành",
+    "Thịnh",
+    "Thuận",
+    "Tín",
+    "Vượng",
+    "Đức",
+    "Hòa",
+]
+TITLES = [
+    "HÓA ĐƠN BÁN HÀNG",
+    "HÓA ĐƠN THANH TOÁN",
+    "PHIẾU THANH TOÁN",
+    "HÓA ĐƠN BÁN LẺ",
+    "PHIẾU TÍNH TIỀN",
+    "Hóa đơn bán hàng",
+    "BIÊN LAI",
+    "HÓA ĐƠN",
+]
+THANKS = [
+    "Xin cảm ơn quý khách!",
+    "Cảm ơn và hẹn gặp lại!",
+    "Cảm ơn quý khách đã mua hàng",
+    "Xin cảm ơn - Hẹn gặp lại",
+    "THANK YOU!",
+    "CẢM ƠN QUÝ KHÁCH. HẸN GẶP LẠI!",
+    "Kính chúc quý khách một ngày tốt lành",
+]
+NOTES = [
+    "Hàng mua rồi miễn đổi trả",
+    "Giá đã bao gồm thuế GTGT",
+    "Quý khách vui lòng kiểm tra lại hàng và tiền thừa trước khi rời quầy",
+    "Đổi hàng trong vòng 07 ngày kèm hóa đơn",
+    "Phiếu này không có giá trị xuất hóa đơn GTGT",
+    "Chỉ xuất hóa đơn trong ngày",
+    "Mọi góp ý xin gọi số điện thoại trên",
+    "Bản in lại",
+    "Giữ hóa đơn để tích điểm thành viên",
+    "Quét mã để nhận ưu đãi cho lần sau",
+    "Mật khẩu wifi: 88888888",
+    "Giao hàng miễn phí cho đơn từ 200.000đ",
+]
+SLOGANS = [
+    "Ngon từ tâm",
+    "Từ 1998",
+    "Chi nhánh 2",
+    "Sạch - Ngon - Rẻ",
+    "Chất lượng là danh dự",
+    "Since 2005",
+    "Mở cửa 6h - 22h",
+]
+UNITS = {
+    "mart": "gói hộp chai cái túi",
+    "pharmacy": "hộp vỉ chai gói",
+    "books": "quyển cây cái hộp",
+    "hardware": "cái bộ cây mét",
+    "fashion": "cái chiếc đôi",
+    "cafe": "ly phần",
+    "restaurant": "phần đĩa tô",
+}

@@ -1,4 +1,5 @@
 """A sheet to ink: coverage (0 = paper, 255 = ink) and where on it each text and mark stands."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -10,8 +11,8 @@ from ..lines.fonts import FontPool
 from .layout import Mark, Sheet, Text
 
 Bounds = tuple[float, float, float, float]
-DOTS = 8.0          # per mm: the head of a thermal printer, 203 dpi
-AROUND = 0.08       # em: a box stands this far from the ink
+DOTS = 8.0  # per mm: the head of a thermal printer, 203 dpi
+AROUND = 0.08  # em: a box stands this far from the ink
 _FINDER = ("1111111", "1000001", "1011101", "1011101", "1011101", "1000001", "1111111")
 
 
@@ -81,8 +82,14 @@ def _draw_mark(pen: ImageDraw.ImageDraw, mark: Mark, sheet: Sheet, pool: FontPoo
     else:
         middle, half = (left + right) / 2, (bottom - top) / 2
         pen.ellipse((middle - half, top, middle + half, bottom), outline=255, width=max(2, round(0.5 * sheet.per_mm)))
-        pen.polygon([(middle, top + 0.3 * half), (middle + 0.6 * half, bottom - 0.5 * half),
-                     (middle - 0.6 * half, bottom - 0.5 * half)], fill=255)
+        pen.polygon(
+            [
+                (middle, top + 0.3 * half),
+                (middle + 0.6 * half, bottom - 0.5 * half),
+                (middle - 0.6 * half, bottom - 0.5 * half),
+            ],
+            fill=255,
+        )
 
 
 def _draw_qr(pen: ImageDraw.ImageDraw, left: float, top: float, module: float, dice: Dice) -> None:

@@ -1,4 +1,5 @@
 """Where print stands on a sheet: a typesetter with a cursor that goes down the paper, and what it has set."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -8,7 +9,7 @@ from PIL import ImageFont
 
 from ..lines.fonts import Face, FontPool
 
-ADJACENT = 0.6      # em: pieces nearer than this to each other read as one line
+ADJACENT = 0.6  # em: pieces nearer than this to each other read as one line
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,9 @@ class Sheet:
 class Typesetter:
     """Sets lines from top to bottom between two margins; lengths in pixels, ``size`` in pixels per em."""
 
-    def __init__(self, pool: FontPool, face: Face, width: int, margin: float, per_mm: float, size: int,
-                 leading: float) -> None:
+    def __init__(
+        self, pool: FontPool, face: Face, width: int, margin: float, per_mm: float, size: int, leading: float
+    ) -> None:
         self.pool, self.per_mm, self.size, self.leading = pool, per_mm, size, leading
         self.regular = pool.sibling(face, False, False) or face
         self.bold = pool.sibling(face, True, False) or self.regular
@@ -89,8 +91,14 @@ class Typesetter:
                 lines.append(word)
         return lines
 
-    def row(self, cells: Sequence[tuple[str, float, str]], size: int = 0, bold: bool = False, tall: float = 1.0,
-            roles: Sequence[str] = ()) -> None:
+    def row(
+        self,
+        cells: Sequence[tuple[str, float, str]],
+        size: int = 0,
+        bold: bool = False,
+        tall: float = 1.0,
+        roles: Sequence[str] = (),
+    ) -> None:
         """One baseline with ``cells`` of (text, x, "l" | "r" | "c"): x is the left end, right end or middle.
 
         Neighbours that all but touch are one piece, as any reader takes them. ``roles``: of each cell.
@@ -109,19 +117,37 @@ class Typesetter:
                 text, start, role = f"{earlier[0]} {text}", earlier[1], role or earlier[3]
                 wide = self.width(text, size, bold)
             placed.append((text, start, start + wide, role))
-        self.sheet.texts += [Text(text, start, self.y, size, face, tall, self.rows, role) for text, start, _, role in placed]
+        self.sheet.texts += [
+            Text(text, start, self.y, size, face, tall, self.rows, role) for text, start, _, role in placed
+        ]
         self.rows += 1
-        self.y += 0.3 * max(0.0, size * tall - self.size)      # tails of large letters keep clear of the next line
+        self.y += 0.3 * max(0.0, size * tall - self.size)  # tails of large letters keep clear of the next line
 
-    def lines(self, text: str, side: str = "c", size: int = 0, bold: bool = False, tall: float = 1.0, role: str = "",
-              indent: float = 0.0) -> None:
+    def lines(
+        self,
+        text: str,
+        side: str = "c",
+        size: int = 0,
+        bold: bool = False,
+        tall: float = 1.0,
+        role: str = "",
+        indent: float = 0.0,
+    ) -> None:
         """``text`` wrapped between the margins, each line at the left ("l"), right or in the middle."""
         x = {"l": self.left + indent, "r": self.right, "c": self.middle}[side]
         for line in self.wrap(text, self.right - self.left - indent, size, bold):
             self.row([(line, x, side)], size, bold, tall, [role])
 
-    def pair(self, label: str, value: str, size: int = 0, bold: bool = False, tall: float = 1.0, role: str = "",
-             at: float | None = None) -> None:
+    def pair(
+        self,
+        label: str,
+        value: str,
+        size: int = 0,
+        bold: bool = False,
+        tall: float = 1.0,
+        role: str = "",
+        at: float | None = None,
+    ) -> None:
         """A label at the left (or from ``at``) and its value at the right end, on two rows where one is too narrow."""
         at = self.left if at is None else at
         if at + self.width(label, size, bold) + (size or self.size) + self.width(value, size, bold) <= self.right:

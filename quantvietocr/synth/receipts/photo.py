@@ -1,4 +1,5 @@
 """Ink to photo or scan: faded thermal print, bent paper on a table, shadow, blur, noise. Places are carried along."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -13,8 +14,8 @@ from .surface import Bend, Camera, Point, Quad, make_bend
 
 WOODS = (150, 104, 66), (118, 78, 48), (186, 146, 104), (84, 58, 42), (206, 178, 142)
 TOPS = (52, 54, 60), (120, 124, 128), (176, 172, 166), (44, 70, 92), (92, 50, 46), (205, 205, 200)
-EDGE = 6            # pixels of nothing around the paper, so that its edge is smooth
-KEPT = 0.5          # share of the ink that fading leaves at least
+EDGE = 6  # pixels of nothing around the paper, so that its edge is smooth
+KEPT = 0.5  # share of the ink that fading leaves at least
 
 
 @dataclass
@@ -42,8 +43,15 @@ def take_photo(printed: Printed, thermal: bool, damage: float, dice: Dice, turne
     paper, outline = _paper(printed, across, down, thermal, bent, damage, dice)
     turn, lean = (0.012, 0.0) if scanned else (0.06, 0.09)
     margins = tuple(dice.uniform(0.005, 0.04) if scanned else dice.uniform(0.02, 0.16) for _ in range(4))
-    camera = Camera(across, down, dice.uniform(-turn, turn) * damage, dice.uniform(-lean, lean) * damage,
-                    dice.uniform(-lean, lean) * damage, 8.0 if scanned else dice.uniform(1.6, 3.0), margins)
+    camera = Camera(
+        across,
+        down,
+        dice.uniform(-turn, turn) * damage,
+        dice.uniform(-lean, lean) * damage,
+        dice.uniform(-lean, lean) * damage,
+        8.0 if scanned else dice.uniform(1.6, 3.0),
+        margins,
+    )
     table = _table(dice, camera.size, scanned)
     picture, cover = camera.take(paper, outline, table)
     image = _light(picture, cover, scanned, damage, dice)
@@ -66,8 +74,9 @@ def _turn(point: Point, degrees: int, size: tuple[int, int]) -> Point:
     return {90: (y, width - x), 180: (width - x, height - y), 270: (height - y, x)}[degrees]
 
 
-def _paper(printed: Printed, across: Bend, down: Bend, thermal: bool, bent: float, damage: float, dice: Dice
-           ) -> tuple[Image.Image, Image.Image]:
+def _paper(
+    printed: Printed, across: Bend, down: Bend, thermal: bool, bent: float, damage: float, dice: Dice
+) -> tuple[Image.Image, Image.Image]:
     """The inked paper with its shading, RGB, EDGE pixels wider on each side; and where there is paper, "L"."""
     ink = np.pad(np.asarray(printed.ink, dtype=np.float32) * (1 / 255), EDGE)
     height, width = ink.shape
@@ -100,7 +109,7 @@ def _worn(ink: np.ndarray, dice: Dice, damage: float) -> np.ndarray:
     if dice.chance(0.25):
         for _ in range(dice.integer(1, 3)):
             at = dice.integer(0, width - 3)
-            ink[:, at:at + dice.integer(1, 2)] *= dice.uniform(0.3, 0.7)
+            ink[:, at : at + dice.integer(1, 2)] *= dice.uniform(0.3, 0.7)
     return ink
 
 
@@ -149,8 +158,11 @@ def _table(dice: Dice, size: tuple[int, int], scanned: bool) -> Image.Image:
     if form == "wood":
         colour = np.array(dice.pick(WOODS), np.float32)
         # Grain: noise of a few rows, stretched along the board, and rings.
-        streaks = np.asarray(Image.fromarray(dice.rng.random((max(4, height // 5), 5), dtype=np.float32) * 2 - 1).resize(
-            (width, height), Image.Resampling.BICUBIC))
+        streaks = np.asarray(
+            Image.fromarray(dice.rng.random((max(4, height // 5), 5), dtype=np.float32) * 2 - 1).resize(
+                (width, height), Image.Resampling.BICUBIC
+            )
+        )
         pattern = 0.10 * streaks + 0.06 * clouds(dice, height, width, 0.4)
     elif form == "plain":
         colour = np.array(dice.pick(TOPS), np.float32)
@@ -211,5 +223,7 @@ def _shadow(width: int, height: int, dice: Dice, damage: float) -> np.ndarray:
     else:
         x, y, radius = dice.uniform(0, 96), dice.uniform(30, 140), dice.uniform(25, 55)
         pen.ellipse((x - radius, y - radius, x + radius, y + 1.5 * radius), fill=255)
-    soft = small.filter(ImageFilter.GaussianBlur(dice.uniform(1.5, 9))).resize((width, height), Image.Resampling.BICUBIC)
+    soft = small.filter(ImageFilter.GaussianBlur(dice.uniform(1.5, 9))).resize(
+        (width, height), Image.Resampling.BICUBIC
+    )
     return 1 - dice.uniform(0.15, 0.45) * min(1.0, damage) * np.asarray(soft, dtype=np.float32) * (1 / 255)

@@ -1,4 +1,5 @@
 """Recipes of receipts: a YAML file that, with the fonts it names, decides every picture and truth of a set."""
+
 from __future__ import annotations
 
 import hashlib
@@ -14,14 +15,14 @@ import yaml
 from PIL import Image
 from tqdm import tqdm
 
-from ...common.files import write_atomically
+from ...common.files import write_text
 from ...common.yaml_settings import ConfigError, build
 from ..lines.config import SynthError
 from ..recipes import SEAL, Font, RecipeError, find_fonts, libraries, recipe_tree, refuse_values
 from .files import read_truths, write_receipts
 from .generator import ReceiptConfig, ReceiptGenerator
 
-FIRST = 3           # receipts that ``first`` covers
+FIRST = 3  # receipts that ``first`` covers
 
 
 @dataclass(frozen=True)
@@ -76,9 +77,13 @@ def seal_receipts(recipe_path: str | Path, folder: str | Path, workers: int = 1,
     recipe_path = Path(recipe_path)
     recipe = read_receipt_recipe(recipe_path)
     listing = write_receipts(_generator(recipe), folder, recipe.count, workers, progress, anew=True)
-    values = {"sha256": receipts_sha256(_decoded(folder)), "first": first_receipts_sha256(recipe), "made_with": libraries()}
+    values = {
+        "sha256": receipts_sha256(_decoded(folder)),
+        "first": first_receipts_sha256(recipe),
+        "made_with": libraries(),
+    }
     kept = [row for row in recipe_path.read_text(encoding="utf-8").splitlines() if row.partition(":")[0] not in SEAL]
-    write_atomically(recipe_path, "".join(f"{row}\n" for row in kept) + yaml.safe_dump(values, sort_keys=False, width=1000))
+    write_text(recipe_path, "".join(f"{row}\n" for row in kept) + yaml.safe_dump(values, sort_keys=False, width=1000))
     return listing
 
 
@@ -109,14 +114,19 @@ def _generator(recipe: ReceiptRecipe) -> ReceiptGenerator:
     generator = ReceiptGenerator(ReceiptConfig(fonts, recipe.degrade, recipe.turned), recipe.seed)
     used = sum(len(faces) for faces in generator.pool.families.values())
     if used != len(fonts):
-        raise RecipeError(f"Recipe {recipe.name}: only {used} of {len(fonts)} fonts can be used: take the others out of its "
-                          "list.")
+        raise RecipeError(
+            f"Recipe {recipe.name}: only {used} of {len(fonts)} fonts can be used: take the others out of its list."
+        )
     return generator
 
 
 def _difference(recipe: ReceiptRecipe) -> str:
     if not recipe.sha256:
-        return (f"Recipe {recipe.name} is not sealed: nothing says whether these receipts are those of others (synth "
-                "--receipts --seal).")
-    return (f"Recipe {recipe.name}: these receipts differ from those its hash stands for (here {libraries()}; there "
-            f"{recipe.made_with}), so numbers on them are not comparable to published ones.")
+        return (
+            f"Recipe {recipe.name} is not sealed: nothing says whether these receipts are those of others (synth "
+            "--receipts --seal)."
+        )
+    return (
+        f"Recipe {recipe.name}: these receipts differ from those its hash stands for (here {libraries()}; there "
+        f"{recipe.made_with}), so numbers on them are not comparable to published ones."
+    )

@@ -1,4 +1,5 @@
 """Paper in space: bent along two axes, seen by a camera; every point of the paper is carried to the picture exactly."""
+
 from __future__ import annotations
 
 import math
@@ -55,8 +56,11 @@ def make_bend(dice: Dice, length: float, folds: int, curl: float) -> Bend:
     slopes = []
     for a, b in zip(knots, knots[1:]):
         middle = (a + b) / 2
-        slopes.append(tilt[sum(crease <= middle for crease in creases)] + start * (1 - 2 * middle / length)
-                      + bow * (middle / length) ** 2 * 0.5)
+        slopes.append(
+            tilt[sum(crease <= middle for crease in creases)]
+            + start * (1 - 2 * middle / length)
+            + bow * (middle / length) ** 2 * 0.5
+        )
     return Bend.of(knots, slopes, creases)
 
 
@@ -67,8 +71,16 @@ class Camera:
     ``margins``: table around the paper, left, top, right, bottom, in shares of the paper's width (negative cuts it).
     """
 
-    def __init__(self, across: Bend, down: Bend, roll: float, tilt: float, pan: float, near: float,
-                 margins: tuple[float, float, float, float]) -> None:
+    def __init__(
+        self,
+        across: Bend,
+        down: Bend,
+        roll: float,
+        tilt: float,
+        pan: float,
+        near: float,
+        margins: tuple[float, float, float, float],
+    ) -> None:
         self.across, self.down = across, down
         self._centre = (across.along[-1] / 2, down.along[-1] / 2)
         self._turns = [(math.cos(angle), math.sin(angle)) for angle in (roll, tilt, pan)]
@@ -78,8 +90,10 @@ class Camera:
         (left, right), (top, bottom) = ((min(axis), max(axis)) for axis in zip(*seen))
         unit = across.knots[-1]
         self._shift = (left - margins[0] * unit, top - margins[1] * unit)
-        self.size = (round(right - left + (margins[0] + margins[2]) * unit),
-                     round(bottom - top + (margins[1] + margins[3]) * unit))
+        self.size = (
+            round(right - left + (margins[0] + margins[2]) * unit),
+            round(bottom - top + (margins[1] + margins[3]) * unit),
+        )
 
     def see(self, point: Point) -> Point:
         """Where a point of the paper stands in the picture."""
@@ -102,8 +116,9 @@ class Camera:
                 self._paste(paper, outline, corners, picture, cover)
         return picture, cover
 
-    def _paste(self, paper: Image.Image, outline: Image.Image, corners: Quad, picture: Image.Image,
-               cover: Image.Image) -> None:
+    def _paste(
+        self, paper: Image.Image, outline: Image.Image, corners: Quad, picture: Image.Image, cover: Image.Image
+    ) -> None:
         """One flat part of the paper; a plane seen by a camera is a homography of its rectangle."""
         seen = tuple(self.see(point) for point in corners)
         xs, ys = zip(*seen)
@@ -115,8 +130,10 @@ class Camera:
         back = inverse(moved, corners)
         # Apart: of an RGBA picture Pillow would multiply all colours by alpha anew for each part.
         size = right - left, bottom - top
-        part, edge = (layer.transform(size, Image.Transform.PERSPECTIVE, back, Image.Resampling.BICUBIC)
-                      for layer in (paper, outline))
+        part, edge = (
+            layer.transform(size, Image.Transform.PERSPECTIVE, back, Image.Resampling.BICUBIC)
+            for layer in (paper, outline)
+        )
         polygon = Image.new("L", part.size)
         ImageDraw.Draw(polygon).polygon(moved, fill=255, outline=255)
         mask = ImageChops.multiply(polygon, edge)
@@ -139,8 +156,14 @@ def inverse(seen: Sequence[Point], corners: Sequence[Point]) -> tuple[float, ...
     a, b, c = x1 - x0 + g * x1, x3 - x0 + h * x3, x0
     d, e, f = y1 - y0 + g * y1, y3 - y0 + h * y3, y0
     # Its adjugate leads back to the unit square, which is then stretched to the rectangle.
-    back = ((e - f * h, c * h - b, b * f - c * e), (f * g - d, a - c * g, c * d - a * f),
-            (d * h - e * g, b * g - a * h, a * e - b * d))
+    back = (
+        (e - f * h, c * h - b, b * f - c * e),
+        (f * g - d, a - c * g, c * d - a * f),
+        (d * h - e * g, b * g - a * h, a * e - b * d),
+    )
     wide, tall = right - left, bottom - top
-    xs, ys = [wide * u + left * w for u, w in zip(back[0], back[2])], [tall * v + top * w for v, w in zip(back[1], back[2])]
+    xs, ys = (
+        [wide * u + left * w for u, w in zip(back[0], back[2])],
+        [tall * v + top * w for v, w in zip(back[1], back[2])],
+    )
     return tuple(value / back[2][2] for value in (*xs, *ys, back[2][0], back[2][1]))

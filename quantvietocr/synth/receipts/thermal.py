@@ -1,4 +1,5 @@
 """The look of till receipts: 80 mm and 57 mm paper, several ways to set items and sums."""
+
 from __future__ import annotations
 
 from ..lines.dice import Dice
@@ -7,10 +8,14 @@ from .content import Bought, Content, Style
 from .layout import Sheet, Typesetter
 
 FONTS = (("mono", 2.5), ("arial", 2.0), ("sans", 1.5), ("times", 0.02), ("serif", 0.02), ("script", 0.0))
-PAPERS = {80: 72.0, 57: 48.0}       # mm of paper → mm printed on
-HEADS = (("Tên hàng", "SL", "Đ.Giá", "T.Tiền"), ("Mặt hàng", "SL", "Giá", "Tiền"), ("Tên món", "SL", "ĐG", "TT"),
-         ("TÊN HÀNG", "SL", "GIÁ", "T.TIỀN"))
-COLUMNS = {80: (38, 48), 57: (28, 34)}      # characters of a monospaced line
+PAPERS = {80: 72.0, 57: 48.0}  # mm of paper → mm printed on
+HEADS = (
+    ("Tên hàng", "SL", "Đ.Giá", "T.Tiền"),
+    ("Mặt hàng", "SL", "Giá", "Tiền"),
+    ("Tên món", "SL", "ĐG", "TT"),
+    ("TÊN HÀNG", "SL", "GIÁ", "T.TIỀN"),
+)
+COLUMNS = {80: (38, 48), 57: (28, 34)}  # characters of a monospaced line
 
 
 def set_receipt(content: Content, style: Style, paper: int, per_mm: float, pool: FontPool, dice: Dice) -> Sheet:
@@ -49,8 +54,10 @@ def _head(setter: Typesetter, content: Content, style: Style, dice: Dice) -> Non
         setter.lines(f"MST: {content.tax_code}", side)
     setter.skip(dice.uniform(0.1, 0.8))
     setter.lines(content.title, "c", round(setter.size * dice.uniform(1.0, 1.35)), dice.chance(0.7))
-    about = [(dice.pick(("Số HĐ", "Số", "HĐ số", "Mã HĐ", "Số phiếu")), content.number, ""),
-             (dice.pick(("Ngày", "Ngày", "Thời gian", "Ngày bán", "Ngày in")), _moment(content, style), "date")]
+    about = [
+        (dice.pick(("Số HĐ", "Số", "HĐ số", "Mã HĐ", "Số phiếu")), content.number, ""),
+        (dice.pick(("Ngày", "Ngày", "Thời gian", "Ngày bán", "Ngày in")), _moment(content, style), "date"),
+    ]
     if content.cashier:
         about.append((dice.pick(("Thu ngân", "Nhân viên", "NV", "TN")), content.cashier, ""))
     if content.table:
@@ -62,8 +69,13 @@ def _head(setter: Typesetter, content: Content, style: Style, dice: Dice) -> Non
     if dice.chance(0.2) and style.clock:
         # Date and time apart, on one row.
         about = [(label, value, role) for label, value, role in about if role != "date"]
-        setter.row([(f"Ngày: {content.when.strftime(style.day)}", setter.left, "l"),
-                    (f"Giờ: {content.when.strftime(style.clock)}", setter.right, "r")], roles=["date", "date"])
+        setter.row(
+            [
+                (f"Ngày: {content.when.strftime(style.day)}", setter.left, "l"),
+                (f"Giờ: {content.when.strftime(style.clock)}", setter.right, "r"),
+            ],
+            roles=["date", "date"],
+        )
     justified, colon = dice.chance(0.25), dice.pick((": ", ": ", ":", " : "))
     for label, value, role in about:
         if justified:
@@ -77,8 +89,11 @@ def _moment(content: Content, style: Style) -> str:
 
 
 def _items(setter: Typesetter, content: Content, style: Style, dice: Dice, paper: int) -> None:
-    form = dice.pick(("columns", "columns", "columns", "below", "below", "count") if paper == 80 else
-                     ("below", "below", "below", "count", "count"))
+    form = dice.pick(
+        ("columns", "columns", "columns", "below", "below", "count")
+        if paper == 80
+        else ("below", "below", "below", "count", "count")
+    )
     numbered, bold_head = dice.chance(0.3), dice.chance(0.5)
     names = [f"{place}. {item.name}" if numbered else item.name for place, item in enumerate(content.items, 1)]
     if form == "columns":
@@ -87,25 +102,39 @@ def _items(setter: Typesetter, content: Content, style: Style, dice: Dice, paper
         head = dice.pick(HEADS)
         price = max(setter.right - max(widest, setter.width(head[3])) - setter.size, setter.left)
         count = price - max(unit, setter.width(head[2])) - setter.size
-        room = count - max([setter.width(head[1]), *(setter.width(style.count(item.quantity)) for item in content.items)])
+        room = count - max(
+            [setter.width(head[1]), *(setter.width(style.count(item.quantity)) for item in content.items)]
+        )
         room -= 0.8 * setter.size + setter.left
-        setter.row([(head[0], setter.left, "l"), (head[1], count, "r"), (head[2], price, "r"), (head[3], setter.right, "r")],
-                   bold=bold_head)
+        setter.row(
+            [(head[0], setter.left, "l"), (head[1], count, "r"), (head[2], price, "r"), (head[3], setter.right, "r")],
+            bold=bold_head,
+        )
         if dice.chance(0.5):
             setter.rule(dice.pick(("-", "")))
         for place, (name, item) in enumerate(zip(names, content.items)):
             first, *rest = setter.wrap(name, room)
-            setter.row([(first, setter.left, "l"), (style.count(item.quantity), count, "r"),
-                        (style.amount(item.unit_price), price, "r"), (style.amount(item.price), setter.right, "r")],
-                       roles=[f"item-{place}"] * 4)
+            setter.row(
+                [
+                    (first, setter.left, "l"),
+                    (style.count(item.quantity), count, "r"),
+                    (style.amount(item.unit_price), price, "r"),
+                    (style.amount(item.price), setter.right, "r"),
+                ],
+                roles=[f"item-{place}"] * 4,
+            )
             for line in rest:
                 setter.row([(line, setter.left, "l")], roles=[f"item-{place}"])
     elif form == "below":
         times, bold, gap = dice.pick((" x ", " x ", " X ", "x")), dice.chance(0.3), dice.chance(0.3)
         for place, (name, item) in enumerate(zip(names, content.items)):
             setter.lines(name, "l", bold=bold, role=f"item-{place}")
-            setter.pair(f"{style.count(item.quantity)}{times}{style.amount(item.unit_price)}", style.amount(item.price),
-                        role=f"item-{place}", at=setter.left + setter.size * (1.2 if numbered or gap else 0.0))
+            setter.pair(
+                f"{style.count(item.quantity)}{times}{style.amount(item.unit_price)}",
+                style.amount(item.price),
+                role=f"item-{place}",
+                at=setter.left + setter.size * (1.2 if numbered or gap else 0.0),
+            )
     else:
         _counted(setter, content.items, names, style, dice)
 
@@ -118,12 +147,19 @@ def _counted(setter: Typesetter, items: tuple[Bought, ...], names: list[str], st
     column = setter.right - max(map(setter.width, [*prices, "T.Tiền"])) - setter.size
     room = column - max(map(setter.width, [*counts, "SL"])) - 0.8 * setter.size - setter.left
     if dice.chance(0.8):
-        setter.row([(dice.pick(("Tên món", "Mặt hàng", "Tên hàng")), setter.left, "l"), ("SL", column, "r"),
-                    (dice.pick(("T.Tiền", "Tiền")), setter.right, "r")], bold=dice.chance(0.5))
+        setter.row(
+            [
+                (dice.pick(("Tên món", "Mặt hàng", "Tên hàng")), setter.left, "l"),
+                ("SL", column, "r"),
+                (dice.pick(("T.Tiền", "Tiền")), setter.right, "r"),
+            ],
+            bold=dice.chance(0.5),
+        )
     for place, (name, count, price) in enumerate(zip(names, counts, prices)):
         first, *rest = setter.wrap(name, room)
-        setter.row([(first, setter.left, "l"), (count, column, "r"), (price, setter.right, "r")],
-                   roles=[f"item-{place}"] * 3)
+        setter.row(
+            [(first, setter.left, "l"), (count, column, "r"), (price, setter.right, "r")], roles=[f"item-{place}"] * 3
+        )
         for line in rest:
             setter.row([(line, setter.left, "l")], roles=[f"item-{place}"])
 
@@ -138,9 +174,17 @@ def _sums(setter: Typesetter, content: Content, style: Style, dice: Dice) -> Non
         setter.pair(label + colon, style.amount(content.items_total))
         for label, value in content.adjustments:
             setter.pair(label + colon, style.amount(value))
-    label = dice.pick(("Tổng cộng", "TỔNG CỘNG", "TỔNG CỘNG", "Tổng thanh toán", "THANH TOÁN", "Tổng tiền", "TỔNG TIỀN"))
-    setter.pair(label + colon, style.amount(content.total, unit=True), round(setter.size * dice.pick((1.0, 1.0, 1.2, 1.4))),
-                dice.chance(0.7), dice.uniform(1.2, 1.7) if dice.chance(0.15) else 1.0, "total")
+    label = dice.pick(
+        ("Tổng cộng", "TỔNG CỘNG", "TỔNG CỘNG", "Tổng thanh toán", "THANH TOÁN", "Tổng tiền", "TỔNG TIỀN")
+    )
+    setter.pair(
+        label + colon,
+        style.amount(content.total, unit=True),
+        round(setter.size * dice.pick((1.0, 1.0, 1.2, 1.4))),
+        dice.chance(0.7),
+        dice.uniform(1.2, 1.7) if dice.chance(0.15) else 1.0,
+        "total",
+    )
     if content.included_tax:
         setter.pair(f"Trong đó thuế GTGT {content.tax_rate}%{colon}", style.amount(content.included_tax))
     for label, value in content.payments:
@@ -156,7 +200,9 @@ def _foot(setter: Typesetter, content: Content, style: Style, dice: Dice, dashes
     form = dice.random()
     if form < 0.25:
         setter.skip(0.4)
-        setter.block("barcode", dice.uniform(0.5, 0.8) * (setter.right - setter.left), dice.uniform(8, 12) * setter.per_mm)
+        setter.block(
+            "barcode", dice.uniform(0.5, 0.8) * (setter.right - setter.left), dice.uniform(8, 12) * setter.per_mm
+        )
         setter.row([("893" + dice.digits(10), setter.middle, "c")])
     elif form < 0.45:
         setter.skip(0.4)
