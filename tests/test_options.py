@@ -48,20 +48,8 @@ def test_without_arguments_the_options_are_the_usual_ones():
 
 
 def test_every_option_is_read_from_the_command_line():
-    arguments = [
-        "--wide",
-        "squeeze",
-        "--leaders",
-        "drop",
-        "--retries",
-        "1",
-        "--words",
-        "none",
-        "--beam",
-        "3",
-        "--whitelist",
-        "abc",
-    ]
+    arguments = ["--wide", "squeeze", "--leaders", "drop", "--retries", "1", "--words", "none", "--beam", "3"]
+    arguments += ["--whitelist", "abc"]
     expected = ReadingOptions("squeeze", "drop", 1, None, 3, "abc")
     assert reading_options(parsed(*arguments)) == expected
     assert reading_combinations(parsed(*arguments, several=True)) == [expected]

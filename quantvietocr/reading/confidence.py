@@ -48,8 +48,7 @@ class Calibration:
         return float(np.exp(_log_sigmoid(self.slope * odds + self.offset).sum()))
 
 
-#: The scale on which all that is decided about a line is decided, whatever its file says: whether it is looked at again,
-#: and which look is kept. So a file's calibration changes neither texts nor time, and files of the same weights look
+#: The scale on which is decided whether a line is looked at again and which look is kept, whatever its file says. So a file's calibration changes neither texts nor time, and files of the same weights look
 #: twice at the same lines. It is what `quantvietocr confidence` fitted to the shipped int8 file.
 DECISION_SCALE = Calibration(1.9824, 0.6895)
 
