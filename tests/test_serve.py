@@ -16,8 +16,8 @@ import pytest
 from drawn_receipts import ROWS, draw
 from serving import HOME, encoded, refused
 
-pytest.importorskip("starlette", reason="the page's server: pip install -r requirements-serve.txt")
-pytest.importorskip("httpx2", reason="Starlette's test client: pip install -r requirements-dev.txt")
+pytest.importorskip("starlette", reason="the page's server: make setup")
+pytest.importorskip("httpx2", reason="Starlette's test client: make setup")
 
 from starlette.testclient import TestClient
 
@@ -120,7 +120,7 @@ def test_a_senseless_query_is_refused(query):
 
 
 def test_uploads_are_limited_as_they_come(monkeypatch):
-    monkeypatch.setattr(app_module, "MOST_BYTES", 2**20)
+    monkeypatch.setattr(app_module, "MAX_BYTES", 2**20)
     reading = Echo()
     client = TestClient(make_app(reading), HOME)
     taken = 0
@@ -154,7 +154,7 @@ def test_uploads_take_turns_and_the_server_answers_meanwhile():
 
 
 def test_too_many_uploads_are_sent_away(monkeypatch):
-    monkeypatch.setattr(turns, "MOST_UPLOADS", 1)
+    monkeypatch.setattr(turns, "MAX_UPLOADS", 1)
     go = threading.Event()
     with TestClient(make_app(Echo(go)), HOME) as client, ThreadPoolExecutor(1) as pool:
         first = pool.submit(client.post, "/read?name=a&ticket=a", content=b"x")

@@ -17,8 +17,8 @@ import pytest
 from drawn_receipts import ROWS, SHOP, draw
 from serving import encoded
 
-webdriver = pytest.importorskip("selenium.webdriver", reason="drives the browser: pip install -r requirements-dev.txt")
-pytest.importorskip("starlette", reason="the page's server: pip install -r requirements-serve.txt")
+webdriver = pytest.importorskip("selenium.webdriver", reason="drives the browser: make setup")
+pytest.importorskip("starlette", reason="the page's server: make setup")
 BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 pytestmark = pytest.mark.skipif(not (BROWSER and DRIVER), reason="no browser: apt-get install chromium chromium-driver")
 
@@ -180,7 +180,7 @@ def test_files_wait_for_each_other_and_a_bad_one_says_why(page):
     until(page, lambda: [state.text for state in find_all(page, f"{files} .state")] == ["read", "not read", "read"])
     assert SHOP in find(page, "#lines tbody").text and not find(page, "#error").is_displayed()
     find_all(page, files)[1].click()
-    assert find(page, "#error").text == f"{hostile}: not a picture in a format Pillow knows; save it as PNG or JPEG."
+    assert find(page, "#error").text == f"{hostile}: not a picture that can be opened here; save it as PNG or JPEG."
     assert not find(page, "#text-side").is_displayed()
     keep_screenshot(page, "refused")
     find_all(page, files)[2].click()

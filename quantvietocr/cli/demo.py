@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from ..errors import UserError
-from ..shipped import FLOAT, ROOT
+from ..shipped import ROOT, weights_file
 
 TRAIN_LINES, VALID_LINES, TEST_LINES = 480, 60, 120
 
@@ -45,7 +45,7 @@ def run(out: Path) -> None:
     best = train(config, command="python -m quantvietocr.cli.demo")
 
     say("3/4 Comparing float with int8 on lines that neither training nor selection saw")
-    compare(out / "data" / "test" / "annotation.txt", [FLOAT, best], out / "compare", vietocr=True)
+    compare(out / "data" / "test" / "annotation.txt", [weights_file("float"), best], out / "compare", vietocr=True)
     print((out / "compare" / "table.md").read_text(encoding="utf-8"))
 
     say("4/4 Reading data/samples with the new int8 file")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -11,6 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
+from ..common import packages
 from ..errors import UserError
 
 
@@ -56,11 +56,4 @@ def need_onnx(purpose: str) -> ModuleType:
 
 def need(package: str, purpose: str) -> ModuleType:
     """An optional package. Raises EngineError, naming `purpose` and how to install it, where it is missing."""
-    try:
-        return importlib.import_module(package)
-    except ModuleNotFoundError as error:
-        if error.name != package:
-            raise
-        raise EngineError(
-            f"{purpose[0].upper()}{purpose[1:]} needs the package {package}: pip install {package}."
-        ) from error
+    return packages.need(package, purpose, EngineError)

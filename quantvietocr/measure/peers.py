@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from ..common.packages import how_to_install
 from ..errors import UserError
 
 PEERS = ("tesseract", "rapidocr")
@@ -123,7 +124,7 @@ class RapidOCR:
             import rapidocr
         except ImportError as error:
             raise PeerError(
-                f"--peer rapidocr: cannot be imported ({error}); run `pip install rapidocr==3.10.0 onnxruntime`."
+                f"--peer rapidocr: cannot be imported ({error}); {how_to_install('rapidocr')}."
             ) from error
         models = sorted(Path(rapidocr.__file__).parent.glob("models/*_rec_*.onnx"))
         if len(models) != 1:

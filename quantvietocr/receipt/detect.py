@@ -10,12 +10,12 @@ from typing import Protocol
 import numpy as np
 from PIL import Image
 
+from ..common.packages import how_to_install
 from ..errors import UserError
 from ..pictures.boxes import Box
 from .profile import find_lines
 
 DETECTORS = ("auto", "rapidocr", "profile")
-INSTALL = "pip install -r requirements-receipt.txt"
 # What the network sees: at most as many pixels, since its memory and time grow with them; a smaller page is enlarged until
 # its shorter side has so many, if it then keeps to the former. No wider than so: RapidOCR pads a strip to a fourth of its
 # width.
@@ -48,7 +48,7 @@ class RapidDetector:
             from rapidocr.ch_ppocr_det import TextDetector
             from rapidocr.utils.typings import EngineType
         except ImportError as error:
-            raise DetectorError(f"--detector rapidocr: cannot be imported ({error}); run `{INSTALL}`.") from error
+            raise DetectorError(f"--detector rapidocr: cannot be imported ({error}); {how_to_install('rapidocr')}.") from error
         models = sorted(Path(rapidocr.__file__).parent.glob("models/*_det_*.onnx"))
         if len(models) != 1:
             raise DetectorError(
@@ -114,5 +114,5 @@ def open_detector(name: str = "auto", threads: int = 0) -> Detector:
 
 def about(detector: Detector) -> str:
     """One sentence on what finds the lines, and on what would do it better."""
-    better = f"; photographs and crowded pages need `{INSTALL}`" if isinstance(detector, ProfileDetector) else ""
+    better = f"; photographs and crowded pages need RapidOCR: {how_to_install('rapidocr')}" if isinstance(detector, ProfileDetector) else ""
     return f"detector: {detector.name}{better}."

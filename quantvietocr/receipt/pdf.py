@@ -10,9 +10,8 @@ from functools import cache
 from matplotlib import get_data_path
 from PIL import Image
 
-from ..errors import UserError
+from ..common.packages import MissingPackageError, missing
 from ..pictures.boxes import Point, size_of
-from .detect import INSTALL
 from .layout import slope_of
 from .page import Page
 
@@ -81,6 +80,6 @@ def _reportlab():
         from reportlab.pdfbase import pdfmetrics, ttfonts
         from reportlab.pdfgen import canvas
     except ModuleNotFoundError as error:
-        raise UserError(f"searchable PDF files need reportlab: run `{INSTALL}`.") from error
+        raise MissingPackageError(missing(error, "writing searchable PDF files")) from error
     pdfmetrics.registerFont(ttfonts.TTFont(FONT, f"{get_data_path()}/fonts/ttf/DejaVuSans.ttf"))
     return utils, canvas, pdfmetrics

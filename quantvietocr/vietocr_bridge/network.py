@@ -20,8 +20,7 @@ from torch import nn
 from ..checkpoint.types import Checkpoint
 from ..checkpoint.vietocr_yaml import BridgeError, VietOCRConfig, read_yaml
 from ..common.files import replace_whole
-
-INSTALL_HINT = "run `make setup`, or `pip install torchvision einops && pip install --no-deps vietocr==0.3.13`"
+from ..common.packages import missing
 
 
 def import_vietocr() -> SimpleNamespace:
@@ -36,7 +35,7 @@ def import_vietocr() -> SimpleNamespace:
         vocab = importlib.import_module("vietocr.model.vocab")
         translate = importlib.import_module("vietocr.tool.translate")
     except ModuleNotFoundError as error:
-        raise BridgeError(f"Building VietOCR's network needs the package {error.name!r}: {INSTALL_HINT}.") from error
+        raise BridgeError(missing(error, "building VietOCR's network")) from error
     return SimpleNamespace(VietOCR=network.VietOCR, Vocab=vocab.Vocab, translate=translate)
 
 

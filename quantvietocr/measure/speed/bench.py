@@ -23,7 +23,7 @@ from ...common.files import write_text
 from ...common.machine import processor
 from ...errors import UserError
 from ...pictures.image import line_width
-from ...shipped import FLOAT, INT8, ROOT
+from ...shipped import weights_file
 from ..markdown import insert_section
 from .chart import draw
 from .cold_start import cold_start
@@ -72,7 +72,7 @@ def bench(
     """
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None  # before we add to it
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    checkpoints = _checkpoints(weights or (FLOAT, INT8))
+    checkpoints = _checkpoints(weights or (weights_file("float"), weights_file("int8")))
     if repeats < 1 or not threads or min(threads) < 1:
         raise BenchError(
             f"--repeats {repeats} --threads {' '.join(map(str, threads))}: there is nothing to time; each must "
@@ -202,8 +202,8 @@ def _cold_starts(
     warm_ups: int,
     threads: int,
 ) -> list[Cold]:
-    """infer.py on one line in fresh processes, the files taking turns; `warm_ups` rounds first fill the disk cache."""
-    script, line = ROOT / "infer.py", out / "models" / f"line-{STAGE_WIDTH}.png"
+    """`quantvietocr read` of one line in fresh processes, the files taking turns; `warm_ups` rounds first fill the disk cache."""
+    line = out / "models" / f"line-{STAGE_WIDTH}.png"
     line.parent.mkdir(parents=True, exist_ok=True)
     picture.save(line)
     files = [(Path(one.origin), "torch") for one in checkpoints]
@@ -219,7 +219,9 @@ def _cold_starts(
                 start = cold_start(
                     [
                         sys.executable,
-                        str(script),
+                        "-m",
+                        "quantvietocr",
+                        "read",
                         "--weights",
                         str(path),
                         "--engine",
@@ -231,7 +233,7 @@ def _cold_starts(
                 )
                 if start.code:
                     said = start.said.strip().splitlines() or [f"exit code {start.code}"]
-                    reasons[place] = said[-1].removeprefix("infer.py: ")
+                    reasons[place] = said[-1].removeprefix("quantvietocr: ")
                 elif number >= warm_ups:
                     starts[place].append(start)
     return [
