@@ -177,7 +177,7 @@ def test_files_wait_for_each_other_and_a_bad_one_says_why(page):
     files = "#documents button"
     assert [name.text for name in find_all(page, f"{files} .name")] == ["a.png", hostile, "c.png"]
     assert find_all(page, f"{files} .state")[2].text == "waiting"
-    until(page, lambda: [state.text for state in find_all(page, f"{files} .state")] == ["read", "not read", "read"])
+    until(page, lambda: [state.text for state in find_all(page, f"{files} .state")] == ["read", "failed", "read"])
     assert SHOP in find(page, "#lines tbody").text and not find(page, "#error").is_displayed()
     find_all(page, files)[1].click()
     assert find(page, "#error").text == f"{hostile}: not a picture that can be opened here; save it as PNG or JPEG."
