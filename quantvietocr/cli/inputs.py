@@ -6,9 +6,11 @@ import difflib
 import os
 import re
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import SimpleQueue
 from typing import BinaryIO
 
 from ..pictures.find import Found, find_listed, find_pictures
@@ -72,15 +74,41 @@ def find_inputs(arguments: Sequence[str]) -> Inputs:
 
 def _listed(stream: BinaryIO) -> Iterator[list[str] | bytes]:
     """What comes on stdin: paths, or one file's content, which is known by bytes that no list of paths holds."""
-    rest, is_first = b"", True
-    while chunk := stream.read1(CHUNK):  # type: ignore[attr-defined]  # of every buffered stream
+    rest, is_first, chunks = b"", True, _chunks(stream)
+    for chunk in chunks:
         if is_first and (b"\0" in chunk or chunk.startswith(PDF_MAGIC)):
-            yield chunk + stream.read()
+            yield chunk + b"".join(chunks)
             return
         is_first = False
         *lines, rest = (rest + chunk).split(b"\n")
         yield _paths(lines)
     yield _paths([rest])
+
+
+def _chunks(stream: BinaryIO) -> Iterator[bytes]:
+    """The bytes of a stream as they come. A thread takes them in, so that whoever writes the list and reads the rows only
+    then is not kept waiting for room in the pipe."""
+    try:
+        number = stream.fileno()
+    except (AttributeError, OSError):  # a stream in memory
+        yield stream.read()
+        return
+    arrived: SimpleQueue[bytes | OSError] = SimpleQueue()
+
+    def take_in() -> None:
+        chunk: bytes | OSError = b"-"
+        while chunk and not isinstance(chunk, OSError):
+            try:
+                chunk = os.read(number, CHUNK)  # not by the stream, whose lock would hold up the end of the program
+            except OSError as error:
+                chunk = error
+            arrived.put(chunk)
+
+    threading.Thread(target=take_in, daemon=True).start()
+    while chunk := arrived.get():
+        if isinstance(chunk, OSError):
+            raise chunk
+        yield chunk
 
 
 def _paths(lines: list[bytes]) -> list[str]:

@@ -21,6 +21,11 @@ def prepare_process() -> None:
             stream.reconfigure(encoding="utf-8", errors=errors)
 
 
+def leave_cores_alone() -> None:
+    """Keep NumPy's BLAS, which reading needs little of, to one thread. It must be said before NumPy loads."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
 def speaks() -> bool:
     """Whether this process speaks to people: of those of one torchrun, the first."""
     return os.environ.get("RANK", "0") == "0"

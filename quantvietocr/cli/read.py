@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..common.files import reader_name
 from ..common.progress import line_bar
 from ..errors import UserError
 from ..shipped import weights_file
 from .arguments import Parser, add_version
 from .exits import DONE, SOME_FAILED, UNUSABLE, run_verb
 from .inputs import Inputs, find_inputs, is_missing, missing_sentence
-from .process import prepare_process
+from .process import leave_cores_alone, prepare_process
 from .rows import FORM_OF, LOW_CONFIDENCE, RowFile, Table, row
 from .shared import add_reading_options, reading_options
 
@@ -134,6 +135,7 @@ class Session:
 
 def read(options: argparse.Namespace) -> int:
     """Read lines; the exit code."""
+    leave_cores_alone()
     _check_lines(options)
     session = Session(options)
     inputs = find_inputs(options.paths)
@@ -186,7 +188,7 @@ def _read_groups(
     options = session.options
     weights = weights_file(options.weights)
     file = _row_file(options, weights, form)
-    predictor = _open_predictor(session, weights)
+    predictor = open_predictor(session, weights)
     if options.plot:  # if it cannot be, then before the long part
         folder = Path(options.plot).absolute().parent
         if not folder.is_dir():
@@ -218,14 +220,13 @@ def _read_groups(
 def _row_file(options: argparse.Namespace, weights: Path, form: str) -> RowFile | None:
     if options.out is None:
         return None
-    from ..receipt.files import reader_name
-
     if not weights.is_file():
         return None  # opening it says what is wrong
     return RowFile(options.out, form, reader_name(weights, **reading_options(options).unusual()))
 
 
-def _open_predictor(session: Session, weights: Path) -> Predictor:
+def open_predictor(session: Session, weights: Path) -> Predictor:
+    """Load what reads, and say what computes."""
     from .. import Predictor
 
     options = session.options
@@ -365,5 +366,4 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     options.program = SCRIPT
     prepare_process()
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy loads, for the same reason
     return run_verb(SCRIPT, lambda: (receipts.receipts if options.receipt else read)(options))

@@ -8,11 +8,13 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..common.files import reader_name
 from ..errors import UserError
 from ..shipped import weights_file
 from .exits import DONE, SOME_FAILED, UNUSABLE
 from .inputs import is_missing, missing_sentence
-from .read import Session, add_arguments, check
+from .read import Session, add_arguments, check, open_predictor
+from .process import leave_cores_alone
 from .shared import reading_options
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ DESCRIPTION = (
 
 def receipts(options: argparse.Namespace) -> int:
     """Read pages; the exit code."""
+    leave_cores_alone()
     from ..pictures.find import find_pictures
     from ..receipt.files import outside
     from ..receipt.pages import PAGE_SUFFIXES
@@ -61,14 +64,13 @@ def _read(session: Session, paths: list[str]) -> int:
     from PIL import Image
 
     from ..receipt.detect import about, open_detector
-    from .read import _open_predictor
 
     warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # image.py refuses such a picture, in a sentence
     options = session.options
     weights = weights_file(options.weights)
     if options.out:
         Path(options.out).mkdir(parents=True, exist_ok=True)  # if it cannot be, then before the long part
-    predictor = _open_predictor(session, weights)
+    predictor = open_predictor(session, weights)
     detector = open_detector(options.detector, options.threads)
     session.note(about(detector))
     return (_into_folder if options.out else _onto_stdout)(session, paths, predictor, detector, weights)
@@ -77,7 +79,7 @@ def _read(session: Session, paths: list[str]) -> int:
 def _into_folder(
     session: Session, paths: list[str], predictor: Predictor, detector: Detector, weights: Path
 ) -> int:
-    from ..receipt.files import read_files, reader_name
+    from ..receipt.files import read_files
 
     options = session.options
     tally = read_files(
@@ -101,7 +103,6 @@ def _onto_stdout(
     session: Session, paths: list[str], predictor: Predictor, detector: Detector, weights: Path
 ) -> int:
     """Print the text of each page, or with --format json the page as an object a line."""
-    from ..receipt.files import reader_name
     from ..receipt.pages import PageFile
     from ..receipt.read import read_page
 

@@ -1,7 +1,8 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and files that are told apart."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 from collections.abc import Iterator
@@ -59,3 +60,18 @@ def write_text(path: str | os.PathLike, text: str) -> None:
         text: what to write.
     """
     write_bytes(path, text.encode("utf-8"))
+
+
+def reader_name(weights: str | os.PathLike, **settings: object) -> str:
+    """Name what reads, so that results of other weights or settings are told apart.
+
+    Args:
+        weights: the checkpoint's file.
+        **settings: those that are not the usual ones.
+
+    Returns:
+        The file's name, the start of its SHA-256, and the settings.
+    """
+    with open(weights, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return " ".join([Path(weights).name, digest[:12], *(f"{name} {value}" for name, value in settings.items())])

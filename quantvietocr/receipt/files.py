@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import sys
@@ -153,11 +152,3 @@ def _free(stem: Path, taken: set[Path]) -> Path:
         place = stem.with_name(f"{stem.name}~{number}")
     taken.add(place)
     return place
-
-
-def reader_name(weights: str | Path, **settings: object) -> str:
-    """Names what reads, so that results of other weights are told apart: file name, start of its SHA-256, and those
-    settings of USUAL that are not the usual ones."""
-    with open(weights, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return " ".join([Path(weights).name, digest[:12], *(f"{name} {value}" for name, value in settings.items())])

@@ -10,12 +10,12 @@ from typing import Any, Protocol
 
 from PIL import Image
 
+from ..common.files import reader_name
 from ..errors import UserError
 from ..pictures.boxes import TURNS
 from ..pictures.image import MAX_PIXELS, ImageError, source_name
 from ..reading.predictor import Predictor
 from ..receipt.detect import about, open_detector
-from ..receipt.files import reader_name
 from ..receipt.pages import PageFile
 from ..receipt.pdf import searchable_pdf
 from ..receipt.read import read_page
