@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from ..shipped import weights_file
 from .shared import YAML_HELP, add_reading_options, reading_combinations
 
 
@@ -16,7 +17,7 @@ def compare(options: argparse.Namespace) -> None:
 
     tables = compare_files(
         options.data,
-        options.weights,
+        [weights_file(name) for name in options.weights],
         options.out,
         options.vietocr,
         options.config,
@@ -49,7 +50,7 @@ def time(options: argparse.Namespace) -> None:
             f"{file}: loading a TorchScript file runs what is in it; do so with those alone that you made or trust.",
             file=sys.stderr,
         )
-    times = time_files(options.files, options.width, options.runs, options.threads, options.config)
+    times = time_files([str(weights_file(file)) for file in options.files], options.width, options.runs, options.threads, options.config)
     print(report(times, options.width, options.threads))
 
 
@@ -66,7 +67,7 @@ def score(options: argparse.Namespace) -> None:
 
     table = score_pages(
         options.data,
-        options.weights,
+        [weights_file(name) for name in options.weights],
         options.out,
         options.peer,
         options.detector,

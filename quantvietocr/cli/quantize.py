@@ -7,6 +7,7 @@ import dataclasses
 import sys
 from pathlib import Path
 
+from ..shipped import weights_file
 from .shared import YAML_HELP
 
 
@@ -23,7 +24,7 @@ def quantize(options: argparse.Namespace) -> None:
 
     if Path(options.out).suffix != ".safetensors":
         raise CheckpointError(f"{options.out}: quantized files are written as .safetensors; give a name that ends so.")
-    checkpoint = read(options.float, options.config)
+    checkpoint = read(weights_file(options.float), options.config)
     if options.method == "dynamic":
         if options.max_drop is not None:
             raise UserError(
@@ -76,7 +77,7 @@ def quantize(options: argparse.Namespace) -> None:
                 vietocr_yaml=options.config,
                 **plain,
             )
-    about = dataclasses.replace(quantized.meta, source_sha256=sha256(options.float), made_with=options.command)
+    about = dataclasses.replace(quantized.meta, source_sha256=sha256(weights_file(options.float)), made_with=options.command)
     print(describe_file(write(dataclasses.replace(quantized, meta=about), options.out)))
 
 
@@ -118,7 +119,7 @@ def sensitivity(options: argparse.Namespace) -> None:
     from ..quantize.bits.sensitivity import measure
     from ..quantize.scheme import Scheme
 
-    checkpoint = read(options.float, options.config)
+    checkpoint = read(weights_file(options.float), options.config)
     annotation = read_annotation(options.data, Vocab(checkpoint.meta.chars), unknown="skip", problems=options.problems)
     print(annotation.report.summary(), file=sys.stderr)
     lines, others = drawn(annotation.samples, options.lines)
@@ -154,7 +155,7 @@ def methods(options: argparse.Namespace) -> None:
     )
     budget = Budget(options.steps, options.lines, options.max_drop / 100, options.searched_lines)
     table = run(
-        options.float,
+        weights_file(options.float),
         options.data,
         options.test,
         options.out,
