@@ -118,10 +118,10 @@ def test_what_needs_torch_says_so_in_one_sentence(light_python, tmp_path):
     Image.new("RGB", (40, 8)).save(picture)
     weights = write(int8_checkpoint(), tmp_path / "tiny.safetensors")
     for arguments, said in (
-        (["--weights", weights], "need PyTorch: pip install -r requirements.txt"),
+        (["--weights", weights], "need PyTorch: run `make setup`"),
         (
             ["--weights", export_onnx(int8_checkpoint(), tmp_path / "tiny.onnx"), "--engine", "openvino"],
-            "pip install openvino",
+            "needs the package openvino: run `make setup`",
         ),
     ):
         found = run(light_python, ROOT / "infer.py", *arguments, picture)

@@ -174,7 +174,7 @@ def test_rapidocr_reads_without_a_network(lines, monkeypatch):
 def test_without_rapidocr_the_remedy_is_said(monkeypatch):
     monkeypatch.setitem(sys.modules, "rapidocr", None)
     monkeypatch.setitem(sys.modules, "onnxruntime", sys.modules.get("onnxruntime", os))
-    with pytest.raises(PeerError, match=r"run `pip install rapidocr==3\.10\.0 onnxruntime`"):
+    with pytest.raises(PeerError, match="run `make setup`"):
         RapidOCR()
 
 

@@ -207,7 +207,7 @@ def test_a_missing_package_is_one_sentence(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     assert cli.main(["serve", "--port", "0"]) == 2
     (said,) = capsys.readouterr().err.splitlines()
-    assert "requirements-serve.txt" in said and "uvicorn" in said
+    assert "make setup" in said and "uvicorn" in said
 
 
 def test_it_starts_reads_and_stops(tiny_weights):

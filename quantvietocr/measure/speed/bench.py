@@ -46,7 +46,8 @@ class BenchError(UserError):
 
 def run(options: argparse.Namespace) -> None:
     """The verb: measure, print the tables, put them where `--into` says."""
-    found = bench(options.out, options.weights, options.threads, options.repeats, options.quick, options.command)
+    weights = options.weights and [weights_file(name) for name in options.weights]
+    found = bench(options.out, weights, options.threads, options.repeats, options.quick, options.command)
     text = markdown(found)
     print(text)
     for place in options.into:
