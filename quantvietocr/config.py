@@ -228,9 +228,9 @@ def _one_of(key: str, value: str, allowed: Sequence[str]) -> None:
 def load_config(path: str | Path | None, overrides: Sequence[str] = ()) -> Config:
     """Read a YAML file over the defaults, then apply `section.key=value` overrides (values are YAML).
 
-    A shipped file is found by its name, `qat`. A file may name another with `base: other.yml` (relative to itself), whose values it overrides. A section left empty
-    changes nothing.
-    Raises ConfigError for an unknown key, a wrong type or a value out of range.
+    A shipped file is found by its name, `qat`. A file may name another with `base: other.yml` (relative to itself),
+    whose values it overrides. A section left empty changes nothing. Raises ConfigError for an unknown key, a wrong type
+    or a value out of range.
     """
     tree = read_tree(config_file(path)) if path else {}
     config = build(Config, tree, str(path) if path else "settings")

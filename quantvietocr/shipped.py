@@ -1,4 +1,5 @@
-"""Where the shipped weights and configs lie: in a folder of one's own, in the installed package, in a clone, in the cache."""
+"""Where the shipped weights and configs lie: in a folder of one's own, in the installed package, in a clone, in the
+cache."""
 
 from __future__ import annotations
 
@@ -47,8 +48,8 @@ def weights_file(name: str | os.PathLike = "int8") -> Path:
     if path is None:
         raise NotShippedError(
             f"The {name} weights ({WEIGHTS[str(name)]}) are not in this install: take the file from weights/ of "
-            f"quantvietocr's repository and put it into {cache_folder()}, or into a folder that the environment variable "
-            f"{WEIGHTS_VARIABLE} names."
+            f"quantvietocr's repository and put it into {cache_folder()}, or into a folder that the environment "
+            f"variable {WEIGHTS_VARIABLE} names."
         )
     return path
 

@@ -66,7 +66,9 @@ def test_every_reader_has_times_or_a_reason(whole):
     for table in (whole.text, whole.page):
         rows = [line.split("|")[1].strip() for line in table.splitlines() if line.startswith("|")]
         assert rows[2 : 2 + len(READERS)] == list(READERS)
-    assert whole.text.count("needs the package onnxruntime") == 2 and whole.page.startswith("before\n<!-- table speed -->")
+    assert whole.text.count("needs the package onnxruntime") == 2 and whole.page.startswith(
+        "before\n<!-- table speed -->"
+    )
     with Image.open(whole.out / "bench.png") as picture:
         assert picture.width > 1000 and len(picture.convert("RGB").getcolors(1 << 24)) > 100
     assert [path.suffix for path in sorted((whole.out / "models").iterdir())] == [".png", ".onnx", ".onnx"]

@@ -166,10 +166,7 @@ def test_a_drive_id_goes_through_gdown(tmp_path, monkeypatch):
     monkeypatch.setattr(gdown, "download", download)
     fetch(tmp_path / "a.pth", "13327Y1tz1ohsm5YZMyXVMPIOjoOA0OaA", BLOB)
     fetch(tmp_path / "b.pth", "https://drive.google.com/uc?id=1", BLOB)
-    assert calls == [
-        (None, "13327Y1tz1ohsm5YZMyXVMPIOjoOA0OaA"),
-        ("https://drive.google.com/uc?id=1", None),
-    ]
+    assert calls == [(None, "13327Y1tz1ohsm5YZMyXVMPIOjoOA0OaA"), ("https://drive.google.com/uc?id=1", None)]
     assert not is_drive("https://vocr.vn/data/vietocr/vgg_seq2seq.pth")
 
     def refuse(**arguments):

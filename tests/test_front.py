@@ -1,4 +1,5 @@
-"""The verbs' manners: what is typed wrong is said first and helpfully, output suits who reads it, and every end has its code."""
+"""The verbs' manners: what is typed wrong is said first and helpfully, output suits who reads it, and every end has its
+code."""
 
 from __future__ import annotations
 
@@ -84,7 +85,9 @@ def test_one_missing_file_of_several_is_said_once_and_first(tiny_weights, folder
     out, err = capsys.readouterr()
     said = [line for line in err.splitlines() if "no such file" in line]
     assert len(said) == 1 == err.splitlines().index(said[0]) + 1 and f"did you mean {folder / 'b.png'}?" in said[0]
-    assert [row.split("\t")[0] for row in out.splitlines()] == [str(folder / f"{name}.png") for name in ("a", "bb", "c")]
+    assert [row.split("\t")[0] for row in out.splitlines()] == [
+        str(folder / f"{name}.png") for name in ("a", "bb", "c")
+    ]
 
 
 def test_an_address_is_no_file(capsys):
@@ -109,7 +112,9 @@ def test_a_terminal_gets_a_table(tiny_weights, folder, capsys, monkeypatch):
     assert header.split() == ["sure", "picture", "text"] and len(rows) == 4
     for name, row in zip("abcd", rows):
         text, confidence = Predictor(tiny_weights, threads=1).predict(folder / f"{name}.png", return_prob=True)
-        assert row.rstrip().endswith(f"{name}.png  {text}".rstrip()) and row.startswith("?" if confidence < 0.7 else " ")
+        assert row.rstrip().endswith(f"{name}.png  {text}".rstrip()) and row.startswith(
+            "?" if confidence < 0.7 else " "
+        )
 
 
 def test_the_table_marks_doubt_and_shortens_long_names():
@@ -182,7 +187,18 @@ def test_a_picture_may_be_piped_in(tiny_weights, folder, capsys, monkeypatch):
 
 
 def test_a_list_is_read_as_it_comes(tiny_weights, folder):
-    command = [sys.executable, "-m", "quantvietocr", "read", "--weights", tiny_weights, "--threads", "1", "--quiet", "-"]
+    command = [
+        sys.executable,
+        "-m",
+        "quantvietocr",
+        "read",
+        "--weights",
+        tiny_weights,
+        "--threads",
+        "1",
+        "--quiet",
+        "-",
+    ]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         for name in "ab":
             process.stdin.write(f"{folder / name}.png\n")
@@ -240,7 +256,19 @@ def test_a_defect_keeps_its_traceback():
 
 def test_sigterm_leaves_a_sentence_and_what_was_read(tiny_weights, folder, tmp_path):
     out = tmp_path / "rows.tsv"
-    command = [sys.executable, "-m", "quantvietocr", "read", "--weights", tiny_weights, "--threads", "1", "--out", out, "-"]
+    command = [
+        sys.executable,
+        "-m",
+        "quantvietocr",
+        "read",
+        "--weights",
+        tiny_weights,
+        "--threads",
+        "1",
+        "--out",
+        out,
+        "-",
+    ]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         process.stdin.write(f"{folder / 'a.png'}\n")
         process.stdin.flush()

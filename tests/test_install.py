@@ -73,7 +73,9 @@ def test_the_wheel_holds_what_reading_needs_and_no_more(wheel):
 
 def test_the_installed_package_reads_lines_from_anywhere(installed, tmp_path):
     picture = ROOT / "data" / "samples" / "form_01.png"
-    read = python("-m", "quantvietocr", "read", "--threads", "1", "--format", "tsv", picture, cwd=tmp_path, path=installed)
+    read = python(
+        "-m", "quantvietocr", "read", "--threads", "1", "--format", "tsv", picture, cwd=tmp_path, path=installed
+    )
     assert read.returncode == 0, read.stderr
     path, text, confidence = read.stdout.rstrip("\n").split("\t")
     assert (path, text) == (str(picture), "Biển số xe PSA-149/25") and float(confidence) > 0.9
@@ -87,7 +89,9 @@ def test_the_installed_package_reads_lines_from_anywhere(installed, tmp_path):
 
 def test_what_is_not_in_the_wheel_is_one_sentence(installed, tmp_path):
     cache = {"XDG_CACHE_HOME": str(tmp_path)}
-    code = f"import os; os.environ |= {cache}; import sys; from quantvietocr.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    code = (
+        f"import os, sys; os.environ |= {cache}; from quantvietocr.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    )
     for arguments in (["describe", "float"], ["bench", "--out", "b"], ["read", "--weights", "float", "x.png"]):
         (tmp_path / "x.png").write_bytes((ROOT / "data" / "samples" / "form_01.png").read_bytes())
         done = python("-c", code, *arguments, cwd=tmp_path, path=installed)
@@ -98,7 +102,10 @@ def test_what_is_not_in_the_wheel_is_one_sentence(installed, tmp_path):
 def test_shipped_configs_are_found_by_name(installed, tmp_path):
     for name in ("qat", "qat.yml", "configs/qat.yml"):
         done = python("-m", "quantvietocr", "train", "--config", name, "train.stepz=1", cwd=tmp_path, path=installed)
-        assert done.returncode == 2 and "the command line: unknown setting train.stepz; did you mean train.steps?" in done.stderr
+        assert (
+            done.returncode == 2
+            and "the command line: unknown setting train.stepz; did you mean train.steps?" in done.stderr
+        )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -119,8 +126,11 @@ def test_a_missing_package_names_the_extra(installed, tmp_path):
 def test_scripts_without_the_packages_say_what_to_do(tmp_path):
     picture = str(ROOT / "data" / "samples" / "form_01.png")
     for script, argument in (("infer.py", picture), ("train_qat.py", "train.steps=1")):
-        blocked = f"import sys; sys.modules |= dict.fromkeys(['PIL', 'numpy', 'torch', 'yaml']); sys.argv = ['{script}', {argument!r}]\n"
-        code = f"{blocked}import runpy; runpy.run_path({str(ROOT / script)!r}, run_name='__main__')"
+        code = (
+            "import sys; sys.modules |= dict.fromkeys(['PIL', 'numpy', 'torch', 'yaml'])\n"
+            f"sys.argv = ['{script}', {argument!r}]\n"
+            f"import runpy; runpy.run_path({str(ROOT / script)!r}, run_name='__main__')"
+        )
         done = python("-c", code, cwd=tmp_path, path=ROOT)
         assert done.returncode == 2 and "make setup" in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr
 

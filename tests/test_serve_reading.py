@@ -144,6 +144,7 @@ def test_nothing_is_written(client):
     opened = []
     try:
         assert client.post("/read", content=content + bytes(2**21)).status_code == 200  # large enough for a spool file
+        assert client.post("/read", files={"file": ("a.png", content + bytes(2**21))}).status_code == 200
         with open(os.devnull, "wb"):
             assert opened == [os.devnull]  # the test hears what is opened
     finally:

@@ -4,7 +4,7 @@
 |------|---------|
 | 0    | everything was done |
 | 1    | some inputs failed; stderr names each |
-| 2    | nothing could be done: a wrong option, a missing file or package, a full disk; one sentence on stderr says what to do |
+| 2    | nothing could be done: a wrong option, a missing file or package, a full disk; one sentence says what to do |
 | 130  | interrupted by Ctrl-C |
 | 141  | whoever read the output closed the pipe, as in `| head` |
 | 143  | ended by SIGTERM, as `timeout`, systemd and Slurm do |
@@ -19,7 +19,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from ..common.packages import missing
@@ -93,7 +93,5 @@ def _terminated_by_signal() -> Iterator[None]:
 
 def _forget_stdout() -> None:
     """Let Python's own flush at the end go nowhere: into a closed pipe it would complain."""
-    try:
+    with suppress(OSError, ValueError):  # a stdout that is no file, as in tests
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError):  # a stdout that is no file, as in tests
-        pass

@@ -17,10 +17,10 @@ def describe(options: argparse.Namespace) -> None:
 
 
 def export(options: argparse.Namespace) -> None:
-    if options.format == "onnx":
-        return _export_onnx(options)
-    if options.format == "torchscript":
-        return _export_torchscript(options)
+    {"onnx": _export_onnx, "torchscript": _export_torchscript, "vietocr": _export_vietocr}[options.format](options)
+
+
+def _export_vietocr(options: argparse.Namespace) -> None:
     import numpy as np
     import torch
 
@@ -112,7 +112,8 @@ def confidence(options: argparse.Namespace) -> None:
             "now": list(map(fitted.confidence, found.readings)),
         }
         print(
-            f"{path}: slope {fitted.slope}, offset {fitted.offset}, from {len(found.right)} lines, {found.score.exact:.1%} exact"
+            f"{path}: slope {fitted.slope}, offset {fitted.offset}, from {len(found.right)} lines, "
+            f"{found.score.exact:.1%} exact"
         )
         for name, values in measures.items():
             accepted = accept_at_precision(values, found.right, 0.99)

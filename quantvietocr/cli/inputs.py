@@ -86,8 +86,8 @@ def _listed(stream: BinaryIO) -> Iterator[list[str] | bytes]:
 
 
 def _chunks(stream: BinaryIO) -> Iterator[bytes]:
-    """The bytes of a stream as they come. A thread takes them in, so that whoever writes the list and reads the rows only
-    then is not kept waiting for room in the pipe."""
+    """The bytes of a stream as they come. A thread takes them in, so that whoever writes the list and reads the rows
+    only then is not kept waiting for room in the pipe."""
     try:
         number = stream.fileno()
     except (AttributeError, OSError):  # a stream in memory

@@ -1,4 +1,5 @@
-"""What each verb of the console script does with its options. Heavy modules are imported by the verb that needs them."""
+"""What each verb of the console script does with its options. Heavy modules are imported by the verb that needs
+them."""
 
 from __future__ import annotations
 
@@ -37,8 +38,8 @@ def compare(options: argparse.Namespace) -> None:
             file, _, section = place.rpartition("#")
             insert_section(Path(file), section, written(tables))
     print(
-        f"In {options.out}: table.md, table.json, table.png, texts.tsv (every line as each row read it), reliability.png, "
-        "errors.md, errors.json, errors.png"
+        f"In {options.out}: table.md, table.json, table.png, texts.tsv (every line as each row read it), "
+        "reliability.png, errors.md, errors.json, errors.png"
     )
 
 
@@ -50,7 +51,13 @@ def time(options: argparse.Namespace) -> None:
             f"{file}: loading a TorchScript file runs what is in it; do so with those alone that you made or trust.",
             file=sys.stderr,
         )
-    times = time_files([str(weights_file(file)) for file in options.files], options.width, options.runs, options.threads, options.config)
+    times = time_files(
+        [str(weights_file(file)) for file in options.files],
+        options.width,
+        options.runs,
+        options.threads,
+        options.config,
+    )
     print(report(times, options.width, options.threads))
 
 
@@ -82,7 +89,8 @@ def score(options: argparse.Namespace) -> None:
         file, _, section = place.rpartition("#")
         insert_section(Path(file), section, markdown(table))
     print(
-        f"In {options.out}: table.md, table.json, table.png, errors.tsv, fields.tsv (what was not read right), readings.jsonl"
+        f"In {options.out}: table.md, table.json, table.png, errors.tsv, fields.tsv (what was not read right), "
+        "readings.jsonl"
     )
 
 

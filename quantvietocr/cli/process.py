@@ -32,6 +32,6 @@ def speaks() -> bool:
 
 
 def command_of(program: str, arguments: list[str]) -> str:
-    """The command line as a file's metadata keeps it: of absolute paths the last part alone, since a file that is passed
-    on should not tell how its maker's disk is laid out."""
+    """The command line as a file's metadata keeps it: of absolute paths the last part alone, since a file that is
+    passed on should not tell how its maker's disk is laid out."""
     return shlex.join([*program.split(), *(FOLDERS.sub("", argument) for argument in arguments)])

@@ -77,7 +77,9 @@ def quantize(options: argparse.Namespace) -> None:
                 vietocr_yaml=options.config,
                 **plain,
             )
-    about = dataclasses.replace(quantized.meta, source_sha256=sha256(weights_file(options.float)), made_with=options.command)
+    about = dataclasses.replace(
+        quantized.meta, source_sha256=sha256(weights_file(options.float)), made_with=options.command
+    )
     print(describe_file(write(dataclasses.replace(quantized, meta=about), options.out)))
 
 
@@ -101,8 +103,8 @@ def _quantize_within(options: argparse.Namespace, checkpoint, samples, scheme):
         partial=Path(options.out).with_suffix(".sensitivity.jsonl"),
     )
     print(
-        f"{summary(found.bits)}: CER {100 * found.drop:+.3f} pp against float on {found.checkpoint.meta.accuracy['lines']} "
-        f"lines, of {found.tries} mixture(s) tried",
+        f"{summary(found.bits)}: CER {100 * found.drop:+.3f} pp against float on "
+        f"{found.checkpoint.meta.accuracy['lines']} lines, of {found.tries} mixture(s) tried",
         file=sys.stderr,
     )
     return found.checkpoint
@@ -178,8 +180,8 @@ def methods(options: argparse.Namespace) -> None:
     print(f"In {options.out}: methods.md, methods.json, methods.png, and each method's file")
     if table.failed:
         raise UserError(
-            f"{len(table.failed)} of {len(table.rows) - 1} methods failed: {', '.join(row.name for row in table.failed)}; "
-            "the table says why."
+            f"{len(table.failed)} of {len(table.rows) - 1} methods failed: "
+            f"{', '.join(row.name for row in table.failed)}; the table says why."
         )
 
 

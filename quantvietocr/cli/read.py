@@ -33,9 +33,9 @@ MIN_PAGE_SIDE = 250  # pixels; a scan of one line is lower
 MIN_PAGE_SHAPE = 0.5  # height per width from which on a large picture is no line
 ENGINES = ("auto", "torch", "onnxruntime", "openvino")
 DESCRIPTION = (
-    "Read pictures of single text lines: one row per picture, in input order. A picture that cannot be read keeps its row, "
-    "with no text and confidence 0, and gets a sentence on stderr. Exit code: 0 all read, 1 some not, 2 nothing could be "
-    "done, 130 interrupted."
+    "Read pictures of single text lines: one row per picture, in input order. A picture that cannot be read keeps its "
+    "row, with no text and confidence 0, and gets a sentence on stderr. Exit code: 0 all read, 1 some not, 2 nothing "
+    "could be done, 130 interrupted."
 )
 
 
@@ -48,10 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="pictures, folders (in natural order, subfolders too), quoted patterns, or - for a list of paths on stdin",
     )
     parser.add_argument(
-        "--weights",
-        default="int8",
-        metavar="FILE",
-        help="any checkpoint, or the shipped int8 (default) or float",
+        "--weights", default="int8", metavar="FILE", help="any checkpoint, or the shipped int8 (default) or float"
     )
     parser.add_argument(
         "--config", metavar="VIETOCR_YAML", help="for a .pth with another vocabulary or sizes than VietOCR's"
@@ -67,8 +64,8 @@ def _add_line_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format",
         choices=("table", "text", "tsv", "json"),
-        help="table: for people (default in a terminal); text alone (default elsewhere); tsv: path, text, confidence (a "
-        "path's tabs and line ends as \\t, \\n); json: an object a line",
+        help="table: for people (default in a terminal); text alone (default elsewhere); tsv: path, text, confidence "
+        "(a path's tabs and line ends as \\t, \\n); json: an object a line",
     )
     parser.add_argument(
         "--out",
@@ -246,13 +243,13 @@ def _windows(
     session: Session, predictor: Predictor, group: list[str] | bytes, file: RowFile | None, bar: Any
 ) -> Iterator[list[Line]]:
     """The lines of a group, as they are read."""
-    from ..pictures.image import ImageError
+    from ..pictures.image import ImageError, open_line
     from ..reading.stream import Line, read_stream
 
     if isinstance(group, bytes):
         try:
-            text, confidence = predictor.predict(group, return_prob=True)
-            yield [Line("-", text, float(confidence))]
+            (result,) = predictor.lines_from_candidates([predictor.candidates_of(open_line(group))])
+            yield [Line("-", result.text, result.confidence)]
         except ImageError as error:
             yield [Line("-", error=str(error).replace("the given bytes", "-", 1))]
         return
@@ -299,8 +296,8 @@ def _hint_at_page(session: Session, path: str) -> None:
     session.pages += 1
     if session.pages <= MAX_PAGE_HINTS:
         session.say(
-            f"{path}: looks like a page ({width} x {height} pixels) and was read as one line; `quantvietocr receipts` reads "
-            "pages."
+            f"{path}: looks like a page ({width} x {height} pixels) and was read as one line; "
+            "`quantvietocr receipts` reads pages."
         )
 
 
@@ -319,7 +316,11 @@ def _sum_up(session: Session, file: RowFile | None, weights: Path) -> None:
         kept = f", {session.kept} were there before" if session.kept else ""
         session.note(f"{session.read} lines read{kept}; the rows are in {file.path}.")
     elif options.format == "table" or (options.format is None and _usual_form() == "table"):
-        doubt = f", {session.doubtful} of them with less than {LOW_CONFIDENCE:.0%} confidence (?)" if session.doubtful else ""
+        doubt = (
+            f", {session.doubtful} of them with less than {LOW_CONFIDENCE:.0%} confidence (?)"
+            if session.doubtful
+            else ""
+        )
         session.note(f"{session.read} lines read{doubt}.")
 
 
@@ -332,7 +333,8 @@ def _colours() -> bool:
 
 
 def _shows_bar(options: argparse.Namespace) -> bool:
-    """Whether a bar on stderr stays apart from the rows: not where these come out on the same terminal, by `| head` too."""
+    """Whether a bar on stderr stays apart from the rows: not where these come out on the same terminal, by `| head`
+    too."""
     if options.quiet:
         return False
     if options.out:

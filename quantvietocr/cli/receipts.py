@@ -13,18 +13,18 @@ from ..errors import UserError
 from ..shipped import weights_file
 from .exits import DONE, SOME_FAILED, UNUSABLE
 from .inputs import is_missing, missing_sentence
-from .read import Session, add_arguments, check, open_predictor
 from .process import leave_cores_alone
+from .read import Session, add_arguments, check, open_predictor
 from .shared import reading_options
 
 if TYPE_CHECKING:
-    from ..receipt.detect import Detector
     from ..reading.predictor import Predictor
+    from ..receipt.detect import Detector
 
 DESCRIPTION = (
-    "Find the lines, rows and fields of receipts or pages, pictures and PDF files. With --out, a folder gets NAME.txt, .tsv, "
-    ".json, .png and a searchable .pdf of each page, and stdout a row: path, page, lines, shop, date, total. Without, stdout "
-    "gets the text of each page."
+    "Find the lines, rows and fields of receipts or pages, pictures and PDF files. With --out, a folder gets NAME.txt, "
+    ".tsv, .json, .png and a searchable .pdf of each page, and stdout a row: path, page, lines, shop, date, total. "
+    "Without, stdout gets the text of each page."
 )
 
 
@@ -76,9 +76,7 @@ def _read(session: Session, paths: list[str]) -> int:
     return (_into_folder if options.out else _onto_stdout)(session, paths, predictor, detector, weights)
 
 
-def _into_folder(
-    session: Session, paths: list[str], predictor: Predictor, detector: Detector, weights: Path
-) -> int:
+def _into_folder(session: Session, paths: list[str], predictor: Predictor, detector: Detector, weights: Path) -> int:
     from ..receipt.files import read_files
 
     options = session.options
@@ -99,9 +97,7 @@ def _into_folder(
     return SOME_FAILED if tally.failed else DONE
 
 
-def _onto_stdout(
-    session: Session, paths: list[str], predictor: Predictor, detector: Detector, weights: Path
-) -> int:
+def _onto_stdout(session: Session, paths: list[str], predictor: Predictor, detector: Detector, weights: Path) -> int:
     """Print the text of each page, or with --format json the page as an object a line."""
     from ..receipt.pages import PageFile
     from ..receipt.read import read_page

@@ -1,4 +1,5 @@
-"""How a line that was read is written: as text, as a row of a table for machines or for people; and files of such rows."""
+"""How a line that was read is written: as text, as a row of a table for machines or for people; and files of such
+rows."""
 
 from __future__ import annotations
 
@@ -53,15 +54,16 @@ class Table:
         # Nothing read is certain: the most that is said is "over 99 %".
         sure = "  –" if error else ">99%" if confidence > 0.99 else f"{confidence:>4.0%}"
         low = bool(error) or confidence < LOW_CONFIDENCE
-        written = f"{'?' if low else ' '} {sure:<5}  {name:<{self.width}}  {'(not read)' if error else text.translate(CONTROLS)}"
+        shown = "(not read)" if error else text.translate(CONTROLS)
+        written = f"{'?' if low else ' '} {sure:<5}  {name:<{self.width}}  {shown}"
         return f"\033[33m{written}\033[0m" if self.colour and low else written
 
 
 class RowFile:
     """A file of rows that a later run goes on with: pictures that have a row there are not read again.
 
-    Pictures that could not be read get no row, so that they are tried again. Beside it lies `NAME.reader`, one line that
-    names what read: rows of two readers do not get into one file.
+    Pictures that could not be read get no row, so that they are tried again. Beside it lies `NAME.reader`, one line
+    that names what read: rows of two readers do not get into one file.
 
     Args:
         path: the file; need not exist.

@@ -12,7 +12,9 @@ def serve(options: argparse.Namespace) -> None:
     from ..shipped import find_weights, weights_file
 
     if options.weights is not None and len(options.weights) > 2:
-        raise UserError(f"--weights: {len(options.weights)} files; name one that reads, and at most one to compare with.")
+        raise UserError(
+            f"--weights: {len(options.weights)} files; name one that reads, and at most one to compare with."
+        )
     if options.weights is None:
         # The float file is not in the wheel: without it the page offers no comparison.
         weights = [weights_file("int8"), *filter(None, [find_weights("float")])]
@@ -32,7 +34,7 @@ def add(verbs: argparse._SubParsersAction) -> None:
         "--weights",
         nargs="+",
         metavar="FILE",
-        help="what reads, and perhaps another that it is compared with on request: files, or the shipped int8 and float "
-        "(default: both of these, as far as they are there)",
+        help="what reads, and perhaps another that it is compared with on request: files, or the shipped int8 and "
+        "float (default: both of these, as far as they are there)",
     )
     verb.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads (default 0: one per core)")

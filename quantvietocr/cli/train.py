@@ -13,9 +13,10 @@ from .process import command_of, prepare_process, speaks
 SCRIPT = "train_qat.py"
 DESCRIPTION = (
     "Fine-tune a VietOCR vgg_seq2seq network (train.method=float) or train it quantization-aware (train.method=qat), "
-    "validating what ships: an int8 copy converted on the CPU. Writes best.safetensors (with best-float.safetensors, the "
-    "float weights under it), curves.png, loss.csv, scores.csv, config.yml and state.pt into train.out. With several GPUs "
-    "or processes: torchrun --nproc-per-node N train_qat.py ..., which computes the same with the same settings, sooner."
+    "validating what ships: an int8 copy converted on the CPU. Writes best.safetensors (with best-float.safetensors, "
+    "the float weights under it), curves.png, loss.csv, scores.csv, config.yml and state.pt into train.out. With "
+    "several GPUs or processes: torchrun --nproc-per-node N train_qat.py ..., which computes the same with the same "
+    "settings, sooner."
 )
 RUN_FILES = ("state.pt", "best.safetensors")  # what a training run leaves that is worth keeping
 
@@ -46,8 +47,8 @@ def _refuse_to_overwrite(folder: Path) -> None:
     there = [name for name in RUN_FILES if (folder / name).exists()]
     if there:
         raise UserError(
-            f"{folder} holds a training run ({', '.join(there)}): go on with it with --resume, begin anew in its place with "
-            "--restart, or name another folder with train.out=FOLDER."
+            f"{folder} holds a training run ({', '.join(there)}): go on with it with --resume, begin anew in its place "
+            "with --restart, or name another folder with train.out=FOLDER."
         )
 
 

@@ -230,10 +230,14 @@ def _stop(report: AnnotationReport, stop_bad: bool, stop_unknown: bool) -> None:
     """Raise one error that says everything which the caller's choices do not allow."""
     said: list[str] = []
     if report.problems and stop_bad:
-        said.append(f"{len(report.problems)} line(s) cannot be used; mend them, or leave them out with {_choice('problems=skip')}:")
+        said.append(
+            f"{len(report.problems)} line(s) cannot be used; mend them, or leave them out with {_choice('problems=skip')}:"
+        )
         said += _bullets(f"line {p.line}: {p.reason}" for p in report.problems)
     if report.unknown and stop_unknown:
-        said.append(f"{len(report.unknown)} character(s) are outside the vocabulary; leave their lines out with {_choice('unknown=skip')}, or choose replace:")
+        said.append(
+            f"{len(report.unknown)} character(s) are outside the vocabulary; leave their lines out with {_choice('unknown=skip')}, or choose replace:"
+        )
         said += _bullets(map(str, report.unknown))
     if said:
         raise AnnotationError("\n".join([f"{report.path}:", *said]))

@@ -123,9 +123,7 @@ class RapidOCR:
             import onnxruntime  # noqa: F401  RapidOCR says so only once it reads
             import rapidocr
         except ImportError as error:
-            raise PeerError(
-                f"--peer rapidocr: cannot be imported ({error}); {how_to_install('rapidocr')}."
-            ) from error
+            raise PeerError(f"--peer rapidocr: cannot be imported ({error}); {how_to_install('rapidocr')}.") from error
         models = sorted(Path(rapidocr.__file__).parent.glob("models/*_rec_*.onnx"))
         if len(models) != 1:
             raise PeerError(

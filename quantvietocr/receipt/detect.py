@@ -48,7 +48,9 @@ class RapidDetector:
             from rapidocr.ch_ppocr_det import TextDetector
             from rapidocr.utils.typings import EngineType
         except ImportError as error:
-            raise DetectorError(f"--detector rapidocr: cannot be imported ({error}); {how_to_install('rapidocr')}.") from error
+            raise DetectorError(
+                f"--detector rapidocr: cannot be imported ({error}); {how_to_install('rapidocr')}."
+            ) from error
         models = sorted(Path(rapidocr.__file__).parent.glob("models/*_det_*.onnx"))
         if len(models) != 1:
             raise DetectorError(
@@ -114,5 +116,9 @@ def open_detector(name: str = "auto", threads: int = 0) -> Detector:
 
 def about(detector: Detector) -> str:
     """One sentence on what finds the lines, and on what would do it better."""
-    better = f"; photographs and crowded pages need RapidOCR: {how_to_install('rapidocr')}" if isinstance(detector, ProfileDetector) else ""
+    better = (
+        f"; photographs and crowded pages need RapidOCR: {how_to_install('rapidocr')}"
+        if isinstance(detector, ProfileDetector)
+        else ""
+    )
     return f"detector: {detector.name}{better}."

@@ -1,28 +1,31 @@
 """The server's addresses.
 
-    GET  /                      the page, with its scripts, style and sample under /static/
-    GET  /about                 what reads, and the limits: `Reading.about`
-    GET  /healthz               {"status": "ok"} while the server answers; it says nothing of the queue
-    POST /read?name=N&page=P&reader=R&ticket=T&plain=1
-                                the file's bytes as the body, or a form with a file in it → `Reading.read`. name: what to
-                                call it; page from 1; reader 0 (default) or 1; ticket: any word, to ask /queue with;
-                                plain=1: without picture and PDF, which is what a form gets unless it says plain=0
-    GET  /queue?ticket=T        {"ahead": how many uploads are before that one, 0 while it is read, null if it is not there}
+    GET  /             the page, with its scripts, style and sample under /static/
+    GET  /about        what reads, and the limits: `Reading.about`
+    GET  /healthz      {"status": "ok"} while the server answers; it says nothing of the queue
+    POST /read         the file's bytes as the body, or a form with a file in it → `Reading.read`; in the query
+                       name    what to call it
+                       page    from 1
+                       reader  0 (default) or 1
+                       ticket  any word, to ask /queue with
+                       plain   1: without picture and PDF, which is what a form gets unless it says plain=0
+    GET  /queue        with a ticket → {"ahead": how many uploads are before that one, 0 while it is read, null if it is
+                       not there}
 
 From a shell, with the page's JSON as the answer:
 
     curl -F file=@receipt.jpg http://127.0.0.1:8000/read
 
-What goes wrong is {"error": a sentence}: 400 a query or form that makes no sense, 403 a foreign Host or Origin, 413 too many
-bytes or pixels, 415 neither a picture nor a PDF, 422 a file that cannot be read, 503 too many uploads at once.
+What goes wrong is {"error": a sentence}: 400 a query or form that makes no sense, 403 a foreign Host or Origin, 413 too
+many bytes or pixels, 415 neither a picture nor a PDF, 422 a file that cannot be read, 503 too many uploads at once.
 
-A form is kept in memory as a bare file is: nothing of an upload is ever on the disk. Pages of other sites could send forms
-without asking; their browser then names them in Origin, and `guard` refuses them.
+A form is kept in memory as a bare file is: nothing of an upload is ever on the disk. Pages of other sites could send
+forms without asking; their browser then names them in Origin, and `guard` refuses them.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from importlib.resources import files
 from typing import Any
 
@@ -100,7 +103,7 @@ def make_app(reading: Reading) -> ASGIApp:
                 Route("/queue", queue),
                 Route("/read", read, methods=["POST"]),
             ],
-            exception_handlers={HTTPException: _refuse, UserError: _explain, Exception: _apologise},
+            exception_handlers=HANDLERS,
         )
     )
 
@@ -129,19 +132,21 @@ async def _form(request: Request, name: str) -> tuple[str, bytes]:
     try:
         form = await InMemoryParser(request.headers, stream, max_files=1).parse()
     except MultiPartException as error:
-        raise HTTPException(400, f"The form cannot be read ({error.message.rstrip('.')}); send one file in it.") from error
-    async with form:
-        file = next((value for _, value in form.multi_items() if isinstance(value, UploadFile)), None)
-        if file is None:
-            raise HTTPException(400, "The form holds no file: send one, as `curl -F file=@receipt.jpg` does.")
-        name = name or (file.filename or "")[:MAX_NAME_LENGTH] or "the upload"
-        content = await file.read()
+        raise HTTPException(
+            400, f"The form cannot be read ({error.message.rstrip('.')}); send one file in it."
+        ) from error
+    file = next((value for _, value in form.multi_items() if isinstance(value, UploadFile)), None)
+    if file is None:
+        raise HTTPException(400, "The form holds no file: send one, as `curl -F file=@receipt.jpg` does.")
+    name = name or (file.filename or "")[:MAX_NAME_LENGTH] or "the upload"
+    content = await file.read()
+    await form.close()
     if not content:
         raise HTTPException(400, f"{name}: empty; send a picture or PDF file.")
     return name, content
 
 
-async def _limited(request: Request, name: str, most: int) -> AsyncIterator[bytes]:
+async def _limited(request: Request, name: str, most: int) -> AsyncGenerator[bytes, None]:
     """The request's body piece by piece, as long as it keeps to the limit. Raises HTTPException."""
     too_large = HTTPException(413, f"{name}: larger than {MAX_BYTES // 2**20} MB; save it smaller, or split it.")
     declared = request.headers.get("content-length", "")
@@ -163,12 +168,13 @@ def _whole(text: str, least: int, most: int | None, name: str) -> int:
     return int(text)
 
 
-async def _refuse(request: Request, error: HTTPException) -> Response:
+async def _refuse(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
     sentence = "Nothing answers to this address and method." if error.status_code in (404, 405) else error.detail
     return JSONResponse({"error": sentence}, error.status_code, error.headers)
 
 
-async def _explain(request: Request, error: UserError) -> Response:
+async def _explain(request: Request, error: Exception) -> Response:
     status = 413 if isinstance(error, TooLargeError) else 415 if isinstance(error, NotAPictureError) else 422
     return JSONResponse({"error": str(error)}, status)
 
@@ -178,3 +184,10 @@ async def _apologise(request: Request, error: Exception) -> Response:
     return JSONResponse(
         {"error": "The server failed on this file, which is a defect of it: its terminal says where."}, 500
     )
+
+
+HANDLERS: dict[Any, Callable[[Request, Exception], Any]] = {
+    HTTPException: _refuse,
+    UserError: _explain,
+    Exception: _apologise,
+}

@@ -57,9 +57,9 @@ class Reading(Protocol):
 class PageReading:
     """`Reading` with checkpoints.
 
-    All are opened at once, so that a bad one is reported before anybody comes; the second is let go again until somebody
-    compares. Nothing is written: what is sent back is made in memory, the PDF too. It goes out with the answer, since
-    making it costs little beside reading, and the upload is gone by the time somebody asks for it.
+    All are opened at once, so that a bad one is reported before anybody comes; the second is let go again until
+    somebody compares. Nothing is written: what is sent back is made in memory, the PDF too. It goes out with the
+    answer, since making it costs little beside reading, and the upload is gone by the time somebody asks for it.
 
     Args:
         weights: one or two files, of which the first is the usual reader.
@@ -120,9 +120,10 @@ class PageReading:
 
     def _predictor(self, reader: int) -> Predictor:
         """Uploads take turns, so that no two of them load it."""
-        if self.predictors[reader] is None:
-            self.predictors[reader] = Predictor(self.weights[reader], threads=self.threads)
-        return self.predictors[reader]
+        predictor = self.predictors[reader]
+        if predictor is None:
+            predictor = self.predictors[reader] = Predictor(self.weights[reader], threads=self.threads)
+        return predictor
 
 
 def _data_url(picture: Image.Image) -> str:

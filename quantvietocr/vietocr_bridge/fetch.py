@@ -1,4 +1,5 @@
-"""Download VietOCR's published `vgg_seq2seq` weights: tried again where it breaks, checked by content, put in place last."""
+"""Download VietOCR's published `vgg_seq2seq` weights: tried again where it breaks, checked by content, put in place
+last."""
 
 from __future__ import annotations
 
@@ -68,8 +69,8 @@ def fetch(out: str | os.PathLike, url: str | None = None, blob_id: str | None = 
         _download(address, part)
     except requests.exceptions.RequestException as error:
         raise FetchError(
-            f"{address} could not be downloaded ({_reason(error)}). Without a network here: download it elsewhere, with a "
-            f"browser, and put it at {out}; or train with weights of your own (any VietOCR vgg_seq2seq .pth)."
+            f"{address} could not be downloaded ({_reason(error)}). Without a network here: download it elsewhere, "
+            f"with a browser, and put it at {out}; or train with weights of your own (any VietOCR vgg_seq2seq .pth)."
         ) from error
     if wanted is None:
         tqdm.write(f"{address} was taken as it came: give --blob-id to have its content checked.")
@@ -77,8 +78,9 @@ def fetch(out: str | os.PathLike, url: str | None = None, blob_id: str | None = 
         size = part.stat().st_size
         part.unlink()
         raise FetchError(
-            f"{address} gave another file than the expected one ({size:,} bytes with git blob id {blob}, not {wanted}); it "
-            "was deleted. Try again; if the weights were published anew, name the address with --url to take them as they are."
+            f"{address} gave another file than the expected one ({size:,} bytes with git blob id {blob}, not {wanted}); "
+            "it was deleted. Try again; if the weights were published anew, name the address with --url to take them "
+            "as they are."
         )
     os.replace(part, out)
     return out
@@ -115,7 +117,9 @@ def _download(address: str, part: Path) -> None:
     if not drive:
         _check_scheme(address)
     pooch.get_logger().setLevel(logging.WARNING)
-    files = pooch.create(part.parent, "", registry={part.name: None}, urls={part.name: address}, retry_if_failed=TRIES - 1)
+    files = pooch.create(
+        part.parent, "", registry={part.name: None}, urls={part.name: address}, retry_if_failed=TRIES - 1
+    )
     web = pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT, hooks={"response": _check_redirect})
     files.fetch(part.name, downloader=_from_drive if drive else web)
 
