@@ -170,7 +170,7 @@ def test_readers_take_turns_and_warm_ups_do_not_count(monkeypatch):
         clock.now += len(order)
         return f"{reader}{len(order)}"
 
-    monkeypatch.setattr("quantvietocr.measure.speed.readers.time.perf_counter", lambda: clock.now)
+    monkeypatch.setattr("quantvietocr.measure.speed.timing.time.perf_counter", lambda: clock.now)
     steps = []
     taken = take_turns("ab", call, 2, 1, SimpleNamespace(update=steps.append), lines=5)
     assert order == list("ababab") and steps == [5] * 6
