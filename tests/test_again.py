@@ -10,6 +10,8 @@ from quantvietocr import Predictor
 from quantvietocr.measure.lines.compare import compare
 from quantvietocr.pictures.image import ImageSpec
 from quantvietocr.reading.again import LOOKS, closer, narrower, surest
+from quantvietocr.reading.confidence import LineText
+from quantvietocr.reading.options import ReadingOptions
 
 SPEC = ImageSpec()
 
@@ -37,47 +39,65 @@ def test_closer_leaves_out_the_edges_and_narrower_nothing():
 
 
 def test_the_surest_reading_is_as_sure_as_all_looks_together():
-    assert surest([("a", 0.3), ("b", 0.6), ("a", 0.5)]) == ("b", pytest.approx(0.2))
-    assert surest([("a", 0.3), ("b", 0.2), ("a", 0.5)]) == ("a", pytest.approx(0.8 / 3))
-    assert surest([("", 0.0)]) == ("", 0.0)
+    for looks, text, chance in (
+        ([("a", 0.3), ("b", 0.6), ("a", 0.5)], "b", 0.2),
+        ([("a", 0.3), ("b", 0.2), ("a", 0.5)], "a", 0.8 / 3),
+        ([("", 0.0)], "", 0.0),
+    ):
+        kept = surest([line_text(*look) for look in looks])
+        assert (kept.text, kept.certainty, kept.confidence) == (text, pytest.approx(chance), pytest.approx(chance))
+
+
+def test_the_surest_is_chosen_on_the_fixed_scale():
+    assert surest([LineText("a", 0.3, 0.9), LineText("b", 0.6, 0.1)]) == LineText("b", 0.3, 0.05)
+
+
+def line_text(text: str, chance: float) -> LineText:
+    return LineText(text, chance, chance)
 
 
 class Sizes:
-    """In place of `Predictor.read_pixels`: the text is the picture's width, its confidence what the width has in `sure`."""
+    """In place of `Predictor.lines_from_pixels`: the text is the picture's width, its chance what `sure` has."""
 
     def __init__(self, sure: dict[int, float]) -> None:
         self.sure, self.seen = sure, []
 
     def __call__(self, lines, done=lambda places: None):
         self.seen.append([line.shape[1] for line in lines])
-        return [(str(line.shape[1]), self.sure.get(line.shape[1], 0.1)) for line in lines]
+        return [line_text(str(line.shape[1]), self.sure.get(line.shape[1], 0.1)) for line in lines]
 
 
 @pytest.mark.parametrize(
-    "again, expected, seen",
+    "retries, expected, seen",
     [
         (0, ["40", "100", "60"], [[40, 100, 60]]),
         (1, ["40", "90", "60"], [[40, 100, 60], [90, 60]]),
         (2, ["40", "120", "60"], [[40, 100, 60], [90, 120, 60, 70]]),
     ],
 )
-def test_only_lines_in_doubt_are_looked_at_again(tiny_weights, monkeypatch, again, expected, seen):
-    reader = Predictor(tiny_weights, threads=1, again=again)
+def test_only_lines_in_doubt_are_looked_at_again(tiny_weights, monkeypatch, retries, expected, seen):
+    reader = Predictor(tiny_weights, threads=1, retries=retries)
     monkeypatch.setattr(reader, "spec", SPEC)
-    monkeypatch.setattr(reader, "read_pixels", reading := Sizes({40: 0.7, 100: 0.4, 90: 0.5, 120: 0.6, 60: 0.2}))
-    read = reader.read([[[bars(width)]] for width in (40, 100, 60)])
-    assert [text for text, _ in read] == expected and reading.seen == seen
-    assert read[0][1] == 0.7
+    monkeypatch.setattr(reader, "lines_from_pixels", reading := Sizes({40: 0.7, 100: 0.4, 90: 0.5, 120: 0.6, 60: 0.2}))
+    read = reader.lines_from_candidates([[[bars(width)]] for width in (40, 100, 60)])
+    assert [line.text for line in read] == expected and reading.seen == seen
+    assert read[0].confidence == 0.7
 
 
 def test_a_number_of_looks_that_there_is_not_is_refused(tiny_weights):
-    for again in (-1, len(LOOKS) + 1):
+    for retries in (-1, len(LOOKS) + 1):
         with pytest.raises(ValueError, match="it must be 0 to 2"):
-            Predictor(tiny_weights, again=again)
+            Predictor(tiny_weights, retries=retries)
 
 
 def test_every_number_of_looks_is_a_row_of_the_comparison(tiny_weights, tmp_path):
     Image.fromarray(bars(60, 16)).save(tmp_path / "line.png")
     (tmp_path / "lines.txt").write_text("line.png\tab\n", encoding="utf-8")
-    (table,) = compare(tmp_path / "lines.txt", [tiny_weights], None, repeats=1, again=(0, 2))
-    assert [row.name for row in table.rows] == [tiny_weights.stem, f"{tiny_weights.stem}, again 2"]
+    (table,) = compare(
+        tmp_path / "lines.txt",
+        [tiny_weights],
+        None,
+        repeats=1,
+        options=[ReadingOptions(retries=looks) for looks in (0, 2)],
+    )
+    assert [row.name for row in table.rows] == [tiny_weights.stem, f"{tiny_weights.stem}, retries 2"]

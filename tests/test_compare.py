@@ -23,6 +23,7 @@ from quantvietocr.measure.lines import compare as module
 from quantvietocr.measure.lines.compare import compare
 from quantvietocr.measure.lines.readers import CompareError, stored_as
 from quantvietocr.metrics.accuracy import score
+from quantvietocr.reading.options import ReadingOptions
 
 
 @pytest.fixture
@@ -289,7 +290,8 @@ def test_what_is_stored_is_told_from_the_file(float_weights):
 def test_words_reach_the_readers_and_the_table_says_so(tiny, tmp_path, monkeypatch):
     made = []
     monkeypatch.setattr(
-        "quantvietocr.measure.lines.readers.Predictor", lambda *a, **k: made.append(k["words"]) or Predictor(*a, **k)
+        "quantvietocr.measure.lines.readers.Predictor",
+        lambda *a, **k: made.append(k["options"].words) or Predictor(*a, **k),
     )
     Image.new("RGB", (40, 16), "white").save(tmp_path / "a.png")
     (tmp_path / "lines.txt").write_text("a.png\tab\n", encoding="utf-8")
@@ -300,22 +302,31 @@ def test_words_reach_the_readers_and_the_table_says_so(tiny, tmp_path, monkeypat
         ([None, "vi"], ["tiny, words none", "tiny, words vi"]),
     ):
         made.clear()
-        (table,) = compare(tmp_path / "lines.txt", [tiny], tmp_path / "out", repeats=1, words=words)
+        (table,) = compare(
+            tmp_path / "lines.txt",
+            [tiny],
+            tmp_path / "out",
+            repeats=1,
+            options=[ReadingOptions(words=one) for one in words],
+        )
         assert made == words and [row.name.replace(tiny.stem, "tiny") for row in table.rows] == names
         assert (sentence in (tmp_path / "out" / "table.md").read_text("utf-8")) == ("vi" in words)
 
 
-def test_ways_with_loops_reach_the_readers_and_the_rows(tiny, tmp_path, monkeypatch):
+def test_what_is_done_about_leaders_reaches_the_readers_and_the_rows(tiny, tmp_path, monkeypatch):
     made = []
     monkeypatch.setattr(
-        "quantvietocr.measure.lines.readers.Predictor", lambda *a, **k: made.append(k["loops"]) or Predictor(*a, **k)
+        "quantvietocr.measure.lines.readers.Predictor",
+        lambda *a, **k: made.append(k["options"].leaders) or Predictor(*a, **k),
     )
     Image.new("RGB", (40, 16), "white").save(tmp_path / "a.png")
     (tmp_path / "lines.txt").write_text("a.png\tab\n", encoding="utf-8")
-    for loops, names in ((["drop"], ["tiny"]), (["count", "keep"], ["tiny, loops count", "tiny, loops keep"])):
+    for leaders, names in ((["drop"], ["tiny"]), (["count", "keep"], ["tiny, leaders count", "tiny, leaders keep"])):
         made.clear()
-        (table,) = compare(tmp_path / "lines.txt", [tiny], repeats=1, loops=loops)
-        assert made == loops and [row.name.replace(tiny.stem, "tiny") for row in table.rows] == names
+        (table,) = compare(
+            tmp_path / "lines.txt", [tiny], repeats=1, options=[ReadingOptions(leaders=one) for one in leaders]
+        )
+        assert made == leaders and [row.name.replace(tiny.stem, "tiny") for row in table.rows] == names
 
 
 def test_wide_lines_are_read_as_asked_and_counted(tiny, tmp_path):
@@ -329,7 +340,9 @@ def test_wide_lines_are_read_as_asked_and_counted(tiny, tmp_path):
         ("cut", "1 of them are too wide for the network: our engines read them in parts"),
         ("squeeze", "too wide for the network: all squeeze them."),
     ):
-        (table,) = compare(tmp_path / "lines.txt", [tiny], tmp_path / wide, repeats=1, wide=wide)
+        (table,) = compare(
+            tmp_path / "lines.txt", [tiny], tmp_path / wide, repeats=1, options=[ReadingOptions(wide=wide)]
+        )
         assert (table.setup.wide, table.setup.wide_lines) == (wide, 1)
         assert said in (tmp_path / wide / "table.md").read_text(encoding="utf-8")
         expected = [Predictor(tiny, threads=1, wide=wide).predict(tmp_path / name) for name in ("wide.png", "fits.png")]

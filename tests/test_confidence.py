@@ -9,10 +9,12 @@ import pytest
 from quantvietocr import Predictor
 from quantvietocr.checkpoint import CheckpointError, read, validate, write
 from quantvietocr.cli.main import main
+from quantvietocr.engines.torch_engine import TorchEngine
 from quantvietocr.metrics.trust import auroc
 from quantvietocr.pictures.image import open_line
-from quantvietocr.reading.confidence import FEWEST, Calibration, ConfidenceError, fit
+from quantvietocr.reading.confidence import DECISION_SCALE, DOUBT_THRESHOLD, FEWEST, Calibration, ConfidenceError, fit
 from quantvietocr.reading.decode import Reading
+from quantvietocr.shipped import INT8
 
 
 def sigmoid(value: float) -> float:
@@ -69,10 +71,36 @@ def test_the_file_carries_it(int8_weights, lines, tmp_path):
     predictor = Predictor(path, threads=1)
     picture = sorted((lines / "img").glob("*.png"))[0]
     text, confidence = predictor.predict(picture, return_prob=True)
-    ((_, reading),) = predictor.read_details(predictor.ways(open_line(picture))[0])
+    ((_, reading),) = predictor.recognizer.recognize(predictor.candidates_of(open_line(picture))[0])
     assert predictor.calibration == Calibration(1.0, -6.0) and text
     assert confidence == pytest.approx(Calibration(1.0, -6.0).confidence(reading), rel=1e-9)
     assert confidence < 0.5 * Calibration().confidence(reading)
+
+
+def test_what_a_file_says_of_confidence_changes_no_text_and_no_work(tiny_weights, monkeypatch):
+    rng = np.random.default_rng(1)
+    pictures = [rng.integers(0, 256, (8, width, 3), np.uint8) for width in (*range(24, 48, 3), 150)]
+    checkpoint, texts, confidences, batches = read(tiny_weights), [], [], []
+    encode = TorchEngine.encode
+    monkeypatch.setattr(
+        TorchEngine, "encode", lambda self, pixels: batches[-1].append(pixels.shape) or encode(self, pixels)
+    )
+    searched = []
+    monkeypatch.setattr("quantvietocr.reading.predictor.search", lambda *a, **k: searched.append(len(batches)))
+    for stored in ({}, {"slope": 1.0, "offset": -6.0}, {"slope": 9.0, "offset": 40.0}):
+        batches.append([])
+        own = dataclasses.replace(checkpoint, meta=dataclasses.replace(checkpoint.meta, confidence=stored))
+        read_as, chances = Predictor(own, threads=1, retries=2).predict_batch(pictures, return_prob=True)
+        texts.append(read_as)
+        confidences.append(chances)
+    assert texts[0] == texts[1] == texts[2] and batches[0] == batches[1] == batches[2]
+    assert sum(count for count, *_ in batches[0]) > 2 * len(pictures), "some were looked at again"
+    assert searched.count(1) == searched.count(2) == searched.count(3) > 0
+    assert max(confidences[1]) < DOUBT_THRESHOLD < np.median(confidences[2]), "on the file's scale all are in doubt, or few"
+
+
+def test_decisions_are_made_on_the_scale_of_the_shipped_int8_file():
+    assert Calibration.of(read(INT8).meta.confidence) == DECISION_SCALE
 
 
 @pytest.mark.parametrize(

@@ -32,8 +32,8 @@ def tiny(tmp_path_factory) -> Path:
 @pytest.mark.parametrize("kind", ["int8", "float"])
 def test_it_reads_what_torch_reads(kind, engine, exported, pixels):
     weights, file = exported[kind]
-    expected = Predictor(weights, threads=1).read_details(pixels)
-    found = Predictor(file, threads=1, engine=engine).read_details(pixels)
+    expected = Predictor(weights, threads=1).recognizer.recognize(pixels)
+    found = Predictor(file, threads=1, engine=engine).recognizer.recognize(pixels)
     assert [text for text, _ in found] == [text for text, _ in expected]
     assert sum(len(text) for text, _ in found) > 40  # they do read
     tolerance = 0.03 if kind == "int8" else 1e-3  # int8: where a feature falls on the other side of a tie
@@ -84,10 +84,10 @@ def hide(monkeypatch, *packages: str) -> None:
 
 
 def test_auto_takes_what_is_there(tiny, tmp_path, monkeypatch):
-    assert Predictor(tiny).engine.name == "openvino"
-    assert Predictor(write(int8_checkpoint(), tmp_path / "tiny.safetensors")).engine.name == "torch"
+    assert Predictor(tiny).recognizer.engine.name == "openvino"
+    assert Predictor(write(int8_checkpoint(), tmp_path / "tiny.safetensors")).recognizer.engine.name == "torch"
     hide(monkeypatch, "openvino")
-    assert Predictor(tiny).engine.name == "onnxruntime"
+    assert Predictor(tiny).recognizer.engine.name == "onnxruntime"
 
 
 @pytest.mark.parametrize(

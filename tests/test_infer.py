@@ -21,6 +21,7 @@ from quantvietocr.engines.torch_engine import TorchEngine
 from quantvietocr.pictures import find as picture_files
 from quantvietocr.pictures.find import find_pictures, natural
 from quantvietocr.reading import stream
+from quantvietocr.reading.options import ReadingOptions
 from quantvietocr.reading.plot import draw_lines
 
 
@@ -122,8 +123,13 @@ def test_beam_threads_and_engine_reach_the_predictor(weights, folder, monkeypatc
     assert run(weights, *options, folder / "line1.png") == 0
     assert made == [
         (
-            (str(weights), 1, 3, None, 7),
-            {"engine": "torch", "wide": "squeeze", "whitelist": "abc", "loops": "keep", "again": 2, "words": None},
+            (str(weights), 1),
+            {
+                "batch_size": 7,
+                "engine": "torch",
+                "config": None,
+                "options": ReadingOptions("squeeze", "keep", 2, None, 3, "abc"),
+            },
         )
     ]
 

@@ -196,7 +196,7 @@ def test_predictor_reads_again_only_what_is_in_doubt(monkeypatch):
         "quantvietocr.reading.predictor.search", lambda *a, **k: asked.append(a) or Reading((5, 6), (0.9, 0.9), 0.9)
     )
     predictor = Predictor(int8_checkpoint(), threads=1)
-    predictor.calibration = Calibration(1.0, 0.0)
+    monkeypatch.setattr("quantvietocr.reading.predictor.DECISION_SCALE", Calibration(1.0, 0.0))
     memory, hidden = np.zeros((1, 3, 8), np.float32), np.zeros((1, 4), np.float32)
     sure, unsure = Reading((4,), (0.99,), 0.99), Reading((4,), (0.6,), 0.99)
     assert predictor._with_words(sure, memory, hidden) is sure
@@ -211,8 +211,10 @@ def test_predictor_without_words_reads_greedily(monkeypatch):
     pixels = [np.random.default_rng(3).integers(0, 256, (8, 40, 3), np.uint8)]
     plain = Predictor(int8_checkpoint(), threads=1, words=None)
     assert plain.spelling is None and Predictor(int8_checkpoint(), beam=2).spelling is None
-    ((text, reading),) = plain.read_details(pixels)
-    (expected,) = decode.greedy(plain.decoder, *plain.engine.encode(np.stack(pixels)), drop_loops=True)
+    ((text, reading),) = plain.recognizer.recognize(pixels)
+    (expected,) = decode.greedy(
+        plain.recognizer.decoder, *plain.recognizer.engine.encode(np.stack(pixels)), drop_loops=True
+    )
     assert reading == expected
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from quantvietocr import Predictor
 from quantvietocr.pictures.image import ImageSpec, line_pixels
 from quantvietocr.reading import predictor
+from quantvietocr.reading.confidence import LineText
 from quantvietocr.reading.leaders import SURE, Leaders, joined, leaders_in
 from quantvietocr.reading.leaders.count import ADVANCE, UNDERLINE, count, dotted, size_of_letters, without_signs
 from quantvietocr.reading.leaders.find import Stretch, ink, stretches
@@ -125,13 +127,19 @@ def test_too_little_text_has_no_size():
     assert size_of_letters(ink(pixels)[1], [("ab", 0, pixels.shape[1])]) is None
 
 
+def read_again(leaders: Leaders, first: tuple[str, float], pieces: Sequence[tuple[str, float]]) -> tuple[str, float]:
+    line = leaders.reading(LineText(*first, first[1]), [LineText(*piece, piece[1]) for piece in pieces])
+    assert line.certainty == line.confidence
+    return line.text, line.confidence
+
+
 def with_pieces(pixels: np.ndarray, first: tuple[str, float], *pieces: tuple[str, float]) -> tuple[str, float]:
     leaders = leaders_in(pixels, first[0], READABLE)
     assert len(leaders.pieces) == len(pieces)
     assert all(
         (piece.shape[0] == HEIGHT and piece.shape[1] % 10 == 0) or piece.shape[1] == HEIGHT for piece in leaders.pieces
     )
-    return leaders.reading(first, list(pieces))
+    return read_again(leaders, first, pieces)
 
 
 def test_text_behind_a_rule_that_was_not_read_is():
@@ -186,7 +194,7 @@ def test_a_full_stop_or_comma_that_its_piece_overlooks_is_seen(sign):
     assert with_pieces(drawn(f"Tel: {'_' * 12} i - b"), read, ("Tel:", 1.0), ("i - b", 1.0))[0].endswith("_ i - b"), (
         "a letter"
     )
-    assert sign not in leaders_in(drawn(line), read[0], "_ab ").reading(read, list(pieces))[0], "it may not be read"
+    assert sign not in read_again(leaders_in(drawn(line), read[0], "_ab "), read, pieces)[0], "it may not be read"
 
 
 def test_a_rule_alone_is_measured_by_the_picture():
@@ -210,9 +218,9 @@ def test_marks_beside_a_part_of_a_row_are_counted_with_it(side):
         0.0,
     )
     leaders = Leaders(pixels, [(part, "-")], READABLE)
-    assert leaders.reading(("-" * 20, 0.5), [("-" * 11, 0.5)])[0] == "-" * 24
-    assert leaders.reading(("", 0.5), [("-" * 11, 0.5)])[0] == "-" * 24, "whatever was read first"
-    assert leaders.reading(("-" * 20, 0.5), [("ab", 0.5)])[0] != "-" * 24, "text is none"
+    assert read_again(leaders, ("-" * 20, 0.5), [("-" * 11, 0.5)])[0] == "-" * 24
+    assert read_again(leaders, ("", 0.5), [("-" * 11, 0.5)])[0] == "-" * 24, "whatever was read first"
+    assert read_again(leaders, ("-" * 20, 0.5), [("ab", 0.5)])[0] != "-" * 24, "text is none"
 
 
 def test_parts_of_a_line_are_joined_by_blanks_but_within_a_row():
@@ -250,5 +258,5 @@ def test_the_predictor_counts_unless_told_otherwise(monkeypatch):
     counting = Predictor(WEIGHTS, threads=1, wide="squeeze").predict(picture)
     assert counting.startswith(f"Nơi sinh: {'.' * 30} ") and counting.endswith("Huế")
     monkeypatch.setattr(predictor, "leaders_in", None)  # not asked
-    for loops in ("drop", "keep"):
-        Predictor(WEIGHTS, threads=1, wide="squeeze", loops=loops).predict(picture)
+    for leaders in ("drop", "keep"):
+        Predictor(WEIGHTS, threads=1, wide="squeeze", leaders=leaders).predict(picture)

@@ -56,7 +56,7 @@ class Careless:
             wrong = "" if number % 5 == 4 else line.text[:-1] + "¿" if number % 3 == 2 else line.text
             self.known[line_pixels(line.image, self.spec).tobytes()] = wrong
 
-    def read_details(self, lines: list[np.ndarray]) -> list[tuple[str, None]]:
+    def recognize(self, lines: list[np.ndarray]) -> list[tuple[str, None]]:
         return [(self.known[line.tobytes()], None) for line in lines]
 
 

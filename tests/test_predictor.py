@@ -33,7 +33,7 @@ def pictures() -> list[Path]:
 
 @pytest.fixture(scope="module")
 def predictor(float_weights) -> Predictor:
-    return Predictor(float_weights, threads=1, wide="squeeze", loops="keep", words=None)
+    return Predictor(float_weights, threads=1, wide="squeeze", leaders="keep", words=None)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def readings(predictor, pictures) -> list[tuple[str, float]]:
 def test_every_line_reads_as_with_vietocr(theirs, predictor, pictures, readings):
     expected = [theirs.predict(Image.open(path)) for path in pictures]
     assert [text for text, _ in readings] == [text for text, _ in expected]
-    details = predictor.read_details([line_pixels(open_line(path), predictor.spec) for path in pictures])
+    details = predictor.recognizer.recognize([line_pixels(open_line(path), predictor.spec) for path in pictures])
     for (text, ours), (_, confidence) in zip(details, expected, strict=True):
         if text:  # VietOCR gives 0/0 for an empty reading
             assert ours.mean_probability == pytest.approx(confidence, abs=1e-4)
@@ -98,7 +98,7 @@ def test_features_are_those_of_vietocrs_cnn(predictor, theirs, pictures):
         images = theirs.process_input(Image.open(path), 32, 32, 512)
         with torch.inference_mode():
             expected = theirs.network.cnn(images)
-            found = predictor.engine.features(images).transpose(-1, -2).flatten(2).permute(2, 0, 1)
+            found = predictor.recognizer.engine.features(images).transpose(-1, -2).flatten(2).permute(2, 0, 1)
         assert expected.abs().max() > 0.5
         torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
 
@@ -170,7 +170,7 @@ def test_a_picture_that_cannot_be_read_is_named(tmp_path):
 
 def test_the_thread_setting_is_used_and_put_back(monkeypatch):
     predictor = Predictor(int8_checkpoint(), threads=3)
-    features, seen = predictor.engine.features, []
+    features, seen = predictor.recognizer.engine.features, []
 
     def watched(images: torch.Tensor) -> torch.Tensor:
         seen.append(torch.get_num_threads())
@@ -178,7 +178,7 @@ def test_the_thread_setting_is_used_and_put_back(monkeypatch):
             raise RuntimeError("in the middle")
         return features(images)
 
-    monkeypatch.setattr(predictor.engine, "features", watched)
+    monkeypatch.setattr(predictor.recognizer.engine, "features", watched)
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
@@ -191,15 +191,15 @@ def test_the_thread_setting_is_used_and_put_back(monkeypatch):
         torch.set_num_threads(before)
 
 
-@pytest.mark.parametrize("options", [{"threads": -1}, {"beam": -1}, {"batch_size": 0}])
+@pytest.mark.parametrize("options", [{"threads": -1}, {"beam": -1}, {"batch_size": 0}, {"beam": 33}])
 def test_senseless_options_are_refused(options):
-    with pytest.raises(ValueError, match="0 or more"):
+    with pytest.raises(ValueError, match="0 or more|must be 0 to 32"):
         Predictor(int8_checkpoint(), **options)
 
 
-def test_ways_with_loops_are_named():
-    with pytest.raises(ValueError, match="loops is 'cut'; it must be one of count, drop, keep"):
-        Predictor(int8_checkpoint(), loops="cut")
+def test_what_can_be_done_about_leaders_is_named():
+    with pytest.raises(ValueError, match="leaders is 'cut'; it must be one of count, drop, keep"):
+        Predictor(int8_checkpoint(), leaders="cut")
 
 
 def test_a_missing_checkpoint_is_named():
@@ -210,8 +210,10 @@ def test_a_missing_checkpoint_is_named():
 def test_beam_search_is_used_when_asked_for_alone_and_in_batches():
     predictor = Predictor(int8_checkpoint(), beam=3, batch_size=2)
     images = [np.random.default_rng(i).integers(0, 256, (8, 40, 3), np.uint8) for i in range(5)]
-    encoded = [predictor.engine.encode(line_pixels(image, predictor.spec)[None]) for image in images]
-    expected = decode.texts([decode.beam(predictor.decoder, *line, 3)[0] for line in encoded], predictor.meta.chars)
+    encoded = [predictor.recognizer.engine.encode(line_pixels(image, predictor.spec)[None]) for image in images]
+    expected = decode.texts(
+        [decode.beam(predictor.recognizer.decoder, *line, 3)[0] for line in encoded], predictor.meta.chars
+    )
     assert [predictor.predict(image) for image in images] == expected == predictor.predict_batch(images)
     assert expected != Predictor(int8_checkpoint()).predict_batch(images)
 

@@ -127,7 +127,7 @@ def test_ways_of_reading_reach_the_pages_and_results_of_others_are_not_kept(weig
     assert run(weights, out, page, "--whitelist", "ac", "--loops", "keep", "--wide", "squeeze", "--words", "none") == 0
     assert "1 pages read" in capsys.readouterr().err.splitlines()[-1]
     about = json.loads((out / "a1.json").read_text("utf-8"))
-    assert about["reader"] == f"{reader_name(weights)} wide squeeze whitelist ac loops keep words None"
+    assert about["reader"] == f"{reader_name(weights)} wide squeeze leaders keep words None whitelist ac"
     assert set((out / "a1.txt").read_text("utf-8")) <= set("ac \n")
 
 

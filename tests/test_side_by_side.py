@@ -12,7 +12,7 @@ import torch
 from tiny import int8_checkpoint
 
 from quantvietocr import Predictor
-from quantvietocr.reading import predictor
+from quantvietocr.reading import recognizer
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ def test_batches_read_side_by_side_are_those_read_one_after_the_other(kind, engi
     file = exported[kind][engine != "torch"]
     alone, beside = (Predictor(file, threads=threads, engine=engine) for threads in (1, 3))
     used, at_once, most, lock = set(), 0, 0, threading.Lock()
-    real = predictor.read_lines
+    real = recognizer.recognize_batch
 
     def watched(runtime, *rest):
         nonlocal at_once, most
@@ -37,11 +37,11 @@ def test_batches_read_side_by_side_are_those_read_one_after_the_other(kind, engi
                 at_once -= 1
 
     lines = [line[:, :width] for line in pixels for width in (64, 96, line.shape[1])]
-    expected = alone.read_details(lines)
-    monkeypatch.setattr(predictor, "read_lines", watched)
+    expected = alone.recognizer.recognize(lines)
+    monkeypatch.setattr(recognizer, "recognize_batch", watched)
     done = []
     for _ in range(3):
-        found = beside.read_details(lines, done.extend)
+        found = beside.recognizer.recognize(lines, done.extend)
         assert [text for text, _ in found] == [text for text, _ in expected]
         for (_, ours), (_, theirs) in zip(found, expected, strict=True):
             np.testing.assert_allclose([*ours.probabilities, ours.end], [*theirs.probabilities, theirs.end], atol=1e-4)
@@ -55,9 +55,9 @@ def test_side_by_side_leaves_torchs_threads_as_they_were():
         torch.set_num_threads(3)
         reader = Predictor(int8_checkpoint())
         lines = [np.random.default_rng(i).integers(0, 256, (8, 16 + i % 3, 3), np.uint8) for i in range(24)]
-        reader.read_details(lines)
-        assert reader.engine.threads == 3 == torch.get_num_threads()
-        with reader.engine.side_by_side(2), ThreadPoolExecutor(1) as worker:
+        reader.recognizer.recognize(lines)
+        assert reader.recognizer.engine.threads == 3 == torch.get_num_threads()
+        with reader.recognizer.engine.side_by_side(2), ThreadPoolExecutor(1) as worker:
             worker.submit(torch.set_num_threads, 1).result()
         with ThreadPoolExecutor(1) as fresh:  # which begins with what was set last, by any thread
             assert fresh.submit(torch.get_num_threads).result() == 3
@@ -67,7 +67,7 @@ def test_side_by_side_leaves_torchs_threads_as_they_were():
 
 def test_an_error_in_one_batch_ends_the_reading_and_is_told(monkeypatch):
     reader = Predictor(int8_checkpoint(), threads=2)
-    real, begun = predictor.read_lines, []
+    real, begun = recognizer.recognize_batch, []
 
     def failing(*given):
         begun.append(len(begun))
@@ -76,10 +76,10 @@ def test_an_error_in_one_batch_ends_the_reading_and_is_told(monkeypatch):
         time.sleep(0.02)
         return real(*given)
 
-    monkeypatch.setattr(predictor, "read_lines", failing)
+    monkeypatch.setattr(recognizer, "recognize_batch", failing)
     lines = [np.full((8, 16 + i, 3), i, np.uint8) for i in range(60)]
     with pytest.raises(MemoryError, match="no more"):
-        reader.read_details(lines)
+        reader.recognizer.recognize(lines)
     assert len(begun) < 20  # those not begun are not read
-    monkeypatch.setattr(predictor, "read_lines", real)
-    assert len(reader.read_details(lines)) == 60
+    monkeypatch.setattr(recognizer, "recognize_batch", real)
+    assert len(reader.recognizer.recognize(lines)) == 60

@@ -62,7 +62,7 @@ def test_paths_are_taken_as_they_are_needed(predictor, paths, monkeypatch):
 def test_the_next_window_is_opened_while_this_one_is_read(predictor, paths, monkeypatch):
     monkeypatch.setattr(stream, "FIRST_WINDOW", 2)
     monkeypatch.setattr(stream, "WINDOW", 2)
-    opened, read = [], predictor.read
+    opened, read = [], predictor.lines_from_candidates
     real = stream.open_line
     monkeypatch.setattr(stream, "open_line", lambda path: opened.append(path) or real(path))
     seen = []
@@ -78,7 +78,7 @@ def test_the_next_window_is_opened_while_this_one_is_read(predictor, paths, monk
 
     from time import sleep as stream_sleep
 
-    monkeypatch.setattr(predictor, "read", slow)
+    monkeypatch.setattr(predictor, "lines_from_candidates", slow)
     next(read_stream(predictor, paths))
     assert seen[0] >= 4
 

@@ -8,8 +8,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from quantvietocr import Predictor
 from quantvietocr.pictures.image import ImageSpec, line_pixels, line_width
+from quantvietocr.reading.confidence import LineText
 from quantvietocr.reading.decode import WhitelistError
-from quantvietocr.reading.wide import SQUEEZE, cut, ways
+from quantvietocr.reading.wide import SQUEEZE, candidates_of, cut
 
 SPEC = ImageSpec()
 WORDS = [
@@ -70,16 +71,16 @@ def test_wide_lines_are_cut_in_blanks_into_parts_of_natural_width(ink, paper):
 def test_a_line_that_fits_is_left_alone():
     for width in (100, 512):
         picture = draw(WORDS)[0].resize((width, 32))
-        assert cut(picture) == [picture] and ways(picture) == [[picture]]
+        assert cut(picture) == [picture] and candidates_of(picture) == [[picture]]
 
 
 def test_a_line_somewhat_too_wide_is_squeezed_first_and_cut_second():
     picture = draw(WORDS)[0]
     for width, first in ((520, [1, 2]), (int(SQUEEZE * 512), [1, 2]), (int(SQUEEZE * 512) + 1, [2]), (1100, [3])):
         resized = picture.resize((width, 32), Image.Resampling.LANCZOS)
-        assert [len(parts) for parts in ways(resized)] == first
+        assert [len(parts) for parts in candidates_of(resized)] == first
     solid = Image.new("RGB", (700, 32), "white")
-    assert ways(solid) == [[solid]]
+    assert candidates_of(solid) == [[solid]]
 
 
 def test_without_a_blank_a_line_stays_whole():
@@ -111,10 +112,10 @@ def test_predictor_joins_the_parts(tiny_weights):
     assert len(parts) > 1 and text == " ".join(text for text, _ in parts if text)
     assert confidence == pytest.approx(np.prod([sure for _, sure in parts]), rel=1e-5)
     narrow = picture.crop((0, 0, whole.spec.max_width // 2, picture.height))
-    assert [[p.shape for p in parts] for parts in squeezed.ways(picture)] == [
+    assert [[p.shape for p in parts] for parts in squeezed.candidates_of(picture)] == [
         [(whole.spec.height, whole.spec.max_width, 3)]
     ]
-    assert squeezed.predict(picture) == squeezed.read_pixels([line_pixels(picture, squeezed.spec)])[0][0]
+    assert squeezed.predict(picture) == squeezed.lines_from_pixels([line_pixels(picture, squeezed.spec)])[0].text
     assert whole.predict_batch([narrow, picture, narrow]) == [whole.predict(narrow), text, whole.predict(narrow)]
     assert line_width(narrow.width, narrow.height, whole.spec) <= whole.spec.max_width
 
@@ -128,12 +129,13 @@ def test_a_doubtful_reading_is_compared_with_one_in_parts(tiny_weights, monkeypa
     bars[2:-2, ::8] = 0
     picture, seen = Image.fromarray(bars), []
 
-    def read_pixels(lines, done):
+    def lines_from_pixels(lines, done=None):
         seen.extend(lines)
         whole = [line.shape[1] == reader.spec.max_width for line in lines]
-        return [("squeezed", squeezed) if one else ("parts", in_parts**0.5) for one in whole]
+        chances = [("squeezed", squeezed) if one else ("parts", in_parts**0.5) for one in whole]
+        return [LineText(text, chance, chance) for text, chance in chances]
 
-    monkeypatch.setattr(reader, "read_pixels", read_pixels)
+    monkeypatch.setattr(reader, "lines_from_pixels", lines_from_pixels)
     text, confidence = reader.predict(picture, return_prob=True)
     assert text == expected and confidence == pytest.approx(in_parts if "parts" in expected else squeezed)
     assert len(seen) == (1 if squeezed > 0.7 else 3)

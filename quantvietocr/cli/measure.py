@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from .shared import YAML_HELP
+from .shared import YAML_HELP, add_reading_options, reading_combinations
 
 
 def compare(options: argparse.Namespace) -> None:
@@ -28,10 +28,7 @@ def compare(options: argparse.Namespace) -> None:
         options.command,
         options.peer,
         options.workers,
-        options.wide,
-        options.again,
-        options.words,
-        options.loops,
+        reading_combinations(options),
     )
     print(Path(options.out, "table.md").read_text(encoding="utf-8"))
     for places, written in ((options.into, page), (options.summary_into, summary)):
@@ -140,39 +137,7 @@ def _add_compare(verbs: argparse._SubParsersAction) -> None:
         "--workers", type=int, default=1, metavar="N", help="processes that generate a recipe's lines (default 1)"
     )
     verb.add_argument("--repeats", type=int, default=3, metavar="N", help="timing rounds (default 3)")
-    verb.add_argument(
-        "--wide",
-        choices=("cut", "squeeze"),
-        default="cut",
-        help="how our engines read lines too wide for the "
-        "network: in parts where that is surer (default), or squeezed as VietOCR does",
-    )
-    verb.add_argument(
-        "--again",
-        nargs="+",
-        type=int,
-        choices=(0, 1, 2),
-        default=(0,),
-        help="other looks at lines in doubt: a row of every checkpoint for each number named (default 0)",
-    )
-    verb.add_argument(
-        "--words",
-        nargs="+",
-        default=("vi",),
-        metavar="FILE",
-        type=lambda name: None if name == "none" else name,
-        help="what our engines read lines in doubt again with: vi (default), a file of `words`, or none; of several, a "
-        "row of every checkpoint for each",
-    )
-    verb.add_argument(
-        "--loops",
-        nargs="+",
-        choices=("count", "drop", "keep"),
-        default=("count",),
-        help="rules and leaders: count "
-        "their marks in the picture (default), leave out what is repeated, or keep it as VietOCR does; of several, a row "
-        "of every checkpoint for each",
-    )
+    add_reading_options(verb, several=True)
     verb.add_argument(
         "--into",
         nargs="+",

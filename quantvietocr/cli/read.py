@@ -10,6 +10,7 @@ from pathlib import Path
 
 from .. import Predictor
 from ..shipped import INT8
+from .shared import add_reading_options, reading_options
 
 MOST_DRAWN = 60
 
@@ -49,39 +50,7 @@ def options_of(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--engine", choices=ENGINES, default="auto", help="torch: .pth, .safetensors; others: .onnx")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads (default 0: one per core)")
     parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="most lines run together (default 32)")
-    parser.add_argument(
-        "--wide",
-        choices=("cut", "squeeze"),
-        default="cut",
-        help="lines too wide for the network: in parts cut "
-        "between words where that is surer (default), or squeezed as VietOCR does",
-    )
-    parser.add_argument(
-        "--loops",
-        choices=("count", "drop", "keep"),
-        default="count",
-        help="rules and dotted leaders: read the "
-        "text between them by itself and count their marks in the picture (default); leave out what is repeated while "
-        "attention stands still; or keep it as VietOCR does",
-    )
-    parser.add_argument(
-        "--again",
-        type=int,
-        choices=(0, 1, 2),
-        default=0,
-        help="other looks at what the first left in doubt, "
-        "the surest reading kept: for poor scans, where it takes longer (default 0)",
-    )
-    parser.add_argument(
-        "--words",
-        default="vi",
-        metavar="FILE",
-        type=lambda name: None if name == "none" else name,
-        help="what a "
-        "line in doubt is read again with, but with --beam: vi (default), a file of `quantvietocr words`, or none",
-    )
-    parser.add_argument("--whitelist", metavar="CHARS", help="read these characters alone, e.g. '0123456789., '")
-    parser.add_argument("--beam", type=int, default=0, metavar="N", help="beam width, up to 32 (default 0: greedy)")
+    add_reading_options(parser)
     parser.add_argument(
         "--receipt",
         action="store_true",
@@ -94,8 +63,8 @@ def options_of(arguments: list[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.receipt != bool(options.out) or (options.receipt and options.plot):
         parser.error("--receipt needs --out DIR, and --out --receipt; --plot is for pictures of lines.")
-    if options.threads < 0 or not 0 <= options.beam <= 32 or options.batch_size < 1:
-        parser.error("--threads must be 0 or more, --beam 0 to 32, --batch-size at least 1.")
+    if options.threads < 0 or options.batch_size < 1:
+        parser.error("--threads must be 0 or more, --batch-size at least 1.")
     if options.plot and (Path(options.plot).suffix.lower() != ".png" or Path(options.plot).is_dir()):
         parser.error(f"--plot {options.plot}: give the name of a PNG file to write, ending in .png.")
     return options
@@ -147,15 +116,13 @@ def run(options: argparse.Namespace) -> int:
         say(sentence)
     if not found.paths:
         raise UserError("no pictures to read; name files, folders or patterns.")
-    given = options.weights, options.threads, options.beam, options.config, options.batch_size
     predictor = Predictor(
-        *given,
+        options.weights,
+        options.threads,
+        batch_size=options.batch_size,
         engine=options.engine,
-        wide=options.wide,
-        whitelist=options.whitelist,
-        loops=options.loops,
-        again=options.again,
-        words=options.words,
+        config=options.config,
+        options=reading_options(options),
     )
     say("\ninfer.py: ".join(predictor.about))
     drawn: list | None = [] if options.plot else None

@@ -15,15 +15,7 @@ from ..pictures.find import find_pictures
 from ..receipt.detect import about, open_detector
 from ..receipt.files import outside, read_files, reader_name
 from ..receipt.pages import PAGE_SUFFIXES
-
-USUAL = {
-    "beam": 0,
-    "wide": "cut",
-    "whitelist": None,
-    "loops": "count",
-    "again": 0,
-    "words": "vi",
-}  # settings that change what is read
+from .shared import reading_options
 
 
 def run(options: argparse.Namespace, say: Callable[[object], None]) -> int:
@@ -42,21 +34,26 @@ def run(options: argparse.Namespace, say: Callable[[object], None]) -> int:
     if not paths:
         raise UserError("no pages to read; name pictures, PDF files, folders or patterns.")
     out.mkdir(parents=True, exist_ok=True)  # if it cannot be, then before the long part
-    given = options.weights, options.threads, options.beam, options.config, options.batch_size
+    reading = reading_options(options)
     predictor = Predictor(
-        *given,
+        options.weights,
+        options.threads,
+        batch_size=options.batch_size,
         engine=options.engine,
-        wide=options.wide,
-        whitelist=options.whitelist,
-        loops=options.loops,
-        again=options.again,
-        words=options.words,
+        config=options.config,
+        options=reading,
     )
-    unusual = {name: getattr(options, name) for name, usual in USUAL.items() if getattr(options, name) != usual}
     detector = open_detector(options.detector, options.threads)
     say("\ninfer.py: ".join([*predictor.about, about(detector)]))
     tally = read_files(
-        paths, options.paths, predictor, detector, out, reader_name(options.weights, **unusual), options.format, say
+        paths,
+        options.paths,
+        predictor,
+        detector,
+        out,
+        reader_name(options.weights, **reading.unusual()),
+        options.format,
+        say,
     )
     if not tally.read + tally.kept:
         say(f"{tally}.")

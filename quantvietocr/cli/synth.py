@@ -45,9 +45,9 @@ def synth(options: argparse.Namespace) -> None:
     if options.misread_by:
         from ..reading.predictor import Predictor
 
-        reader = Predictor(options.misread_by, words=None)
+        reader = Predictor(options.misread_by, words=None).recognizer
     try:
-        spec, chars = (ImageSpec(), DEFAULT_CHARS) if reader is None else (reader.spec, reader.meta.chars)
+        spec, chars = (ImageSpec(), DEFAULT_CHARS) if reader is None else (reader.spec, reader.chars)
         knobs = _knobs(options, [name for name in given if name not in ("count", "seed")], spec)
         generator = LineGenerator(knobs, options.seed or 0, chars)
     except (ValueError, RuntimeError) as error:  # how the generator names a bad knob, text file or font

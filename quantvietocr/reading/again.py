@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from ..pictures.image import WIDTH_STEP, ImageSpec
+from .confidence import LineText
 
 NARROWER = 0.9  # of the width
 CLOSER = 1 / 16  # of the height: as much is left out above and below
@@ -33,11 +34,18 @@ def closer(pixels: np.ndarray, spec: ImageSpec) -> np.ndarray:
 LOOKS: tuple[Callable[[np.ndarray, ImageSpec], np.ndarray], ...] = (narrower, closer)
 
 
-def surest(readings: Sequence[tuple[str, float]]) -> tuple[str, float]:
-    """Of the readings (text, confidence) of several looks at one line the surest one's text, with the mean confidence in
-    that text: a look that read another one has none in it."""
-    text = max(readings, key=lambda reading: reading[1])[0]
-    return text, sum(confidence for read, confidence in readings if read == text) / len(readings)
+def surest(looks: Sequence[LineText]) -> LineText:
+    """The text of the surest of several looks at one line.
+
+    Its certainty and confidence are the means over all looks; a look that read another text has none in this one.
+    """
+    text = max(looks, key=lambda look: look.certainty).text
+    agreeing = [look for look in looks if look.text == text]
+    return LineText(
+        text,
+        sum(look.certainty for look in agreeing) / len(looks),
+        sum(look.confidence for look in agreeing) / len(looks),
+    )
 
 
 def _resized(pixels: np.ndarray, width: float, left_out: int, spec: ImageSpec) -> np.ndarray:

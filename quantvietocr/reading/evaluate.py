@@ -14,7 +14,7 @@ from ..engines.torch_engine import TorchEngine
 from ..metrics.accuracy import Score, score
 from ..pictures.image import ImageSpec
 from .decode import Decoder, Reading
-from .recognizer import decoder_of, one_blas_thread, read_lines
+from .recognizer import decoder_of, one_blas_thread, recognize_batch
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def score_engine(
     with closing(eval_batches(samples, spec, batch_size=32)) as batches, one_blas_thread()():
         for batch in batches:
             lines = batch.images.permute(0, 2, 3, 1).contiguous().numpy()
-            for index, (text, reading) in zip(batch.indices, read_lines(engine, decoder, chars, lines)):
+            for index, (text, reading) in zip(batch.indices, recognize_batch(engine, decoder, chars, lines)):
                 predictions[index], readings[index] = text, reading
     right = tuple(reference == text for reference, text in zip(references, predictions))
     return Validation(score(references, predictions), tuple(readings), right)

@@ -14,7 +14,7 @@ from itertools import islice
 from PIL import Image
 
 from ..pictures.image import ImageError, open_line
-from .predictor import Predictor, Ways
+from .predictor import Candidates, Predictor
 
 FIRST_WINDOW, WINDOW = 16, 512  # pictures at a time: few at first, to show something; then enough to fill batches
 THUMBNAIL = (2000, 64)  # pixels at most, of a picture kept to be drawn
@@ -46,13 +46,14 @@ def read_stream(
         first = next(windows, None)
         opened = opener.submit(_open_all, predictor, first, thumbnails) if first else None
         while opened:
-            lines, ways = opened.result()
+            lines, candidates = opened.result()
             thumbnails -= sum(line.thumbnail is not None for line in lines)
             following = next(windows, None)
             opened = opener.submit(_open_all, predictor, following, thumbnails) if following else None
-            progress(len(lines) - len(ways))
-            for index, (text, confidence) in zip(ways, predictor.read(list(ways.values()), progress)):
-                lines[index] = replace(lines[index], text=text, confidence=confidence)
+            progress(len(lines) - len(candidates))
+            read = predictor.lines_from_candidates(list(candidates.values()), progress)
+            for index, line in zip(candidates, read):
+                lines[index] = replace(lines[index], text=line.text, confidence=line.confidence)
             yield lines
 
 
@@ -63,19 +64,20 @@ def _windows(paths: Iterable[str]) -> Iterator[list[str]]:
         size = min(2 * size, WINDOW)
 
 
-def _open_all(predictor: Predictor, paths: list[str], thumbnails: int) -> tuple[list[Line], dict[int, Ways]]:
+def _open_all(predictor: Predictor, paths: list[str], thumbnails: int) -> tuple[list[Line], dict[int, Candidates]]:
     """A line for each path, and the network's input of those that can be read, by index."""
-    lines, ways = [], {}
+    lines: list[Line] = []
+    candidates: dict[int, Candidates] = {}
     for index, path in enumerate(paths):
         try:
             picture = open_line(path)
         except ImageError as error:
             lines.append(Line(path, error=str(error)))
             continue
-        ways[index] = predictor.ways(picture)
-        if len(ways) <= thumbnails:
+        candidates[index] = predictor.candidates_of(picture)
+        if len(candidates) <= thumbnails:
             picture.thumbnail(THUMBNAIL)
             lines.append(Line(path, thumbnail=picture))
         else:
             lines.append(Line(path))
-    return lines, ways
+    return lines, candidates

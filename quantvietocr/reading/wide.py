@@ -25,7 +25,7 @@ def excess(width: int, height: int, spec: ImageSpec = ImageSpec()) -> float:
     return width * spec.height / (spec.max_width * height)
 
 
-def ways(img: Image.Image, spec: ImageSpec = ImageSpec()) -> list[list[Image.Image]]:
+def candidates_of(img: Image.Image, spec: ImageSpec = ImageSpec()) -> list[list[Image.Image]]:
     """How an RGB picture of a line is to be read: whole, or in parts; where there is a second way, it is for the doubtful."""
     too_wide = excess(img.width, img.height, spec)
     if too_wide <= 1:

@@ -20,7 +20,7 @@ from ..common.files import write_text
 from ..dataset.loading import in_order
 from ..metrics.edits import edit_distance
 from ..pictures.image import line_pixels
-from ..reading.predictor import Predictor
+from ..reading.recognizer import Recognizer
 from .lines.generator import Line, LineGenerator, write_line, write_tables
 
 CHUNK = 512  # lines drawn and read between two writes of the state
@@ -30,7 +30,7 @@ STOPPED = 0.2  # edits by character read below which what was read of an illegib
 
 def write_misread(
     generator: LineGenerator,
-    reader: Predictor,
+    reader: Recognizer,
     folder: str | Path,
     wanted: int,
     origin: dict[str, Any],
@@ -58,7 +58,7 @@ def write_misread(
     ):
         while len(rows) < wanted:
             lines = next(chunks)
-            readings = reader.read_details([line_pixels(line.image, reader.spec) for line in lines])
+            readings = reader.recognize([line_pixels(line.image, reader.spec) for line in lines])
             for number, (line, (read, _)) in enumerate(zip(lines, readings), chunk * CHUNK):
                 if number < looked:
                     continue

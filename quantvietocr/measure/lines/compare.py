@@ -25,6 +25,7 @@ from ...metrics.accuracy import confusions, score
 from ...metrics.analysis import analyse
 from ...metrics.trust import accept_at_precision, auroc, expected_calibration_error, reliability
 from ...pictures.image import ImageSpec, open_line
+from ...reading.options import USUAL, ReadingOptions
 from ...reading.wide import excess
 from . import report
 from .charts import draw, draw_reliability
@@ -55,10 +56,7 @@ def compare(
     command: str | None = None,
     peers: Sequence[str] = (),
     workers: int = 1,
-    wide: str = "cut",
-    again: Sequence[int] = (0,),
-    words: Sequence[str | os.PathLike | None] = ("vi",),
-    loops: Sequence[str] = ("count",),
+    options: Sequence[ReadingOptions] = (USUAL,),
 ) -> list[Table]:
     """Read each set of lines with every reader and return a table for each, its rows in order.
 
@@ -69,15 +67,13 @@ def compare(
     with, if it is not VietOCR's own. threads: for every row alike; 0 leaves torch's choice. limit: draw that many lines
     of each set, with seed 0; 0 takes all. repeats: timing rounds. unknown, problems: what to do with lines whose text is
     outside the vocabulary, or that cannot be used (`read_annotation`). command: recorded in `table.json`. peers: other
-    readers, of `peers.PEERS`, last. workers: processes that generate a recipe's lines. wide: how our engines read lines
-    too wide for the network (`Predictor`); VietOCR's own code squeezes them. again: other looks at lines in doubt
-    (`Predictor`), a row for each number of them. words: what our engines read lines in doubt again with
-    (`Predictor`), a row for each. loops: what our engines do about rules and leaders (`Predictor`), a row for each.
+    readers, of `peers.PEERS`, last. workers: processes that generate a recipe's lines. options: how our engines read, a
+    row of every checkpoint for each; all with the same `wide`. VietOCR's own code squeezes wide lines.
     Raises CompareError, LineSetError, CheckpointError, AnnotationError, RecipeError, ImageError, BridgeError, PeerError,
     WordsError.
     """
     data = [data] if isinstance(data, str | os.PathLike) else data
-    if not weights or not data or repeats < 1 or workers < 1 or threads < 0 or limit < 0:
+    if not weights or not data or not options or repeats < 1 or workers < 1 or threads < 0 or limit < 0:
         raise CompareError(
             "A comparison needs at least one checkpoint, one set of lines, one round and one worker; threads "
             "and limit are 0 or more."
@@ -85,11 +81,9 @@ def compare(
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(threads or before)
-        readers, chars, spec = entries(
-            [Path(w) for w in weights], vietocr, peers, config, threads, wide, again, words, loops
-        )
+        readers, chars, spec = entries([Path(w) for w in weights], vietocr, peers, config, threads, options)
         sets = line_sets(data, out, chars, spec, unknown, problems, limit, workers)
-        found = [_measure(readers, lines, repeats, command, spec, wide, words) for lines in sets]
+        found = [_measure(readers, lines, repeats, command, spec, options) for lines in sets]
     finally:
         torch.set_num_threads(before)
     tables = [table for table, _ in found]
@@ -104,16 +98,16 @@ def _measure(
     repeats: int,
     command: str | None,
     spec: ImageSpec,
-    wide: str,
-    words: Sequence[str | os.PathLike | None],
+    options: Sequence[ReadingOptions],
 ) -> tuple[Table, list[ReadAs]]:
     timed = _spread(lines.samples, lines.widths)
     times = _time(readers, timed, repeats)
     read_as = _read_all(readers, lines.samples, lines.widths)
     about = _setup(readers, lines, len(timed), repeats, command)
     wide_lines = sum(excess(*size, spec) > 1 for size in lines.sizes)
-    named = tuple(Path(name).name for name in words if name is not None)
-    setup = dataclasses.replace(about, wide=wide, wide_lines=wide_lines, words=named)
+    words = dict.fromkeys(one.words for one in options if one.words is not None)
+    named = tuple(Path(name).name for name in words)
+    setup = dataclasses.replace(about, wide=options[0].wide, wide_lines=wide_lines, words=named)
     return Table(setup, tuple(_rows(readers, lines.samples, read_as, times, setup.reference))), read_as
 
 

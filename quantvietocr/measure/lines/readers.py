@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.metadata
-import itertools
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,11 +14,13 @@ from ...checkpoint.files import read
 from ...checkpoint.types import Checkpoint
 from ...errors import UserError
 from ...pictures.image import ImageSpec
+from ...reading.options import USUAL, ReadingOptions
 from ...reading.predictor import Predictor
 from ...vietocr_bridge.reader import VietOCRReader
 from ..peers import PEERS, RapidOCR, Tesseract
 
 BATCH = 32
+ROW_ORDER = ("wide", "retries", "words", "leaders", "beam", "whitelist")  # in which a row's name tells its options
 
 
 class CompareError(UserError):
@@ -74,10 +75,7 @@ def entries(
     peers: Sequence[str],
     config: str | os.PathLike | None,
     threads: int,
-    wide: str = "cut",
-    again: Sequence[int] = (0,),
-    words: Sequence[str | os.PathLike | None] = ("vi",),
-    loops: Sequence[str] = ("count",),
+    options: Sequence[ReadingOptions] = (USUAL,),
 ) -> tuple[list[Entry], str, ImageSpec]:
     """The rows in order (VietOCR, checkpoints, peers), every character a checkpoint knows, and its image sizes.
 
@@ -90,23 +88,17 @@ def entries(
         checkpoint = read(path, config if path.suffix != ".safetensors" else None)
         stems = [other.stem for other in paths]
         name = path.stem if stems.count(path.stem) == 1 else str(path)
-        for looks, known, repeated in itertools.product(again, words, loops):
-            reader = Predictor(
-                checkpoint, threads=threads, batch_size=BATCH, wide=wide, again=looks, words=known, loops=repeated
-            )
-            called = f"{name}, again {looks}" if looks else name
-            if len(words) > 1:
-                called += f", words {'none' if known is None else Path(known).name}"
-            if len(loops) > 1:
-                called += f", loops {repeated}"
+        for one, called in zip(options, _called(name, options)):
+            reader = Predictor(checkpoint, threads=threads, batch_size=BATCH, options=one)
+            engine = reader.recognizer.engine
             made.append(
                 Entry(
                     called,
                     str(path),
                     checkpoint.meta.method,
                     stored_as(checkpoint),
-                    reader.engine.name,
-                    reader.engine.precision,
+                    engine.name,
+                    engine.precision,
                     path.stat().st_size,
                     reader,
                 )
@@ -126,6 +118,20 @@ def entries(
             )
         made.insert(0, _vietocr(source, config))
     return [*made, *(_peer(name, threads, chars) for name in peers)], chars, spec
+
+
+def _called(name: str, options: Sequence[ReadingOptions]) -> list[str]:
+    """The names of a checkpoint's rows: what differs among them, and what no sentence below the table tells."""
+    names = []
+    for one in options:
+        told = {
+            field: value
+            for field, value in dataclasses.asdict(one).items()
+            if any(getattr(other, field) != value for other in options) and not (field == "retries" and not value)
+        } | {field: value for field, value in one.unusual().items() if field in ("retries", "beam", "whitelist")}
+        told |= {"words": Path(one.words or "none").name} if "words" in told else {}
+        names.append(", ".join([name, *(f"{field} {told[field]}" for field in ROW_ORDER if field in told)]))
+    return names
 
 
 def _vietocr(source: Checkpoint, config: str | os.PathLike | None) -> Entry:

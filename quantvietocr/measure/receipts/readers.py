@@ -68,7 +68,7 @@ class PageEntry:
 def page_entries(weights: Sequence[Path], peers: Sequence[str], detector: str, threads: int) -> list[PageEntry]:
     """A row for each checkpoint, then the peers. Raises ScoreError, CheckpointError, DetectorError, PeerError."""
     finder = open_detector(detector, threads)
-    rows, _, _ = entries(weights, False, (), None, threads, "cut")
+    rows, _, _ = entries(weights, False, (), None, threads)
     made = [
         PageEntry(
             row.name,

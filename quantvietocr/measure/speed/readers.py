@@ -21,7 +21,7 @@ from ...engines.torch_engine import TorchEngine
 from ...export.onnx import export_onnx
 from ...pictures.image import line_pixels, line_tensor, line_width, open_line
 from ...reading.predictor import Predictor
-from ...reading.recognizer import one_blas_thread, read_lines
+from ...reading.recognizer import one_blas_thread, recognize_batch
 from ...vietocr_bridge.reader import VietOCRReader
 from .timing import READERS, Missing, milliseconds
 
@@ -82,7 +82,7 @@ def _build(name: str, checkpoint: Checkpoint, model: Path | str, threads: int) -
             return Missing(name, model)
         predictor = Predictor(model, threads, engine=engine, words=None)
         if name == "OpenVINO float":
-            predictor.engine = OpenVinoEngine(
+            predictor.recognizer.engine = OpenVinoEngine(
                 Checkpoint(checkpoint.tensors, checkpoint.meta, str(model)), threads, None
             )
         return _ours(name, predictor)
@@ -102,7 +102,7 @@ class _Encoded:
 
 
 def _ours(name: str, predictor: Predictor) -> Timed:
-    engine = predictor.engine
+    engine = predictor.recognizer.engine
     kind, precision = "int8" if READERS[name] else "float32", engine.precision
     if name == "OpenVINO float":
         kind = "float32" if engine.chosen == "f32" else engine.chosen
@@ -122,7 +122,9 @@ def _ours(name: str, predictor: Predictor) -> Timed:
         both -= converting
         done = _Encoded(*encoded)
         with one_blas_thread()():
-            decoder, _ = milliseconds(lambda: read_lines(done, predictor.decoder, predictor.meta.chars, pixels))
+            decoder, _ = milliseconds(
+                lambda: recognize_batch(done, predictor.recognizer.decoder, predictor.meta.chars, pixels)
+            )
         middle = {"CNN + encoder": both} if cnn is None else {"CNN": cnn, "encoder": max(0.0, both - cnn)}
         return {"preprocess": before + converting, **middle, "decoder": decoder}
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from ...pictures.image import WIDTH_STEP
+from ..confidence import NOTHING, LineText
 from .count import SURE, count, dotted, size_of_letters, without_signs
 from .find import ABOVE, BELOW, Stretch, ink, stretches
 
@@ -53,11 +54,11 @@ class Leaders:
         self._empty = [end - first < 0.2 * height or len(self._columns(first, end)) < 2 for first, end in self._between]
         self.pieces = [self._piece(*span) for span, empty in zip(self._between, self._empty) if not empty]
 
-    def reading(self, first: tuple[str, float], pieces: list[tuple[str, float]]) -> tuple[str, float]:
-        """The line's text and confidence, of those of its first reading and of its pieces."""
-        found = iter(pieces)
-        parts = [("", 1.0) if empty else next(found) for empty in self._empty]
-        texts = [text.strip() for text, _ in parts]
+    def reading(self, first: LineText, pieces: list[LineText]) -> LineText:
+        """The line as its first reading and those of its pieces tell it."""
+        unread = iter(pieces)
+        parts = [NOTHING if empty else next(unread) for empty in self._empty]
+        texts = [part.text.strip() for part in parts]
         longer = self._longer(texts) if len(self.rows) == 1 else 1.0
         size = size_of_letters(self._inked, [(text, *span) for text, span in zip(texts, self._between)])
         if not any(texts) and self.rows[0][1] == "_":
@@ -65,17 +66,17 @@ class Leaders:
         counts = [count(stretch, mark, size, len(self.pixels)) for stretch, mark in self.rows]
         if longer > 1 and counts[0] is not None:
             counts = [(round(longer * counts[0][0]), counts[0][1])]
-        read = list(ROW.finditer(first[0]))
-        before, after = len(NO_TEXT.sub("", first[0])), len(NO_TEXT.sub("", "".join(texts)))
+        read = list(ROW.finditer(first.text))
+        before, after = len(NO_TEXT.sub("", first.text)), len(NO_TEXT.sub("", "".join(texts)))
         ruled = all(mark == "_" for _, mark in self.rows)
         if None not in counts and (len(read) != len(counts) or after >= before + (-2 if ruled else NEWS)):
-            sure = np.prod([confidence for _, confidence in parts]) * np.prod([SURE[how] for _, how in counts])
-            return self._joined(texts, [number for number, _ in counts], size), float(sure)
+            chance = float(np.prod([SURE[how] for _, how in counts]))
+            return LineText.of_parts(self._joined(texts, [number for number, _ in counts], size), parts, chance)
         if len(read) != len(counts):
             return first
         # Marks in the text beside a stretch are the same row's, of which a part alone was found then.
         whole = [not any(ROW.search(text) for text in texts[place : place + 2]) for place in range(len(counts))]
-        return _recounted(first[0], read, self.rows, counts, whole, texts), first[1]
+        return replace(first, text=_recounted(first.text, read, self.rows, counts, whole, texts))
 
     def _longer(self, texts: list[str]) -> float:
         """How much longer the row is than the part of it that was found, told by texts of marks alone, which are emptied."""
