@@ -15,7 +15,7 @@ from ...checkpoint.vocab import DEFAULT_CHARS
 from ..lines.config import SynthError
 from ..lines.dice import Dice, Weighted
 from ..lines.fonts import FontPool
-from ..recipes import libraries
+from ..recipe_files import libraries
 from .content import Content, Style, make_content, make_style
 from .form import set_form
 from .ink import DOTS, print_sheet

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from ...common.files import write_text
 from ...common.yaml_settings import ConfigError, build
 from ..lines.config import SynthError
-from ..recipes import SEAL, Font, RecipeError, find_fonts, libraries, recipe_tree, refuse_values
+from ..recipe_files import SEAL, Font, RecipeError, find_fonts, libraries, recipe_tree, refuse_values
 from .files import read_truths, write_receipts
 from .generator import ReceiptConfig, ReceiptGenerator
 
