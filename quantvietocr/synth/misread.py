@@ -1,7 +1,7 @@
 """Generated lines that a checkpoint misreads, to train on: a line that it reads right teaches it little.
 
-Most of the time of a training step is the backward pass, spent on lines that are mostly read right. Reading a line with an
-8-bit file costs a fraction of training on it.
+Most of the time of a training step is the backward pass, spent on lines that are mostly read right. Reading a line with
+an 8-bit file costs a fraction of training on it.
 
 Source:
     Choosing what to learn from by what a network gets wrong: Jiang et al. 2019, arXiv 1910.00762. Choosing it with a
@@ -51,8 +51,8 @@ def write_misread(
         reader: reads them.
         folder: where to write.
         wanted: how many misread lines to write.
-        origin: what the lines depend on. Where this is the same, an earlier run in the same folder goes on: one that was
-            interrupted, or in which fewer lines were wanted.
+        origin: what the lines depend on. Where this is the same, an earlier run in the same folder goes on: one that
+            was interrupted, or in which fewer lines were wanted.
         workers: processes that draw.
 
     Returns:

@@ -99,7 +99,8 @@ def draw(
     base = int(face.ascent * size) + pad + abs(drift)
     canvas = Image.new("L", (int(width + left + right) + 2 * pad, base + int(face.descent * size) + pad + abs(drift)))
     pen = ImageDraw.Draw(canvas)
-    x = x0 = pad + int(left)
+    x0 = pad + int(left)
+    x = x_end = float(x0)
     for word, gap in zip(words, gaps):
         _draw_word(pen, word, x, base, letter_gap)
         x_end = x + word.width

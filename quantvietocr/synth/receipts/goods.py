@@ -1,12 +1,11 @@
-"""What shops are called, sell and print. Plain data, written for this project; names and prices are made up.
-
-GOODS: kind of shop → "name lowest-highest price of one in 1,000 đồng"; a `~` before the name: sold by weight, price per kg.
-"""
+"""What shops are called, sell and print: plain data, written for this project. Names and prices are made up."""
 
 from __future__ import annotations
 
 from ...common.wordlists import entries
 
+# Kind of shop → what it sells: name, then lowest-highest price of one in 1,000 đồng. What is sold by weight has a `~`
+# before its name and a price per kg.
 GOODS = {
     "cafe": """Cà phê đen đá 15-32|Cà phê sữa đá 18-39|Bạc xỉu 22-45|Cà phê trứng 35-55|Cà phê cốt dừa 39-59
         |Trà đào cam sả 35-59|Trà vải hoa hồng 39-59|Trà sữa trân châu đường đen 35-62|Hồng trà sữa 29-49
@@ -54,7 +53,7 @@ GOODS = {
         |Nón lưỡi trai 69-139|Dép quai ngang 89-159|Giày thể thao đế êm số 39 299-599|Thắt lưng da bò 149-299
         |Túi vải đeo chéo 79-169|Khăn choàng lụa 99-219|Phí sửa lai quần 20-40""",
 }
-# What the shop is called: kind → before the name; the name is one of NAMES, or two syllables of LUCKY.
+# Kind of shop → what stands before its name; the name is one of NAMES, or two syllables of LUCKY.
 SHOPS = {
     "cafe": "Cà Phê|Tiệm Cà Phê|Trà Sữa|Quán Nước|The Coffee Corner|Tiệm Trà|Góc Cà Phê",
     "restaurant": "Nhà Hàng|Quán Ăn|Quán Cơm|Phở|Bếp Nhà|Lẩu Nướng|Ẩm Thực",
