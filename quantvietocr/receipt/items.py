@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..common.wordlists import entries
 from ..pictures.boxes import Box
 from .labels import is_heading, is_telephone, is_title, kind_of
 from .layout import goes_on, widest_of
@@ -20,47 +21,11 @@ _PLACE = re.compile(r"^(\d{1,2})\s?[.)/]\s?(?=\D)")
 _TIMES = re.compile(r"(?<=\d)\s?([xX×*])\s?(?=\d{1,3}[.,]\d{3}(?!\d))")
 _GLUED = re.compile(r"(?<=[.,]\d{3})(?=\d{1,3}(?:[.,]\d{3})+(?!\d))")  # two amounts whose columns stand close
 _UNITS = frozenset(
-    [
-        "goi",
-        "hop",
-        "chai",
-        "cai",
-        "tui",
-        "vi",
-        "quyen",
-        "cuon",
-        "cay",
-        "bo",
-        "met",
-        "m",
-        "chiec",
-        "doi",
-        "ly",
-        "phan",
-        "dia",
-        "to",
-        "kg",
-        "g",
-        "lit",
-        "l",
-        "lon",
-        "thung",
-        "bich",
-        "bao",
-        "cap",
-        "cuc",
-        "goc",
-        "qua",
-        "hu",
-        "lo",
-        "mieng",
-        "ong",
-        "suat",
-        "tam",
-        "to",
-        "vien",
-        "xap",
-    ]
+    entries("""
+    goi | hop | chai | cai | tui | vi | quyen | cuon | cay | bo | met | m | chiec | doi | ly | phan | dia | to | kg
+    g | lit | l | lon | thung | bich | bao | cap | cuc | goc | qua | hu | lo | mieng | ong | suat | tam | to
+    vien | xap
+""")
 )
 _FRONT_COUNT = re.compile(r"^(\d{1,3})\s?[xX×]\s+")
 

@@ -14,7 +14,8 @@ from ...checkpoint.vocab import Vocab
 from ...dataset.annotation import Sample, read_annotation
 from ...errors import UserError
 from ...pictures.image import ImageSpec, line_size, line_width
-from ...synth.recipes import lines_of, read_recipe, recipes_in
+from ...synth.recipe_files import read_recipe, recipes_in
+from ...synth.recipes import lines_of
 
 RECIPES = (".yml", ".yaml")
 GROUPS = {
