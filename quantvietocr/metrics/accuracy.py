@@ -18,13 +18,13 @@ def cer(references: Sequence[str], predictions: Sequence[str]) -> float:
     Raises:
         ValueError: nothing to compare, or lists of different lengths.
     """
-    refs, preds = _paired(references, predictions)
+    refs, preds = composed_pairs(references, predictions)
     return sum(map(edit_distance, refs, preds)) / _characters(refs)
 
 
 def exact(references: Sequence[str], predictions: Sequence[str]) -> float:
     """Share of lines read without any error. Raises `ValueError` as `cer` does."""
-    refs, preds = _paired(references, predictions)
+    refs, preds = composed_pairs(references, predictions)
     return sum(r == p for r, p in zip(refs, preds, strict=True)) / len(refs)
 
 
@@ -51,7 +51,7 @@ class Score:
 
 def score(references: Sequence[str], predictions: Sequence[str]) -> Score:
     """Score predictions against references, line by line. Raises `ValueError` as `cer` does."""
-    refs, preds = _paired(references, predictions)
+    refs, preds = composed_pairs(references, predictions)
     edits, characters = sum(map(edit_distance, refs, preds)), _characters(refs)
     folded = cer([fold_diacritics(r) for r in refs], [fold_diacritics(p) for p in preds])
     return Score(len(refs), exact(refs, preds), edits / characters, folded, edits, characters)
@@ -65,13 +65,13 @@ def confusions(
     `written` is empty where a character was read that is not there, `read` where one was missed. The counts of all
     (``top=None``) add up to the edits of `score`. Raises `ValueError` as `cer` does.
     """
-    refs, preds = _paired(references, predictions)
+    refs, preds = composed_pairs(references, predictions)
     counts = Counter(pair for r, p in zip(refs, preds, strict=True) if r != p for pair in _edits(r, p))
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return [(written, read, count) for (written, read), count in ranked[:top]]
 
 
-def _paired(references: Sequence[str], predictions: Sequence[str]) -> tuple[list[str], list[str]]:
+def composed_pairs(references: Sequence[str], predictions: Sequence[str]) -> tuple[list[str], list[str]]:
     """Both sides composed, after checking that there is something to compare."""
     if len(references) != len(predictions):
         raise ValueError(f"{len(references)} references cannot be compared with {len(predictions)} predictions.")

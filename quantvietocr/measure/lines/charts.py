@@ -14,6 +14,7 @@ from matplotlib.ticker import PercentFormatter
 
 from ...common.figures import save_figure
 from ...metrics.trust import accept_curve
+from ..conditions import thread_count
 from .report import Row, Table, time_of
 
 FLOAT, INT8, PEER = "#9aa5b1", "#1f6fb2", "#c9853c"
@@ -25,7 +26,7 @@ def draw(tables: Sequence[Table], path: str | os.PathLike) -> Path:
     """Bar charts of size, character error rate (a bar per set of lines) and time per line, as one PNG."""
     rows, setup = tables[0].rows, tables[0].setup
     several = len(tables) > 1
-    threads = f"{setup.threads} thread{'s' if setup.threads > 1 else ''}"
+    threads = " or ".join(map(thread_count, setup.conditions.threads))
     colors = [_color(row) for row in rows]
     thickness = max(0.42, 0.22 * len(tables))  # inches a row
     height = (2.1 if several else 1.7) + thickness * len(rows)
@@ -64,7 +65,7 @@ def draw(tables: Sequence[Table], path: str | os.PathLike) -> Path:
     key = f"{'size and time: ' * several}grey: float, blue: 8-bit"
     key += ", orange: other readers" * any(row.method == "peer" for row in rows)
     what = f"{setup.lines:,} lines of {setup.data}" if not several else f"{sum(t.setup.lines for t in tables):,} lines"
-    figure.suptitle(f"{what}; {setup.cpu}\n{key}", fontsize=11, parse_math=False)
+    figure.suptitle(f"{what}; {setup.conditions.cpu}\n{key}", fontsize=11, parse_math=False)
     return save_figure(figure, path)
 
 

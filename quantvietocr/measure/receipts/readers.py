@@ -21,8 +21,8 @@ from ...receipt import Box, Line, open_detector, read_page
 from ...receipt.fields import fields_of
 from ...receipt.items import items_of
 from ...receipt.layout import paragraphs_of
-from ..lines.readers import entries
-from ..peers import PEERS, RapidOCR, Tesseract
+from ..lines.readers import contestants
+from ..peers import ASTEROCR_MAX_WIDTH, OTHER_READERS, AsterOCR, RapidOCR, Tesseract
 from .match import Piece
 
 Extracted = tuple[
@@ -52,7 +52,7 @@ class PageReader(Protocol):
 
 
 @dataclass(frozen=True)
-class PageEntry:
+class PageContestant:
     """A reader and what is known of it before it reads; `key` changes with whatever changes what it reads."""
 
     name: str
@@ -65,12 +65,25 @@ class PageEntry:
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
-def page_entries(weights: Sequence[Path], peers: Sequence[str], detector: str, threads: int) -> list[PageEntry]:
-    """A row for each checkpoint, then the peers. Raises ScoreError, CheckpointError, DetectorError, PeerError."""
+def page_contestants(
+    weights: Sequence[Path], other_readers: Sequence[str], detector: str, threads: int
+) -> list[PageContestant]:
+    """Open every reader of pages.
+
+    Args:
+        weights: checkpoints, a row each.
+        other_readers: of `peers.OTHER_READERS`, rows after those.
+        detector: what finds the lines (`open_detector`).
+        threads: of each reader.
+
+    Raises:
+        ScoreError: another reader is not known or named twice.
+        CheckpointError, DetectorError, PeerError: a reader cannot be opened.
+    """
     finder = open_detector(detector, threads)
-    rows, _, _ = entries(weights, False, (), None, threads)
+    rows, _, _ = contestants(weights, False, (), None, threads)
     made = [
-        PageEntry(
+        PageContestant(
             row.name,
             row.file,
             row.method,
@@ -81,15 +94,20 @@ def page_entries(weights: Sequence[Path], peers: Sequence[str], detector: str, t
         )
         for row in rows
     ]
-    for name in peers:
-        if name not in PEERS or peers.count(name) > 1:
-            raise ScoreError(f"--peer {name}: name each of {', '.join(PEERS)} once.")
-        made.append(_tesseract(threads) if name == "tesseract" else _rapidocr(threads))
+    for name in other_readers:
+        if name not in OTHER_READERS or other_readers.count(name) > 1:
+            raise ScoreError(f"--peer {name}: name each of {', '.join(OTHER_READERS)} once.")
+        if name == "tesseract":
+            made.append(_tesseract(threads))
+        elif name == "rapidocr":
+            made.append(_rapidocr(threads))
+        else:
+            made.append(_asterocr(threads, finder))
     return made
 
 
 class OurReader:
-    """`receipt.read_page` with one checkpoint."""
+    """`receipt.read_page` with one checkpoint, or with another reader of lines."""
 
     def __init__(self, predictor: Any, detector: Any) -> None:
         self.predictor, self.detector = predictor, detector
@@ -156,9 +174,9 @@ class RapidOCRPages(RapidOCR):
         )
 
 
-def _tesseract(threads: int) -> PageEntry:
+def _tesseract(threads: int) -> PageContestant:
     reader = TesseractPages(threads)
-    return PageEntry(
+    return PageContestant(
         f"Tesseract {reader.version} (vie)",
         str(reader.data),
         "peer",
@@ -170,10 +188,10 @@ def _tesseract(threads: int) -> PageEntry:
     )
 
 
-def _rapidocr(threads: int) -> PageEntry:
+def _rapidocr(threads: int) -> PageContestant:
     reader = RapidOCRPages(threads)
     versions = {"rapidocr": reader.version, "onnxruntime": importlib.metadata.version("onnxruntime")}
-    return PageEntry(
+    return PageContestant(
         f"RapidOCR {reader.version} ({reader.data.stem})",
         str(reader.data),
         "peer",
@@ -181,6 +199,22 @@ def _rapidocr(threads: int) -> PageEntry:
         reader.data.stat().st_size,
         f"{versions} {threads}",
         reader,
+        versions,
+    )
+
+
+def _asterocr(threads: int, detector: Any) -> PageContestant:
+    """AsterOCR's recogniser behind our detector: the package reads lines alone and finds none."""
+    reader = AsterOCR(threads)
+    versions = {"asterocr": reader.version, "onnxruntime": importlib.metadata.version("onnxruntime")}
+    return PageContestant(
+        f"AsterOCR {reader.version}",
+        str(reader.data),
+        "peer",
+        f"ONNX Runtime: float32, lines wider than {ASTEROCR_MAX_WIDTH} px at height 32 squeezed; lines by {detector.name}",
+        reader.data.stat().st_size,
+        f"{versions} {detector.name} {threads}",
+        OurReader(reader, detector),
         versions,
     )
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import json
 import os
-import platform
 import statistics
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -21,14 +19,14 @@ from tqdm import tqdm
 
 from ... import __version__
 from ...common.files import write_text
-from ...common.machine import processor
 from ...metrics.edits import edit_distance
 from ...pictures.image import open_line
 from ...receipt.page import FIELD_NAMES
 from ...synth.receipts.files import read_truths
 from ...synth.receipts.recipe import receipts_of
+from ..conditions import Conditions, conditions_now, load_average, versions_of
 from .match import Matched, Piece, Quad, match
-from .readers import PageEntry, Reading, ScoreError, page_entries
+from .readers import PageContestant, Reading, ScoreError, page_contestants
 from .report import Row, Setup, Table, draw, markdown, to_json
 
 NAME_EDITS = 0.2  # of a name's characters: what an item's name may differ in and still be that item
@@ -65,7 +63,7 @@ def score_pages(
     data: str | os.PathLike,
     weights: Sequence[str | os.PathLike],
     out: str | os.PathLike,
-    peers: Sequence[str] = (),
+    other_readers: Sequence[str] = (),
     detector: str = "auto",
     threads: int = 1,
     limit: int = 0,
@@ -84,27 +82,27 @@ def score_pages(
     """
     if not weights or threads < 1 or limit < 0 or workers < 1:
         raise ScoreError("A score needs at least one checkpoint, one thread and one worker; limit is 0 or more.")
-    out, before = Path(out), torch.get_num_threads()
+    out, before, load = Path(out), torch.get_num_threads(), load_average()
     try:
         torch.set_num_threads(threads)
-        entries = page_entries([Path(file) for file in weights], peers, detector, threads)
+        contestants = page_contestants([Path(file) for file in weights], other_readers, detector, threads)
         if Path(data).suffix in (".yml", ".yaml"):
             folder = receipts_of(data, out / "receipts", workers).parent
         else:
             folder = Path(data)
         truths = [_truth(path, truth) for path, truth in read_truths(folder)][: limit or None]
         out.mkdir(parents=True, exist_ok=True)
-        scores = _read_all(entries, truths, out / READINGS, resume)
+        scores = _read_all(contestants, truths, out / READINGS, resume)
     finally:
         torch.set_num_threads(before)
     table = Table(
-        _setup(data, truths, scores, threads, entries, command),
-        tuple(_row(entry, scores[place]) for place, entry in enumerate(entries)),
+        _setup(data, truths, scores, _conditions(contestants, threads, load, command)),
+        tuple(_row(contestant, mine) for contestant, mine in zip(contestants, scores)),
     )
     write_text(out / "table.md", markdown(table))
     write_text(out / "table.json", to_json(table))
     draw(table, out / "table.png")
-    errors, fields = _errors(entries, truths, scores), _wrong_fields(entries, truths, scores)
+    errors, fields = _errors(contestants, truths, scores), _wrong_fields(contestants, truths, scores)
     write_text(out / "errors.tsv", _tsv(("reader", "picture", "edits", "written", "read"), errors))
     write_text(out / "fields.tsv", _tsv(("reader", "picture", "field", "printed", "read"), fields))
     return table
@@ -158,29 +156,29 @@ def _quad(box: Sequence[Sequence[float]]) -> Quad:
 
 
 def _read_all(
-    entries: Sequence[PageEntry], truths: Sequence[Truth], notes: Path, resume: bool
+    contestants: Sequence[PageContestant], truths: Sequence[Truth], notes: Path, resume: bool
 ) -> list[list[PageScore]]:
     """For each reader the scores of all pages; each reading is noted as soon as it is there."""
     known = _noted(notes) if resume else {}
     if not resume:
         notes.unlink(missing_ok=True)
-    warm = {entry.name: False for entry in entries}
-    scores: list[list[PageScore]] = [[] for _ in entries]
+    warm = {contestant.name: False for contestant in contestants}
+    scores: list[list[PageScore]] = [[] for _ in contestants]
     with (
-        tqdm(total=len(entries) * len(truths), desc="pages", unit="page") as bar,
+        tqdm(total=len(contestants) * len(truths), desc="pages", unit="page") as bar,
         open(notes, "a", encoding="utf-8") as log,
     ):
         for truth in truths:
             picture: Image.Image | None = None
-            for entry, mine in zip(entries, scores):
-                key = f"{entry.name} {entry.key} {__version__} {truth.sha256}"
+            for contestant, mine in zip(contestants, scores):
+                key = f"{contestant.name} {contestant.key} {__version__} {truth.sha256}"
                 reading = known.get(key)
                 if reading is None:
                     picture = picture or open_line(truth.path)
-                    if not warm[entry.name]:
-                        entry.reader.read(picture)
-                        warm[entry.name] = True
-                    reading = entry.reader.read(picture)
+                    if not warm[contestant.name]:
+                        contestant.reader.read(picture)
+                        warm[contestant.name] = True
+                    reading = contestant.reader.read(picture)
                     log.write(json.dumps({"key": key, **dataclasses.asdict(reading)}, ensure_ascii=False) + "\n")
                     log.flush()
                 mine.append(score_page(truth, reading))
@@ -208,17 +206,17 @@ def _noted(notes: Path) -> dict[str, Reading]:
     return found
 
 
-def _row(entry: PageEntry, scores: Sequence[PageScore]) -> Row:
+def _row(contestant: PageContestant, scores: Sequence[PageScore]) -> Row:
     kinds = sorted({score.kind for score in scores})
     about = {kind: _rates([score for score in scores if score.kind == kind]) for kind in kinds}
     times = [score.reading.ms for score in scores]
     recogniser = [score.reading.recogniser_ms for score in scores]
     return Row(
-        entry.name,
-        entry.file,
-        entry.method,
-        entry.engine,
-        entry.bytes,
+        contestant.name,
+        contestant.file,
+        contestant.method,
+        contestant.engine,
+        contestant.bytes,
         **_rates(scores),
         kinds=about,
         ms_per_page=statistics.median(times),
@@ -246,29 +244,29 @@ def _rates(scores: Sequence[PageScore]) -> dict[str, Any]:
 
 
 def _errors(
-    entries: Sequence[PageEntry], truths: Sequence[Truth], scores: Sequence[Sequence[PageScore]]
+    contestants: Sequence[PageContestant], truths: Sequence[Truth], scores: Sequence[Sequence[PageScore]]
 ) -> Iterator[tuple]:
-    for entry, mine in zip(entries, scores):
+    for contestant, mine in zip(contestants, scores):
         for truth, score in zip(truths, mine):
             yield from (
-                (entry.name, truth.path.name, group.edits, group.written, group.read)
+                (contestant.name, truth.path.name, group.edits, group.written, group.read)
                 for group in score.matched.groups
                 if group.edits
             )
 
 
 def _wrong_fields(
-    entries: Sequence[PageEntry], truths: Sequence[Truth], scores: Sequence[Sequence[PageScore]]
+    contestants: Sequence[PageContestant], truths: Sequence[Truth], scores: Sequence[Sequence[PageScore]]
 ) -> Iterator[tuple]:
-    for entry, mine in zip(entries, scores):
+    for contestant, mine in zip(contestants, scores):
         for truth, score in zip(truths, mine):
             yield from (
-                (entry.name, truth.path.name, name, truth.fields[name], score.reading.fields.get(name, ""))
+                (contestant.name, truth.path.name, name, truth.fields[name], score.reading.fields.get(name, ""))
                 for name, right in score.fields.items()
                 if not right
             )
             if score.items[0] < max(score.items[1:]):
-                yield entry.name, truth.path.name, "items", list(truth.items), list(score.reading.items)
+                yield contestant.name, truth.path.name, "items", list(truth.items), list(score.reading.items)
 
 
 def _tsv(head: Sequence[str], rows: Iterator[tuple]) -> str:
@@ -276,18 +274,17 @@ def _tsv(head: Sequence[str], rows: Iterator[tuple]) -> str:
     return "".join("\t".join(row) + "\n" for row in (head, *cells))
 
 
+def _conditions(
+    contestants: Sequence[PageContestant], threads: int, load: float | None, command: str | None
+) -> Conditions:
+    versions = versions_of(["torch"])
+    for contestant in contestants:
+        versions |= contestant.versions
+    return conditions_now([threads], versions, load, command)
+
+
 def _setup(
-    data: str | os.PathLike,
-    truths: Sequence[Truth],
-    scores: Sequence[Sequence[PageScore]],
-    threads: int,
-    entries: Sequence[PageEntry],
-    command: str | None,
+    data: str | os.PathLike, truths: Sequence[Truth], scores: Sequence[Sequence[PageScore]], conditions: Conditions
 ) -> Setup:
-    cpu, features = processor()
-    versions = {"Python": platform.python_version(), "quantvietocr": __version__, "torch": torch.__version__}
-    for entry in entries:
-        versions |= entry.versions
     lines, characters = sum(len(truth.lines) for truth in truths), sum(score.characters for score in scores[0])
-    today = datetime.date.today().isoformat()
-    return Setup(str(data), len(truths), lines, characters, threads, cpu, features, versions, today, command)
+    return Setup(str(data), len(truths), lines, characters, conditions)
