@@ -13,7 +13,7 @@ from PIL import Image
 from quantvietocr.cli import main as cli
 from quantvietocr.measure.peers import PeerError
 from quantvietocr.measure.receipts import score as receipt_score
-from quantvietocr.measure.receipts.match import Piece, area, match, overlap
+from quantvietocr.measure.receipts.match import Piece, match, polygon
 from quantvietocr.measure.receipts.readers import (
     PageContestant,
     RapidOCRPages,
@@ -50,10 +50,13 @@ def groups(matched) -> list[tuple[str, str]]:
 
 def test_areas_of_polygons_and_of_what_they_share():
     diamond = ((5, 0), (10, 5), (5, 10), (0, 5))
-    assert area(box(0, 0, 4, 3)) == 12 and area(diamond) == 50
-    assert area(overlap(diamond, box(0, 0, 5, 10))) == pytest.approx(25)
-    assert area(overlap(diamond, box(-9, -9, 90, 90)[::-1])) == pytest.approx(50)  # the other way round
-    assert overlap(diamond, box(0, 0, 2, 2)) == [] and overlap(box(0, 0, 1, 1), box(1, 0, 2, 1)) == []
+    assert polygon(box(0, 0, 4, 3)).area == 12 and polygon(diamond).area == 50
+    assert polygon(diamond).intersection(polygon(box(0, 0, 5, 10))).area == pytest.approx(25)
+    around = polygon(box(-9, -9, 90, 90)[::-1])  # the other way round
+    assert polygon(diamond).intersection(around).area == pytest.approx(50)
+    assert polygon(diamond).intersection(polygon(box(0, 0, 2, 2))).area == 0
+    twisted = (box(0, 0, 4, 3)[0], box(0, 0, 4, 3)[2], box(0, 0, 4, 3)[1], box(0, 0, 4, 3)[3])
+    assert polygon(twisted).area == 12  # a detector's corners may come in any order
 
 
 def test_lines_words_and_rows_are_found_alike():

@@ -132,7 +132,8 @@ def test_times_of_each_kind_of_file(tmp_path, capsys):
     assert "tiny.pt: loading a TorchScript file runs what is in it" in said.err
     for file, engine in zip(files, engines):
         assert f"| {file.rpartition('/')[2]} | {engine} |" in said.out
-    assert "40 px wide, 1 thread(s), 7 run(s) each" in said.out and f"torch {torch.__version__}" in said.out
+    assert "for one line 40 px wide, on 1 thread." in said.out and "7 run(s)" in said.out
+    assert f"torch {torch.__version__}" in said.out
     rows = time_files(files, 40, 7)
     assert {len(row.ms) for row in rows} == {7} and all(
         row.quartiles[0] <= row.median <= row.quartiles[1] for row in rows
