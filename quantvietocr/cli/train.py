@@ -1,10 +1,11 @@
-"""TODO"""
+"""`quantvietocr train` and `train_qat.py`: fine-tune the float network, or train it quantization-aware."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import shlex
+import signal
 import sys
 
 from ..errors import UserError
@@ -28,6 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     from ..checkpoint.describe import describe
     from ..config import load_config
     from ..train.loop import train
+    from ..train.stop import Terminated
 
     first = os.environ.get("RANK", "0") == "0"  # of torchrun's processes: the one that speaks
     command = "python train_qat.py " + shlex.join(sys.argv[1:] if arguments is None else arguments)
@@ -40,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt as error:
         if first:
             print(f"\ntrain_qat.py: {error or 'interrupted'}", file=sys.stderr)
-        return 130
+        return 128 + (signal.SIGTERM if isinstance(error, Terminated) else signal.SIGINT)
     if first:
         print(describe(best))
     return 0

@@ -1,6 +1,7 @@
 """Run a loading function over ids, in order, here or in worker processes."""
 
 import os
+import signal
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
@@ -126,6 +127,8 @@ def _settle(ear: Connection, voice: Connection, worker: int) -> None:
     byte, or the end of the file that the parent's death leaves, ends the worker at once.
     """
     os.nice(_NICENESS)
+    # `timeout` and Slurm send it to the whole group: the parent decides, after its step, and needs the batches until then.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     voice.close()
 
     def listen() -> None:
