@@ -1,7 +1,7 @@
 """Generated receipts on disk: pictures, the truth beside each, and their lines cut out for training.
 
-`NAME.json` stands beside `NAME.jpg` and has version 1. Coordinates are pixels of the picture as it lies, x to the right,
-y down. A box is the upper left, upper right, lower right and lower left corner of its text, four [x, y]:
+`NAME.json` stands beside `NAME.jpg` and has version 1. Coordinates are pixels of the picture as it lies, x to the
+right, y down. A box is the upper left, upper right, lower right and lower left corner of its text, four [x, y]:
 
     version     1                   picture, sha256     the picture's file name and the hash of its bytes
     kind        receipt-80mm, receipt-57mm or form-a5   font    the family it is set in
