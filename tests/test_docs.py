@@ -94,7 +94,9 @@ def test_commands_are_ones_that_the_program_takes(page, capsys):
 
 
 def test_commands_are_found_and_a_wrong_one_is_refused(capsys):
-    page = "```sh\nls | quantvietocr describe a.pth > b  # as c\nquantvietocr compare \\\n  --into d.md#e --nope f\n```\n"
+    page = (
+        "```sh\nls | quantvietocr describe a.pth > b  # as c\nquantvietocr compare \\\n  --into d.md#e --nope f\n```\n"
+    )
     assert list(commands(page)) == [["describe", "a.pth"], ["compare", "--into", "d.md#e", "--nope", "f"]]
     with pytest.raises(SystemExit):
         console._parser().parse_args(["describe", "--nope", "a.pth"])
@@ -124,6 +126,16 @@ def test_example_of_the_first_page_reads_so():
     for row in shown.splitlines():
         path, text, confidence = row.split("\t")
         assert labels[Path(path).name] == text and 0 < float(confidence) <= 1
+
+
+@pytest.mark.parametrize("page", FRONT_PAGES, ids=name_of)
+def test_python_of_the_first_pages_runs_and_prints_what_it_says(page):
+    block = next(block for language, block in FENCE.findall(page.read_text(encoding="utf-8")) if language == "python")
+    ran = subprocess.run(
+        [sys.executable, "-c", block], cwd=ROOT, capture_output=True, encoding="utf-8", timeout=120, check=False
+    )
+    assert not ran.returncode, ran.stderr
+    assert ran.stdout.splitlines() == re.findall(r"print\(.*\)  # (.+)", block)
 
 
 def test_site_is_built_without_warnings_and_loads_nothing_from_elsewhere(tmp_path):
