@@ -76,14 +76,14 @@ def _bars(axes: Axes, title: str, values: Sequence[float], colors: Sequence[str]
 
 
 def _error_rates(axes: Axes, tables: Sequence[Table], colors: Sequence[str]) -> None:
-    """Points with their 95 % intervals on a logarithmic axis: one reader may err a hundred times as often as another."""
+    """Points with their 95 % intervals, on a logarithmic axis: one reader may err 100 times as often as another."""
     high = 0.8 / len(tables)
     for number, table in enumerate(tables):
         rates = np.array([max(row.cer, MIN_RATE) for row in table.rows])
         ends = np.array([[max(end, MIN_RATE) for end in row.cer_interval] for row in table.rows]).T
         at = np.arange(len(rates)) + (number - (len(tables) - 1) / 2) * high
         own = colors if len(tables) == 1 else [COLORS[number % len(COLORS)]] * len(rates)
-        axes.hlines(at, *ends, colors=own, linewidth=2.5, alpha=0.55)
+        axes.hlines(at, ends[0], ends[1], colors=own, linewidth=2.5, alpha=0.55)
         axes.scatter(rates, at, c=own, s=34, zorder=3, label=table.setup.data)
         for row, place, end in zip(table.rows, at, ends[1]):
             axes.annotate(
@@ -94,9 +94,9 @@ def _error_rates(axes: Axes, tables: Sequence[Table], colors: Sequence[str]) -> 
                 va="center",
                 fontsize=9 if len(tables) == 1 else 7,
             )
-    rates = [end for table in tables for row in table.rows for end in (*row.cer_interval, row.cer) if end > 0]
+    shown = [end for table in tables for row in table.rows for end in (*row.cer_interval, row.cer) if end > 0]
     axes.set_xscale("log")
-    axes.set_xlim(max(MIN_RATE, min(rates, default=MIN_RATE)) / 1.5, 5 * max(rates, default=10 * MIN_RATE))
+    axes.set_xlim(max(MIN_RATE, min(shown, default=MIN_RATE)) / 1.5, 5 * max(shown, default=10 * MIN_RATE))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}%"))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_title("Character error rate, 95 % interval\n(logarithmic)", fontsize=10.5)
@@ -113,7 +113,7 @@ def _plain(axes: Axes) -> None:
 def draw_reliability(
     tables: Sequence[Table], judged: Sequence[Sequence[tuple[Sequence[float], Sequence[bool]]]], path: str | os.PathLike
 ) -> Path:
-    """Confidence against the share of right lines, a panel per reader, and how many lines can be accepted; for each set.
+    """Draw, for each set, confidence against the share of right lines and how many lines can be accepted.
 
     Args:
         tables: one for each set.
@@ -124,7 +124,7 @@ def draw_reliability(
     rows = -(-count // PER_ROW) + 1  # the last one is for accepted lines
     figure = Figure(figsize=(10.5, 2.75 * rows * len(tables) + 1.0), dpi=120, facecolor="white", layout="constrained")
     FigureCanvasAgg(figure)
-    parts = np.atleast_1d(figure.subfigures(len(tables), 1, squeeze=True))
+    parts = figure.subfigures(len(tables), 1, squeeze=False)[:, 0]
     for part, table, pairs in zip(parts, tables, judged):
         _reliability_of_a_set(part, table, pairs, rows)
     figure.suptitle(
