@@ -19,9 +19,9 @@ from PIL import Image
 from ..errors import UserError
 
 OTHER_READERS = ("tesseract", "rapidocr", "asterocr")  # as --peer names them
-# Measured on 300 generated and 400 scanned lines with Tesseract 5.3: crops below 48 px read better enlarged to 48 (exact
-# lines 44.0 → 49.3 % and 67.8 → 70.0 %) than as they are, and a border of 10 px, white or of the crop's own edge, made
-# them worse or no better (CER 5.07 → 5.08 % and 1.45 → 1.51 %).
+# Measured on 300 generated and 400 scanned lines with Tesseract 5.3: crops below 48 px read better enlarged to 48
+# (exact lines 44.0 → 49.3 % and 67.8 → 70.0 %) than as they are. A border of 10 px, white or of the crop's own edge,
+# made them worse or no better (CER 5.07 → 5.08 % and 1.45 → 1.51 %).
 TESSERACT_HEIGHT = 48  # px; lower crops are enlarged to it
 MIN_TESSERACT_WIDTH = 3  # px; Tesseract refuses narrower lines
 ASTEROCR_HEIGHT = 32  # px, of the network's pictures
@@ -35,8 +35,8 @@ class PeerError(UserError):
 class Tesseract:
     """The `tesseract` program with Vietnamese data, its neural network alone, a crop taken for one line (psm 7).
 
-    A batch is one process that reads a list of pictures. The confidence of a line is that of its least certain word: any
-    wrong word makes a wrong line, and it separates right lines from wrong better than the words' mean or product
+    A batch is one process that reads a list of pictures. The confidence of a line is that of its least certain word:
+    any wrong word makes a wrong line, and it separates right lines from wrong better than the words' mean or product
     (AUROC 0.90, 0.88, 0.87 on the generated lines, 0.87, 0.80, 0.84 on the scanned). Crops below TESSERACT_HEIGHT are
     enlarged to it.
 
@@ -82,7 +82,7 @@ class Tesseract:
         return (texts[0], confidences[0]) if return_prob else texts[0]
 
     def predict_batch(self, imgs: Sequence[Image.Image], return_prob: bool = False) -> Any:
-        """RGB pictures by one process: texts (NFC), or (texts, confidences in [0, 1]); "" and 0 where it finds no word."""
+        """RGB pictures by one process: texts (NFC), or (texts, confidences in [0, 1]); "" and 0 without a word."""
         with tempfile.TemporaryDirectory() as folder:
             names = [f"{number}.ppm" for number in range(len(imgs))]
             for name, img in zip(names, imgs):
@@ -167,8 +167,8 @@ class RapidOCR:
     def predict_batch(self, imgs: Sequence[Image.Image], return_prob: bool = False) -> Any:
         """RGB pictures: texts (NFC), or (texts, confidences in [0, 1])."""
         readings = self.engine.recognize_txt([np.ascontiguousarray(np.asarray(img)[:, :, ::-1]) for img in imgs])  # BGR
-        texts = [unicodedata.normalize("NFC", text).strip() for text in readings.txts]
-        return (texts, [float(share) for share in readings.scores]) if return_prob else texts
+        texts = [unicodedata.normalize("NFC", text).strip() for text in readings.txts or ()]
+        return (texts, [float(share) for share in readings.scores or ()]) if return_prob else texts
 
     def characters(self) -> set[str]:
         """What the network can write; its file lists them, a line each, and RapidOCR adds the space."""

@@ -76,14 +76,14 @@ def _bars(axes: Axes, title: str, values: Sequence[float], colors: Sequence[str]
 
 
 def _error_rates(axes: Axes, tables: Sequence[Table], colors: Sequence[str]) -> None:
-    """Points with their 95 % intervals on a logarithmic axis: one reader may err a hundred times as often as another."""
+    """Points with their 95 % intervals, on a logarithmic axis: one reader may err 100 times as often as another."""
     high = 0.8 / len(tables)
     for number, table in enumerate(tables):
         rates = np.array([max(row.cer, MIN_RATE) for row in table.rows])
         ends = np.array([[max(end, MIN_RATE) for end in row.cer_interval] for row in table.rows]).T
         at = np.arange(len(rates)) + (number - (len(tables) - 1) / 2) * high
         own = colors if len(tables) == 1 else [COLORS[number % len(COLORS)]] * len(rates)
-        axes.hlines(at, *ends, colors=own, linewidth=2.5, alpha=0.55)
+        axes.hlines(at, ends[0], ends[1], colors=own, linewidth=2.5, alpha=0.55)
         axes.scatter(rates, at, c=own, s=34, zorder=3, label=table.setup.data)
         for row, place, end in zip(table.rows, at, ends[1]):
             axes.annotate(
@@ -94,9 +94,9 @@ def _error_rates(axes: Axes, tables: Sequence[Table], colors: Sequence[str]) -> 
                 va="center",
                 fontsize=9 if len(tables) == 1 else 7,
             )
-    rates = [end for table in tables for row in table.rows for end in (*row.cer_interval, row.cer) if end > 0]
+    shown = [end for table in tables for row in table.rows for end in (*row.cer_interval, row.cer) if end > 0]
     axes.set_xscale("log")
-    axes.set_xlim(max(MIN_RATE, min(rates, default=MIN_RATE)) / 1.5, 5 * max(rates, default=10 * MIN_RATE))
+    axes.set_xlim(max(MIN_RATE, min(shown, default=MIN_RATE)) / 1.5, 5 * max(shown, default=10 * MIN_RATE))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}%"))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_title("Character error rate, 95 % interval\n(logarithmic)", fontsize=10.5)
@@ -113,7 +113,7 @@ def _plain(axes: Axes) -> None:
 def draw_reliability(
     tables: Sequence[Table], judged: Sequence[Sequence[tuple[Sequence[float], Sequence[bool]]]], path: str | os.PathLike
 ) -> Path:
-    """For each set of lines a panel per reader, confidence against the share of right lines, and one of accepted lines.
+    """Draw, for each set, confidence against the share of right lines and how many lines can be accepted.
 
     Args:
         tables: one for each set.
@@ -121,13 +121,12 @@ def draw_reliability(
         path: the PNG.
     """
     count = len(tables[0].rows)
-    first = count if count % PER_ROW <= PER_ROW - 2 else count + 1  # the panel of accepted lines is two wide
-    rows = -(-(first + 2) // PER_ROW)
+    rows = -(-count // PER_ROW) + 1  # the last one is for accepted lines
     figure = Figure(figsize=(10.5, 2.75 * rows * len(tables) + 1.0), dpi=120, facecolor="white", layout="constrained")
     FigureCanvasAgg(figure)
-    parts = np.atleast_1d(figure.subfigures(len(tables), 1, squeeze=True))
+    parts = figure.subfigures(len(tables), 1, squeeze=False)[:, 0]
     for part, table, pairs in zip(parts, tables, judged):
-        _reliability_of_a_set(part, table, pairs, rows, first)
+        _reliability_of_a_set(part, table, pairs, rows)
     figure.suptitle(
         "Confidence against the share of lines read right (axes stretched near 0 and 1, dashed: equal), and\n"
         "how many lines can be accepted by their confidence",
@@ -137,7 +136,7 @@ def draw_reliability(
 
 
 def _reliability_of_a_set(
-    part: SubFigure, table: Table, pairs: Sequence[tuple[Sequence[float], Sequence[bool]]], rows: int, first: int
+    part: SubFigure, table: Table, pairs: Sequence[tuple[Sequence[float], Sequence[bool]]], rows: int
 ) -> None:
     grid = part.add_gridspec(rows, PER_ROW)
     part.suptitle(f"{table.setup.lines:,} lines of {_short(table.setup.data)}", fontsize=10, parse_math=False)
@@ -146,8 +145,7 @@ def _reliability_of_a_set(
         _reliability(axes, row, COLORS[index % len(COLORS)])
         if index % PER_ROW == 0:
             axes.set_ylabel("Share of lines right", fontsize=8)
-    row_number, column = divmod(first, PER_ROW)
-    _accepted(part.add_subplot(grid[row_number, column : column + 2]), table, pairs)
+    _accepted(part.add_subplot(grid[-1, : PER_ROW // 2]), table, pairs)
 
 
 def _reliability(axes: Axes, row: Row, color: str) -> None:
@@ -181,7 +179,8 @@ def _accepted(axes: Axes, table: Table, pairs: Sequence[tuple[Sequence[float], S
     axes.xaxis.set_major_formatter(PercentFormatter(1.0))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.set_title("Accepted lines (dotted: 99 % right)", fontsize=8)
-    axes.legend(fontsize=7, loc="lower left", frameon=False)
+    legend = axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.04, 0.5), frameon=False)
+    legend.set_in_layout(False)  # it stands in the free columns to the right
     axes.tick_params(labelsize=7.5)
 
 

@@ -25,7 +25,7 @@ from ...reading.wide import excess
 from ..conditions import Conditions, conditions_now, load_average, versions_of
 from .readers import BATCH, CompareError, Contestant, contestants
 from .report import Row, Setup, Table
-from .sets import LineSet, line_sets
+from .sets import LineSet, Problems, Unknown, line_sets
 from .write import ReadAs, right_lines, write_all
 
 TIMED_LINES = 40  # per set: their mean time stands for that of all lines
@@ -42,8 +42,8 @@ def compare(
     threads: int = 1,
     limit: int = 0,
     repeats: int = 3,
-    unknown: str = "stop",
-    problems: str = "stop",
+    unknown: Unknown = "stop",
+    problems: Problems = "stop",
     command: str | None = None,
     other_readers: Sequence[str] = (),
     workers: int = 1,
@@ -79,11 +79,7 @@ def compare(
         WordsError: something cannot be read or compared; the message says what.
     """
     data = [data] if isinstance(data, str | os.PathLike) else data
-    if not weights or not data or not options or repeats < 1 or workers < 1 or threads < 0 or limit < 0:
-        raise CompareError(
-            "A comparison needs at least one checkpoint, one set of lines, one round and one worker; threads "
-            "and limit are 0 or more."
-        )
+    _check(bool(weights and data and options), repeats, workers, threads, limit)
     before, load = torch.get_num_threads(), load_average()
     try:
         torch.set_num_threads(threads or before)
@@ -102,6 +98,14 @@ def compare(
     if out is not None:
         write_all(tables, sets, [read_as for _, read_as in measured], Path(out))
     return tables
+
+
+def _check(given: bool, repeats: int, workers: int, threads: int, limit: int) -> None:
+    if not given or repeats < 1 or workers < 1 or threads < 0 or limit < 0:
+        raise CompareError(
+            "A comparison needs at least one checkpoint, one set of lines, one round and one worker; threads "
+            "and limit are 0 or more."
+        )
 
 
 def _conditions(readers: Sequence[Contestant], load: float | None, command: str | None) -> Conditions:

@@ -76,9 +76,10 @@ def _sizes(axes: Axes, one: SetErrors, title: str, named: bool) -> None:
         color = COLORS[index % len(COLORS)]
         axes.plot(range(len(rates)), rates, marker="o", markersize=3.5, linewidth=1.2, color=color, label=name)
     parts = one.readers[0][1].parts[title]
-    axes.set_xticks(range(len(parts)), [f"{part.name}\n{part.lines:,}" for part in parts], fontsize=7)
+    axes.set_xticks(range(len(parts)), [f"{part.name}\n{part.lines:,}" for part in parts], fontsize=6)
     axes.set_yscale("symlog", linthresh=LINEAR_BELOW)
-    axes.set_ylim(bottom=0)
+    highest = max(100 * part.edits / part.characters for _, found in one.readers for part in found.parts[title])
+    axes.set_ylim(0, 1.5 * max(highest, LINEAR_BELOW))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.set_xlabel(f"{title}, below it the lines", fontsize=8)

@@ -87,7 +87,8 @@ class Setup:
         conditions: the machine, its software and the day.
         wide: what our engines do with lines too wide for the network: `cut` or `squeeze`.
         wide_lines: how many lines are too wide for it.
-        words: the word files that our engines read lines in doubt again with; rows are named by theirs where they differ.
+        words: the word files that our engines read lines in doubt again with. Rows are named by theirs where they
+            differ.
         squeezed: row of another project's reader → how many lines are squeezed for it.
     """
 
@@ -121,7 +122,7 @@ def page(tables: Sequence[Table]) -> str:
 
 
 def summary(tables: Sequence[Table]) -> str:
-    """A row per reader, short enough for a first page: size, exact lines and CER on each set, time; below, what computes."""
+    """A row per reader: size, exact lines and CER on each set, time; below it what computes."""
     several = len(tables) > 1
     setup, rows = tables[0].setup, tables[0].rows
     rates = (
@@ -152,7 +153,8 @@ def _of_several_sets(tables: Sequence[Table]) -> str:
     lines = ", ".join(f"{table.setup.lines:,} lines of {table.setup.data}" for table in tables)
     return (
         f"The readers read {lines}. ms/line is the mean over all these lines. Each reader has {_threads(setup)}. "
-        f"{machine(setup.conditions)} × compares with “{setup.reference}”. The table of each set says how it was measured."
+        f"{machine(setup.conditions)} × compares with “{setup.reference}”. "
+        "The table of each set says how it was measured."
     )
 
 
@@ -211,9 +213,9 @@ def markdown(rows: Sequence[Row], setup: Setup) -> str:
 
 
 TERMS = (
-    f"{CER_INTERVAL_NOTE} Δ CER is the CER above the reference's. AUROC says how well confidence tells right lines from wrong "
-    "ones. Accepted at 99 % is the share of lines above the lowest confidence threshold that keeps 99 % of them right. ECE "
-    "is the mean distance of confidence from the share of lines right at it."
+    f"{CER_INTERVAL_NOTE} Δ CER is the CER above the reference's. AUROC says how well confidence tells right lines "
+    "from wrong ones. Accepted at 99 % is the share of lines above the lowest confidence threshold that keeps 99 % of "
+    "them right. ECE is the mean distance of confidence from the share of lines right at it."
 )
 
 
@@ -270,8 +272,8 @@ def _timing(rows: Sequence[Row], setup: Setup) -> Iterator[str]:
     if batched:
         yield f"{', '.join(batched)} reads all timed lines by one process, which shares its start among them."
     yield (
-        f"The time is the median of {setup.repeats} round(s) over the same {setup.timed_lines} lines of all widths, after a "
-        "warm-up; the readers take turns."
+        f"The time is the median of {setup.repeats} round(s) over the same {setup.timed_lines} lines of all widths, "
+        "after a warm-up; the readers take turns."
     )
 
 

@@ -55,7 +55,8 @@ class Matched:
     Attributes:
         found: of each line, whether it was.
         groups: everything on the page, once.
-        ignored: how many pieces were read where there is no text but a mark (bar code, separator); they count as nothing.
+        ignored: how many pieces were read where there is no text but a mark (bar code, separator). They count as
+            nothing.
     """
 
     found: tuple[bool, ...]
@@ -66,10 +67,15 @@ class Matched:
 def match(lines: Sequence[Piece], pieces: Sequence[Piece], marks: Sequence[Quad] = ()) -> Matched:
     """Match what was read with what is there.
 
-    A piece stands on a line where they share at least half of the smaller one's area, so a word stands on its line, and a
+    A piece stands on a line where they share at least half of the smaller one's area. So a word stands on its line, and a
     row read as one stands on each of its cells; a piece much higher than a line stands on none. A line is found where
-    what stands on it covers at least half of its length. Lines and pieces that stand on each other make a group; its texts
-    are joined by spaces, the lines in their order, the pieces from left to right along the first line they stand on.
+    what stands on it covers at least half of its length. Lines and pieces that stand on each other make a group. Its
+    texts are joined by spaces, the lines in their order, the pieces from left to right along the first line they stand on.
+
+    Args:
+        lines: what is on the page.
+        pieces: what was read.
+        marks: where there is no text but a mark (bar code, separator).
     """
     over = [[_shared(line, piece) for piece in pieces] for line in lines]
     found = tuple(
@@ -99,6 +105,12 @@ def match(lines: Sequence[Piece], pieces: Sequence[Piece], marks: Sequence[Quad]
     ignored = [number for number in alone if _on_marks(pieces[number].box, marks)]
     groups += [Group((), (number,), "", pieces[number].text) for number in alone if number not in ignored]
     return Matched(found, tuple(groups), len(ignored))
+
+
+def quad_of(box: Sequence[Sequence[float]]) -> Quad:
+    """Four corners, whatever sequences they come in."""
+    upper_left, upper_right, lower_right, lower_left = ((float(x), float(y)) for x, y in box)
+    return upper_left, upper_right, lower_right, lower_left
 
 
 def polygon(box: Sequence[Point]) -> BaseGeometry:

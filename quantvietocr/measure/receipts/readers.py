@@ -23,7 +23,7 @@ from ...receipt.items import items_of
 from ...receipt.layout import paragraphs_of
 from ..lines.readers import contestants
 from ..peers import ASTEROCR_MAX_WIDTH, OTHER_READERS, AsterOCR, RapidOCR, Tesseract
-from .match import Piece
+from .match import Piece, quad_of
 
 Extracted = tuple[
     dict[str, str | int], tuple[tuple[str, float, int], ...]
@@ -36,9 +36,15 @@ class ScoreError(UserError):
 
 @dataclass(frozen=True)
 class Reading:
-    """What one reader made of one page. pieces: lines, or words where that is what it gives, on the picture as it lies.
-    fields: name → value, items: (name, quantity, price), both as `receipt.Page` has them. ms: from the decoded picture to
-    all of this; recogniser_ms: of it, turning lines into text, None where the reader does not tell."""
+    """What one reader made of one page.
+
+    Attributes:
+        pieces: lines, or words where that is what it gives, on the picture as it lies.
+        fields: name → value, as `receipt.Page` has them.
+        items: (name, quantity, price), as `receipt.Page` has them.
+        ms: from the decoded picture to all of this.
+        recogniser_ms: the part of it that turns lines into text; None where the reader does not tell.
+    """
 
     pieces: tuple[Piece, ...]
     fields: dict[str, str | int]
@@ -53,7 +59,18 @@ class PageReader(Protocol):
 
 @dataclass(frozen=True)
 class PageContestant:
-    """A reader and what is known of it before it reads; `key` changes with whatever changes what it reads."""
+    """A reader of pages and what is known of it before it reads.
+
+    Attributes:
+        name: what it is called in the tables.
+        file: path of its recogniser's weights or data.
+        method: float, qat …, or peer for another project's reader.
+        engine: what computes, and what finds the lines.
+        bytes: size of the file.
+        key: a text that changes with whatever changes what it reads.
+        reader: what reads.
+        versions: of the software that it adds.
+    """
 
     name: str
     file: str
@@ -85,14 +102,14 @@ def page_contestants(
     made = [
         PageContestant(
             row.name,
-            row.file,
+            str(path),
             row.method,
             f"{row.engine}: {row.precision}; lines by {finder.name}",
             row.bytes,
-            f"{sha256(row.file)} {finder.name} {threads}",
+            f"{sha256(path)} {finder.name} {threads}",
             OurReader(row.reader, finder),
         )
-        for row in rows
+        for path, row in zip(weights, rows, strict=True)
     ]
     for name in other_readers:
         if name not in OTHER_READERS or other_readers.count(name) > 1:
@@ -143,7 +160,7 @@ class TesseractPages(Tesseract):
             Line(
                 Box.around(box for box, _, _ in line),
                 " ".join(text for _, text, _ in line),
-                max(0.0, min(sure for _, _, sure in line)),
+                max(0.0, min(confidence for _, _, confidence in line)),
             )
             for line in words.values()
         ]
@@ -157,15 +174,15 @@ class RapidOCRPages(RapidOCR):
 
     def read(self, picture: Image.Image) -> Reading:
         start = time.perf_counter()
-        found = self.engine(np.ascontiguousarray(np.asarray(picture)[:, :, ::-1]))  # BGR
-        rows = zip(found.boxes, found.txts, found.scores) if found.boxes is not None else ()
+        page: Any = self.engine(np.ascontiguousarray(np.asarray(picture)[:, :, ::-1]))  # BGR
+        rows = zip(page.boxes, page.txts, page.scores) if page.boxes is not None else ()
         lines = [
-            Line(Box(tuple((float(x), float(y)) for x, y in box)), _composed(text).strip(), float(sure))
-            for box, text, sure in rows
+            Line(Box(quad_of(box)), _composed(text).strip(), float(confidence))
+            for box, text, confidence in rows
             if text.strip()
         ]
         extracted = _ruled(lines)
-        recogniser = 1000 * found.elapse_list[-1] if found.elapse_list and found.elapse_list[-1] else None
+        recogniser = 1000 * page.elapse_list[-1] if page.elapse_list and page.elapse_list[-1] else None
         return Reading(
             tuple(Piece(line.box.points, line.text) for line in lines),
             *extracted,
@@ -211,7 +228,7 @@ def _asterocr(threads: int, detector: Any) -> PageContestant:
         f"AsterOCR {reader.version}",
         str(reader.data),
         "peer",
-        f"ONNX Runtime: float32, lines wider than {ASTEROCR_MAX_WIDTH} px at height 32 squeezed; lines by {detector.name}",
+        f"ONNX Runtime: float32, squeezes lines past {ASTEROCR_MAX_WIDTH} px at height 32; lines by {detector.name}",
         reader.data.stat().st_size,
         f"{versions} {detector.name} {threads}",
         OurReader(reader, detector),

@@ -22,23 +22,37 @@ from ..markdown import aligned
 OURS, PEER = "#1f6fb2", "#c9853c"
 FIELD_COLORS = ("#1f6fb2", "#3f8f5f", "#e08f2c", "#7a5aa6", "#b0413e")
 NOTE = (
-    "A line is found where what was read at its place covers at least half of its length. A word stands on a line that it "
-    "shares half of its area with. A row read as one finds each of its cells. CER is the edits over the characters of all "
-    "lines, of the texts that stand at one place. A line with nothing read for it counts as deleted. Text read where none is "
-    "counts as inserted; text read from separators and bar codes counts as nothing. Shop and address are right where they "
-    "are equal but for white space, the date where the day is, the total where the amount is. Item F1: an item is right "
-    "where quantity and price are equal and at most a fifth of its name's characters differ. This project's rules take fields "
-    "and items out of the lines of other readers, which have no rules of their own."
+    "A line is found where what was read at its place covers at least half of its length. A word stands on a line that "
+    "it shares half of its area with. A row read as one finds each of its cells. CER is the edits over the characters of "
+    "all lines, of the texts that stand at one place. A line with nothing read for it counts as deleted. Text read where "
+    "none is counts as inserted; text read from separators and bar codes counts as nothing. Shop and address are right "
+    "where they are equal but for white space, the date where the day is, the total where the amount is. Item F1: an "
+    "item is right where quantity and price are equal and at most a fifth of its name's characters differ. This "
+    "project's rules take fields and items out of the lines of other readers, which have no rules of their own."
 )
 
 
 @dataclass(frozen=True)
 class Row:
-    """One reader over all pages. Rates are fractions: found, cer and of it missed and invented lines, fields, item_f1.
+    """One reader over all pages. Rates are fractions.
 
-    bytes: of the recogniser's file. kinds: the same rates by kind of page. ms_per_page: median, with its quartiles;
-    recogniser_ms: the part of it that turns lines into text, None where the reader does not tell. ignored: pieces read on
-    separators and bar codes.
+    Attributes:
+        name: what it is called.
+        file: path of its recogniser's weights or data.
+        method: float, qat …, or peer for another project's reader.
+        engine: what computes, and what finds the lines.
+        bytes: size of the recogniser's file.
+        pages: how many it read.
+        lines: how many lines are on them.
+        found: share of lines found.
+        cer: character error rate; of it `missed` is that of lines not read, `invented` that of text read where none is.
+        shop, address, date, total: share of pages where the field is right.
+        item_f1: F1 of the items.
+        kinds: the same rates by kind of page.
+        ms_per_page: median.
+        ms_quartiles: between which the middle half of the pages lies.
+        recogniser_ms: the part of a page's time that turns lines into text; None where the reader does not tell.
+        ignored: pieces read on separators and bar codes.
     """
 
     name: str
@@ -143,9 +157,9 @@ def _conditions(table: Table) -> str:
     setup = table.setup
     threads = " or ".join(map(thread_count, setup.conditions.threads))
     return (
-        f"The readers read {setup.pages} generated receipts ({Path(setup.data).name}). These have {setup.lines:,} lines with "
-        f"{setup.characters:,} characters. ms/page is the time from the decoded picture to rows and fields, the median of all "
-        f"pages. The readers take turns at each page, after one that is not timed. Each has {threads}. "
+        f"The readers read {setup.pages} generated receipts ({Path(setup.data).name}). These have {setup.lines:,} lines "
+        f"with {setup.characters:,} characters. ms/page is the time from the decoded picture to rows and fields, the "
+        f"median of all pages. The readers take turns at each page, after one that is not timed. Each has {threads}. "
         f"{' '.join(f'“{row.name}” runs on {row.engine}.' for row in table.rows)} {machine(setup.conditions)}"
     )
 

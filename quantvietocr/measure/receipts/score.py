@@ -25,11 +25,11 @@ from ...receipt.page import FIELD_NAMES
 from ...synth.receipts.files import read_truths
 from ...synth.receipts.recipe import receipts_of
 from ..conditions import Conditions, conditions_now, load_average, versions_of
-from .match import Matched, Piece, Quad, match
+from .match import Matched, Piece, Quad, match, quad_of
 from .readers import PageContestant, Reading, ScoreError, page_contestants
 from .report import Row, Setup, Table, draw, markdown, to_json
 
-NAME_EDITS = 0.2  # of a name's characters: what an item's name may differ in and still be that item
+NAME_EDITS = 0.2  # × a name's characters: an item may differ in so many and still be that item
 READINGS = "readings.jsonl"
 
 
@@ -48,7 +48,17 @@ class Truth:
 
 @dataclass(frozen=True)
 class PageScore:
-    """One reader on one page. fields: name → right; items: right, printed, read."""
+    """One reader on one page.
+
+    Attributes:
+        kind: of page.
+        matched: what was read for which line.
+        characters: on the page.
+        edits: of all groups.
+        fields: name → whether it was read right.
+        items: how many were read right, are printed, were read.
+        reading: what was read.
+    """
 
     kind: str
     matched: Matched
@@ -71,14 +81,26 @@ def score_pages(
     resume: bool = False,
     command: str | None = None,
 ) -> Table:
-    """Read generated receipts with every reader, score them, and return the table.
+    """Read generated receipts with every reader, and score them.
 
-    data: a folder with `receipts.json`, or a recipe of receipts (.yml), whose pictures are made in out/receipts. The readers
-    take turns at each picture, after one that is not timed. out: folder for `table.md`, `table.json`, `table.png`,
-    `errors.tsv` (every group of lines that was not read right), `fields.tsv` (every field and item that was not) and
-    `readings.jsonl`, from which an interrupted run goes on with `resume`. limit: that many pictures, the first; 0 takes all.
-    threads: of every reader. workers: processes that make a recipe's pictures.
-    Raises ScoreError, ReceiptFilesError, RecipeError, CheckpointError, DetectorError, PeerError, ImageError.
+    The readers take turns at each picture, after one that is not timed.
+
+    Args:
+        data: a folder with `receipts.json`, or a recipe of receipts (.yml), whose pictures are made in out/receipts.
+        weights: checkpoints, a row each.
+        out: folder for `table.md`, `table.json`, `table.png`, `errors.tsv` (every group of lines that was not read
+            right), `fields.tsv` (every field and item that was not) and `readings.jsonl`.
+        other_readers: of `peers.OTHER_READERS`, last.
+        detector: what finds the lines (`open_detector`).
+        threads: of every reader.
+        limit: that many pictures, the first; 0 takes all.
+        workers: processes that make a recipe's pictures.
+        resume: go on from `readings.jsonl` where a run was interrupted.
+        command: recorded in `table.json`.
+
+    Raises:
+        ScoreError: nothing can be scored so.
+        ReceiptFilesError, RecipeError, CheckpointError, DetectorError, PeerError, ImageError: something cannot be read.
     """
     if not weights or threads < 1 or limit < 0 or workers < 1:
         raise ScoreError("A score needs at least one checkpoint, one thread and one worker; limit is 0 or more.")
@@ -87,7 +109,7 @@ def score_pages(
         torch.set_num_threads(threads)
         contestants = page_contestants([Path(file) for file in weights], other_readers, detector, threads)
         if Path(data).suffix in (".yml", ".yaml"):
-            folder = receipts_of(data, out / "receipts", workers).parent
+            folder = receipts_of(Path(data), out / "receipts", workers).parent
         else:
             folder = Path(data)
         truths = [_truth(path, truth) for path, truth in read_truths(folder)][: limit or None]
@@ -109,7 +131,7 @@ def score_pages(
 
 
 def score_page(truth: Truth, reading: Reading) -> PageScore:
-    """One page: see the note below the table (`receipt_report.NOTE`) for what counts as right."""
+    """One page: see the note below the table (`report.NOTE`) for what counts as right."""
     matched = match(truth.lines, reading.pieces, truth.marks)
     right = {name: _same(name, truth.fields[name], reading.fields.get(name)) for name in FIELD_NAMES}
     items = _right_items(truth.items, reading.items), len(truth.items), len(reading.items)
@@ -128,7 +150,7 @@ def _same(name: str, printed: str | int, read: str | int | None) -> bool:
 
 
 def _right_items(printed: Sequence[tuple[str, float, int]], read: Sequence[tuple[str, float, int]]) -> int:
-    """Items read right, each counted once: quantity and price equal, and the name but for NAME_EDITS of its characters."""
+    """Count items read right, each once: quantity and price equal, and the name but for NAME_EDITS."""
     left = list(read)
     for name, quantity, price in printed:
         for other in left:
@@ -144,15 +166,11 @@ def _truth(path: Path, truth: dict[str, Any]) -> Truth:
         path,
         truth["kind"],
         truth["sha256"],
-        tuple(Piece(_quad(line["box"]), unicodedata.normalize("NFC", line["text"])) for line in truth["lines"]),
-        tuple(_quad(mark["box"]) for mark in truth["ignore"]),
+        tuple(Piece(quad_of(line["box"]), unicodedata.normalize("NFC", line["text"])) for line in truth["lines"]),
+        tuple(quad_of(mark["box"]) for mark in truth["ignore"]),
         {name: field["value"] for name, field in truth["fields"].items()},
         tuple((item["name"], item["quantity"], item["price"]) for item in truth["items"]),
     )
-
-
-def _quad(box: Sequence[Sequence[float]]) -> Quad:
-    return tuple((x, y) for x, y in box)
 
 
 def _read_all(
@@ -197,7 +215,7 @@ def _noted(notes: Path) -> dict[str, Reading]:
         except ValueError:
             continue  # interrupted while it was written: that page is read again
         found[noted.pop("key")] = Reading(
-            tuple(Piece(_quad(piece["box"]), piece["text"]) for piece in noted["pieces"]),
+            tuple(Piece(quad_of(piece["box"]), piece["text"]) for piece in noted["pieces"]),
             noted["fields"],
             tuple((name, quantity, price) for name, quantity, price in noted["items"]),
             noted["ms"],
@@ -210,7 +228,8 @@ def _row(contestant: PageContestant, scores: Sequence[PageScore]) -> Row:
     kinds = sorted({score.kind for score in scores})
     about = {kind: _rates([score for score in scores if score.kind == kind]) for kind in kinds}
     times = [score.reading.ms for score in scores]
-    recogniser = [score.reading.recogniser_ms for score in scores]
+    recogniser = [score.reading.recogniser_ms for score in scores if score.reading.recogniser_ms is not None]
+    low, high = np.percentile(times, (25, 75))
     return Row(
         contestant.name,
         contestant.file,
@@ -220,8 +239,8 @@ def _row(contestant: PageContestant, scores: Sequence[PageScore]) -> Row:
         **_rates(scores),
         kinds=about,
         ms_per_page=statistics.median(times),
-        ms_quartiles=tuple(map(float, np.percentile(times, (25, 75)))),
-        recogniser_ms=None if None in recogniser else statistics.median(recogniser),
+        ms_quartiles=(float(low), float(high)),
+        recogniser_ms=statistics.median(recogniser) if len(recogniser) == len(scores) else None,
         ignored=sum(score.matched.ignored for score in scores),
     )
 
