@@ -26,9 +26,9 @@ POINTS = 72.0  # an inch
 def searchable_pdf(page: Page, picture: Image.Image) -> bytes:
     """The PDF file of one page, as large as it was on paper (by `page.dpi`). picture: upright, as the page has it.
 
-    The scan is turned so that its rows run level, since viewers put together what stands at one height. Every row is set
-    there on one baseline, in an embedded font with its Unicode, each line stretched to the width of its box: what a viewer
-    copies are the rows of `page.text`. Raises UserError where reportlab is missing.
+    The scan is turned so that its rows run level, since viewers put together what stands at one height. Every row is
+    set there on one baseline, in an embedded font with its Unicode, each line stretched to the width of its box: what a
+    viewer copies are the rows of `page.text`. Raises UserError where reportlab is missing.
     """
     utils, canvas, metrics = _reportlab()
     angle = math.atan(slope_of(page.lines))
