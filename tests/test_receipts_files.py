@@ -1,4 +1,4 @@
-"""Receipts as files: the same from any number of workers, made on after a stop, cut into lines, known by their recipe."""
+"""Receipts as files: the same from any number of workers, resumed after a stop, cut into lines, known by a recipe."""
 
 from __future__ import annotations
 

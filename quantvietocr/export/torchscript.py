@@ -78,8 +78,6 @@ class _HalfGRU(nn.Module):
 class Stages(nn.Module):
     """CNN and encoder of a checkpoint as a module; see the top of this file for what goes in and comes out."""
 
-    to_hidden_weight: Tensor
-    to_hidden_bias: Tensor
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         super().__init__()
@@ -106,7 +104,8 @@ class Stages(nn.Module):
         # VietOCR reads column by column: (W', H') flattened in that order, then sequence first.
         sequence = x.transpose(-1, -2).flatten(2).permute(2, 0, 1).contiguous()
         memory, last = self.encoder(sequence)
-        hidden = torch.tanh(F.linear(torch.cat([last[0], last[1]], dim=1), self.to_hidden_weight, self.to_hidden_bias))
+        both = torch.cat([last[0], last[1]], dim=1)
+        hidden = torch.tanh(F.linear(both, self.to_hidden_weight, self.to_hidden_bias))  # type: ignore[arg-type]
         return sequence.transpose(0, 1), memory.transpose(0, 1).contiguous(), hidden
 
 

@@ -1,4 +1,4 @@
-"""The labels of receipts, without marks, and what a row that begins with one says."""
+"""The labels of receipts, without marks, and what kind of row begins with each."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .words import fold, holds, starts_with
 
 Kind = Literal["payable", "total", "subtotal", "other", "about", ""]
 
-# What is asked for comes before sums, sums before partial ones; `other` are amounts that are no total.
+# `payable` is what is to be paid, `other` are amounts that are no total, `about` says something about the receipt.
 _LABELS: dict[Kind, tuple[str, ...]] = {
     "payable": entries("""
         tong tien thanh toan | tong thanh toan | tong cong thanh toan | tong so tien thanh toan | so tien thanh toan
@@ -65,8 +65,8 @@ _COLUMNS = (
     ("don gia", "d gia", "dgia", "gia", "gia ban", "price"),
     ("thanh tien", "t tien", "tien", "t gia", "amount"),
 )
-# One word may also begin a name (Bàn chải, Máy tính, Công ty): it is a label before a sign, a number or nothing, and these
-# before a sign alone.
+# A single word may also begin a name (Bàn chải, Máy tính, Công ty). It is a label before a sign, a number or nothing;
+# these words are labels before a sign or nothing alone.
 _BEFORE_A_SIGN = {"so", "the", "ca", "may", "khach", "nhan", "sl", "cong"}
 _TELEPHONE = re.compile(r"\D{0,12}(?:\+84|0\d|\(0\d|1[89]00)[\d .()-]{5,14}\D{0,3}")
 _ONE_WORD = re.compile(r"\W*\w+(?:\.\w+)?\s*(?P<sign>[:.(#]|$)?(?P<number>[-–]?\s?\d)?")
@@ -76,9 +76,14 @@ _BY_LENGTH = sorted(
 
 
 def kind_of(text: str, exact: bool = False) -> Kind:
-    """What the label that a text begins with announces; "" where it begins with none. The longest label wins.
+    """Say what the label that a text begins with announces. The longest label wins.
 
-    exact: letter by letter; otherwise as `starts_with` takes it, with the errors of a recogniser.
+    Args:
+        text: of a row.
+        exact: whether to compare letter by letter; otherwise as `starts_with` does, with the errors of a recogniser.
+
+    Returns:
+        The kind of the label; "" where the text begins with none.
     """
     folded = fold(text)
     for label, kind in _BY_LENGTH:
@@ -92,17 +97,17 @@ def kind_of(text: str, exact: bool = False) -> Kind:
 
 
 def is_title(text: str) -> bool:
-    """What kind of paper this is, or thanks: no name, no item."""
+    """Whether a text says what kind of paper this is, or thanks: then it is no name and no item."""
     folded = fold(text)
     return any(starts_with(folded, label) for label in _TITLES) or any(holds(folded, label) for label in _THANKS)
 
 
 def is_heading(text: str) -> bool:
-    """The row above the items that names two columns or more."""
+    """Whether a text names two columns or more, as the row above the items does."""
     folded = fold(text)
     return sum(any(holds(folded, label) for label in column) for column in _COLUMNS) >= 2
 
 
 def is_telephone(text: str) -> bool:
-    """A telephone number and hardly more."""
+    """Whether a text is a telephone number and hardly more."""
     return _TELEPHONE.fullmatch(text.strip()) is not None
