@@ -73,7 +73,7 @@ class TrainConfig:
     pct_start: float = 0.1
     cooldown: float = 0.4
     weight_decay: float = 0.01
-    label_smoothing: float = 0.1
+    label_smoothing: float = 0.02
     clip_norm: float = 1.0
     seed: int = 0
     device: str = "auto"

@@ -41,7 +41,7 @@ def font(size: int) -> ImageFont.FreeTypeFont:
 
 
 def draw(rows: tuple[tuple[str, ...], ...] = ROWS, width: int = 760, size: int = 22) -> Image.Image:
-    """Black on white: a text alone is centred, two stand at the edges, four in columns whose numbers end at the right."""
+    """Black on white: a text alone is centred, two stand at the edges, four in columns with numbers to the right."""
     pitch, letters = round(size * 1.6), font(size)
     page = Image.new("RGB", (width, 2 * size + round((len(rows) + 0.6 * len(GAPS) + 1) * pitch)), "white")
     pen, y = ImageDraw.Draw(page), size

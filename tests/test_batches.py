@@ -89,6 +89,7 @@ def chunks(stream: BatchStream, number: int) -> list[list]:
         if batch.chunk == number:
             return found
         found[batch.chunk].append(batch)
+    raise AssertionError("the stream ended")
 
 
 @pytest.mark.parametrize("merge_widths", [0, 60])

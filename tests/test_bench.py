@@ -16,6 +16,7 @@ from tiny import float_checkpoint, int8_checkpoint
 
 from quantvietocr.checkpoint import read, write
 from quantvietocr.cli import main as cli
+from quantvietocr.measure.conditions import Conditions
 from quantvietocr.measure.speed import bench as module
 from quantvietocr.measure.speed.bench import BenchError, bench
 from quantvietocr.measure.speed.cold_start import cold_start
@@ -61,7 +62,8 @@ def test_every_reader_has_times_or_a_reason(whole):
     timed = list(dict.fromkeys(row["reader"] for row in whole.json["timings"]))
     missing = {row["reader"]: row["reason"] for row in whole.json["missing"]}
     assert sorted([*timed, *missing]) == sorted(READERS) and timed == [name for name in READERS if name in timed]
-    assert list(missing) == ["ONNX Runtime float", "ONNX Runtime int8"]
+    assert list(missing) == ["ONNX Runtime float", "ONNX Runtime int8", "AsterOCR"]
+    assert "run `make setup`" in missing.pop("AsterOCR")
     assert all("needs the package onnxruntime: run `make setup`" in reason for reason in missing.values())
     for table in (whole.text, whole.page):
         rows = [line.split("|")[1].strip() for line in table.splitlines() if line.startswith("|")]
@@ -102,7 +104,7 @@ def test_stages_are_told_apart_where_the_engine_permits(whole):
     for row in whole.json["stages"]:
         stages.setdefault(row["reader"], []).append(row["stage"])
         assert len(row["ms"]) == 1 and row["ms"][0] >= 0
-    assert list(stages) == [name for name in READERS if not name.startswith("ONNX")]
+    assert list(stages) == [name for name in READERS if not name.startswith(("ONNX", "AsterOCR"))]
     assert all(found == ["preprocess", "CNN", "encoder", "decoder"] for found in stages.values())
 
 
@@ -172,21 +174,33 @@ def test_readers_take_turns_and_warm_ups_do_not_count(monkeypatch):
         clock.now += len(order)
         return f"{reader}{len(order)}"
 
-    monkeypatch.setattr("quantvietocr.measure.speed.readers.time.perf_counter", lambda: clock.now)
+    monkeypatch.setattr("quantvietocr.measure.speed.timing.time.perf_counter", lambda: clock.now)
     steps = []
     taken = take_turns("ab", call, 2, 1, SimpleNamespace(update=steps.append), lines=5)
     assert order == list("ababab") and steps == [5] * 6
     assert taken == [[(3000, "a3"), (5000, "a5")], [(4000, "b4"), (6000, "b6")]]
 
 
-def table(**changes) -> Bench:
+def test_asterocr_is_timed_alone_and_in_batches(float_weights, own_font_cache):
+    pytest.importorskip("asterocr", reason="no asterocr: pip install asterocr==1.0.2")
+    (reader,) = build(["AsterOCR"], [read(float_weights)] * 2, "none", 1)
+    assert (reader.name, reader.kind, reader.stages) == ("AsterOCR", "AsterOCR", None)
+    assert reader.predict_batch([line_of(320), line_of(128)]) == [reader.predict(line_of(w)) for w in (320, 128)]
+
+
+def test_another_projects_reader_is_never_chosen_nor_a_baseline():
+    found = table()
+    aster = dataclasses.replace(found.timings[0], reader="AsterOCR", kind="AsterOCR", ms=(0.1, 0.1, 0.1))
+    with_it = dataclasses.replace(found, timings=(*found.timings, aster))
+    assert choice(with_it) == choice(found)
+    assert ratios(found.timings[4], with_it.at("320 px", 1)) == ratios(found.timings[4], found.at("320 px", 1))
+
+
+def table(load=0.1, **changes) -> Bench:
     """Numbers made up: medians 100 (VietOCR), 60, 50 (float32), 30 (bf16), 20, 20.5 (int8); batches half of that."""
     setup = Setup(
         weights=("f", "q"),
-        cpu="C",
-        cpu_features=("avx2",),
-        cores=2,
-        threads=(1, 2),
+        conditions=Conditions("C", ("avx2",), 2, "S", (1, 2), {}, load, "2000-01-01", None),
         left_out=(),
         repeats=3,
         batch_repeats=1,
@@ -194,13 +208,8 @@ def table(**changes) -> Bench:
         batch_lines=2,
         batch_widths=(40, 90),
         quick=False,
-        load=0.1,
         busy=False,
-        system="S",
         settings={},
-        versions={},
-        date="2000-01-01",
-        command=None,
     )
     names = ("VietOCR", "torch float", "OpenVINO float32", "OpenVINO float", "torch int8", "OpenVINO int8")
     kinds = ("VietOCR", "float32", "float32", "bf16", "int8", "int8")
@@ -238,7 +247,7 @@ def test_the_choice_is_the_fastest_and_names_what_is_level():
 def test_conditions_that_spoil_the_numbers_are_said(whole):
     assert "Left out, more threads than cores: 2." in whole.text and "A quick run (--quick)" in whole.text
     busy = markdown(table(load=2.5, busy=True))
-    assert "kept the cores busy" in busy and "before the start: 2.50." in busy
+    assert "kept the cores busy" in busy and "The load average was 2.50 before the start." in busy
     assert not any(words in markdown(table()) for words in ("busy", "quick run", "Left out"))
 
 

@@ -21,7 +21,7 @@ from quantvietocr.checkpoint import Checkpoint, read, write
 from quantvietocr.dataset.annotation import AnnotationError, Sample
 from quantvietocr.measure.lines import compare as module
 from quantvietocr.measure.lines.compare import compare
-from quantvietocr.measure.lines.readers import CompareError, stored_as
+from quantvietocr.measure.lines.readers import CompareError, name_of, stored_as
 from quantvietocr.metrics.accuracy import score
 from quantvietocr.reading.options import ReadingOptions
 
@@ -58,8 +58,9 @@ def whole(float_weights, int8_weights, lines, tmp_path_factory) -> SimpleNamespa
 
 def test_a_row_for_vietocr_and_for_each_file(whole):
     own, plain, dynamic = whole.rows
-    assert (own.name, own.file, own.method) == ("VietOCR 0.3.13 (float)", None, "float")
-    assert [row.name for row in (plain, dynamic)] == [path.stem for path in whole.files]
+    assert (own.name, own.file, own.method) == ("VietOCR 0.3.13, float", None, "float")
+    assert [row.name for row in (plain, dynamic)] == ["float", "int8, decoder only"]
+    assert [row.file for row in (plain, dynamic)] == [str(path) for path in whole.files]
     assert [row.bytes for row in (plain, dynamic)] == [path.stat().st_size for path in whole.files]
     assert round(own.bytes / 2**20, 1) == 85.4
     assert (plain.method, dynamic.method, dynamic.stored) == ("float", "dynamic", "CNN float32, decoder int8")
@@ -87,6 +88,7 @@ def test_scores_are_those_of_the_texts(whole):
     for place, row in enumerate(whole.rows):
         found = score([line[1] for line in table], [line[2 + place] for line in table])
         assert (row.exact, row.cer, row.cer_folded) == (found.exact, found.cer, found.cer_folded)
+        assert row.cer_interval[0] <= row.cer <= row.cer_interval[1]
     assert Predictor(whole.files[1], threads=1).predict(table[3][0]) == table[3][4]
 
 
@@ -94,18 +96,20 @@ def test_the_table_is_written_in_three_forms(whole):
     written = json.loads((whole.out / "table.json").read_text(encoding="utf-8"))
     assert written["rows"] == json.loads(json.dumps([dataclasses.asdict(row) for row in whole.rows]))
     setup = written["setup"]
-    assert (setup["threads"], setup["lines"], setup["command"], setup["reference"]) == (
-        1,
+    conditions = setup["conditions"]
+    assert (conditions["threads"], setup["lines"], conditions["command"], setup["reference"]) == (
+        [1],
         8,
         "me",
-        "VietOCR 0.3.13 (float)",
+        "VietOCR 0.3.13, float",
     )
-    assert setup["versions"]["torch"] == torch.__version__ and setup["versions"]["vietocr"] == "0.3.13" and setup["cpu"]
+    versions = conditions["versions"]
+    assert versions["torch"] == torch.__version__ and versions["vietocr"] == "0.3.13" and conditions["cpu"]
     text = (whole.out / "table.md").read_text(encoding="utf-8")
     table = [line for line in text.splitlines() if line.startswith("|")]
     assert len(table) == 5 and len({line.count("|") for line in table}) == 1
     assert [line.split("|")[1].strip() for line in table[2:]] == [row.name for row in whole.rows]
-    assert "8 lines of" in text and "1 thread(s)" in text and "85.4" in table[2]
+    assert "8 lines of" in text and "has 1 thread;" in text and "85.4" in table[2]
     with Image.open(whole.out / "table.png") as picture:
         assert picture.width > 1000 and len(picture.convert("RGB").getcolors(1 << 24)) > 100
     assert sorted(path.name for path in whole.out.iterdir()) == [
@@ -145,7 +149,9 @@ def test_without_a_float_row_the_first_is_the_reference(tiny, annotation, tmp_pa
     other = write(int8_checkpoint(), tmp_path / "b" / "tiny.safetensors")
     (table,) = compare(annotation, [tiny, other], repeats=1, limit=4)
     rows = table.rows
-    assert [row.name for row in rows] == [str(tiny), str(other)]  # one stem twice: told apart by folder
+    assert [row.name for row in rows] == [
+        f"int8, all ({path})" for path in (tiny, other)
+    ]  # one stem twice: told apart by folder
     assert [row.lines for row in rows] == [4, 4] and rows[0].cer == rows[1].cer and rows[0].speed_ratio == 1
     assert rows[0].stored == "CNN int8, decoder int8" and "7-bit activations" in rows[0].precision
 
@@ -257,7 +263,7 @@ def test_several_sets_make_a_summary_and_a_table_each(tiny, annotation, tmp_path
     written = json.loads((out / "table.json").read_text(encoding="utf-8"))["sets"]
     assert written == json.loads(json.dumps([dataclasses.asdict(table) for table in tables]))
     rows = [line.split("\t") for line in (out / "texts.tsv").read_text(encoding="utf-8").splitlines()]
-    assert rows[0] == ["set", "path", "reference", "tiny"]
+    assert rows[0] == ["set", "path", "reference", "int8, all"]
     assert [row[0] for row in rows[1:]] == [str(annotation)] * 4 + [str(other)] * 2
     assert [row[1:3] for row in rows[5:]] == [[str(tmp_path / "0.png"), "cc"], [str(tmp_path / "3.png"), "a"]]
     errors = json.loads((out / "errors.json").read_text(encoding="utf-8"))["sets"]
@@ -295,11 +301,11 @@ def test_words_reach_the_readers_and_the_table_says_so(tiny, tmp_path, monkeypat
     )
     Image.new("RGB", (40, 16), "white").save(tmp_path / "a.png")
     (tmp_path / "lines.txt").write_text("a.png\tab\n", encoding="utf-8")
-    sentence = "Lines in doubt our engines read again with the words of `vi`."
+    sentence = "Our engines read lines in doubt again with the words of `vi`."
     for words, names in (
-        (["vi"], ["tiny"]),
-        ([None], ["tiny"]),
-        ([None, "vi"], ["tiny, words none", "tiny, words vi"]),
+        (["vi"], ["int8, all"]),
+        ([None], ["int8, all"]),
+        ([None, "vi"], ["int8, all, words none", "int8, all, words vi"]),
     ):
         made.clear()
         (table,) = compare(
@@ -309,7 +315,7 @@ def test_words_reach_the_readers_and_the_table_says_so(tiny, tmp_path, monkeypat
             repeats=1,
             options=[ReadingOptions(words=one) for one in words],
         )
-        assert made == words and [row.name.replace(tiny.stem, "tiny") for row in table.rows] == names
+        assert made == words and [row.name for row in table.rows] == names
         assert (sentence in (tmp_path / "out" / "table.md").read_text("utf-8")) == ("vi" in words)
 
 
@@ -321,12 +327,15 @@ def test_what_is_done_about_leaders_reaches_the_readers_and_the_rows(tiny, tmp_p
     )
     Image.new("RGB", (40, 16), "white").save(tmp_path / "a.png")
     (tmp_path / "lines.txt").write_text("a.png\tab\n", encoding="utf-8")
-    for leaders, names in ((["drop"], ["tiny"]), (["count", "keep"], ["tiny, leaders count", "tiny, leaders keep"])):
+    for leaders, names in (
+        (["drop"], ["int8, all"]),
+        (["count", "keep"], ["int8, all, leaders count", "int8, all, leaders keep"]),
+    ):
         made.clear()
         (table,) = compare(
             tmp_path / "lines.txt", [tiny], repeats=1, options=[ReadingOptions(leaders=one) for one in leaders]
         )
-        assert made == leaders and [row.name.replace(tiny.stem, "tiny") for row in table.rows] == names
+        assert made == leaders and [row.name for row in table.rows] == names
 
 
 def test_wide_lines_are_read_as_asked_and_counted(tiny, tmp_path):
@@ -337,8 +346,8 @@ def test_wide_lines_are_read_as_asked_and_counted(tiny, tmp_path):
     Image.fromarray(bars[:, : spec.max_width]).save(tmp_path / "fits.png")
     (tmp_path / "lines.txt").write_text("wide.png\tab\nfits.png\tc\n", encoding="utf-8")
     for wide, said in (
-        ("cut", "1 of them are too wide for the network: our engines read them in parts"),
-        ("squeeze", "too wide for the network: all squeeze them."),
+        ("cut", "1 lines are too wide for VietOCR's network. Our engines read them in parts"),
+        ("squeeze", "1 lines are too wide for VietOCR's network. All its readers squeeze them."),
     ):
         (table,) = compare(
             tmp_path / "lines.txt", [tiny], tmp_path / wide, repeats=1, options=[ReadingOptions(wide=wide)]
@@ -349,3 +358,48 @@ def test_wide_lines_are_read_as_asked_and_counted(tiny, tmp_path):
         rows = (tmp_path / wide / "texts.tsv").read_text(encoding="utf-8").splitlines()[1:]
         assert [row.split("\t")[2] for row in rows] == expected
     assert (tmp_path / "cut" / "texts.tsv").read_text() != (tmp_path / "squeeze" / "texts.tsv").read_text()
+
+
+def test_a_network_alone_reads_as_vietocr_does(tiny, tmp_path, monkeypatch):
+    made = []
+    monkeypatch.setattr(
+        "quantvietocr.measure.lines.readers.Predictor", lambda *a, **k: made.append(k) or Predictor(*a, **k)
+    )
+    Image.new("RGB", (40, 16), "white").save(tmp_path / "a.png")
+    (tmp_path / "lines.txt").write_text("a.png\tab\n", encoding="utf-8")
+    (table,) = compare(tmp_path / "lines.txt", [tiny], tmp_path / "out", repeats=1, plain=[tiny])
+    assert [(row.name, row.plain) for row in table.rows] == [("int8, all", False), ("int8, network alone", True)]
+    assert made[1]["options"] == ReadingOptions(wide="squeeze", leaders="keep", retries=0, words=None)
+    text = (tmp_path / "out" / "table.md").read_text(encoding="utf-8")
+    assert "“int8, network alone” uses no words, counts no leaders and never reads a line twice" in text
+
+
+def test_rows_are_called_by_what_the_files_are(float_weights, tmp_path):
+    checkpoint = int8_checkpoint()
+    first, *others = checkpoint.meta.layers
+
+    def changed(**fields) -> Checkpoint:
+        return Checkpoint(checkpoint.tensors, dataclasses.replace(checkpoint.meta, **fields))
+
+    some = (dataclasses.replace(first, precision="float"), *others)
+    assert name_of(read(float_weights)) == "float"
+    assert name_of(changed()) == "int8, all" and name_of(changed(), plain=True) == "int8, network alone"
+    assert name_of(changed(decoder="float")) == "int8, CNN only"
+    assert name_of(changed(layers=some)) == "int8, all but 1 of 2 layers"
+    none = tuple(dataclasses.replace(layer, precision="float") for layer in checkpoint.meta.layers)
+    assert name_of(changed(layers=none)) == "int8, decoder only"
+    assert name_of(changed(packed={"a": {"bits": 4}})) == "int4 and int8, all"
+
+
+def test_files_that_are_the_same_are_told_apart_by_their_stems(tiny, annotation, tmp_path):
+    other = write(int8_checkpoint(), tmp_path / "other.safetensors")
+    (table,) = compare(annotation, [tiny, other], repeats=1, limit=2)
+    assert [row.name for row in table.rows] == ["int8, all (tiny)", "int8, all (other)"]
+
+
+def test_the_shipped_file_is_known_by_its_bytes(tiny, tmp_path, monkeypatch):
+    assert name_of(read(tiny)) == "int8, all"
+    copy = tmp_path / "copy.safetensors"
+    copy.write_bytes(tiny.read_bytes())
+    monkeypatch.setattr("quantvietocr.measure.lines.readers.INT8", copy)
+    assert name_of(read(tiny)) == "int8, all (shipped)"

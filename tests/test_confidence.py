@@ -14,7 +14,7 @@ from quantvietocr.metrics.trust import auroc
 from quantvietocr.pictures.image import open_line
 from quantvietocr.reading.confidence import DECISION_SCALE, DOUBT_THRESHOLD, FEWEST, Calibration, ConfidenceError, fit
 from quantvietocr.reading.decode import Reading
-from quantvietocr.shipped import INT8
+from quantvietocr.shipped import weights_file
 
 
 def sigmoid(value: float) -> float:
@@ -100,7 +100,7 @@ def test_what_a_file_says_of_confidence_changes_no_text_and_no_work(tiny_weights
 
 
 def test_decisions_are_made_on_the_scale_of_the_shipped_int8_file():
-    assert Calibration.of(read(INT8).meta.confidence) == DECISION_SCALE
+    assert Calibration.of(read(weights_file("int8")).meta.confidence) == DECISION_SCALE
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,7 @@ def settings(annotation: Path, out: Path, method: str, **more: object) -> list[s
         "train.device": "cpu",
         "train.bf16": False,
         "train.max_lr": RATE,
+        "train.label_smoothing": 0.1,
         "train.pct_start": 0.3,
         "quant.calibration_lines": 8,
         "quant.freeze_observers": 0.8,

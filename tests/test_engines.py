@@ -167,6 +167,7 @@ def test_a_file_that_is_not_ours_or_not_whole_is_one_sentence(change, said, engi
     with pytest.raises(CheckpointError, match=said) as caught:
         Predictor(path, engine=engine)
     assert "\n" not in str(caught.value) and "bad.onnx" in str(caught.value)
+    Image.new("RGB", (40, 8)).save(tmp_path / "line.png")
     assert infer.main(["--weights", str(path), "--engine", engine, str(tmp_path / "line.png")]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
 

@@ -19,13 +19,12 @@ import pytest
 from PIL import Image
 
 from quantvietocr import Predictor, __version__
-from quantvietocr.cli import exits
 from quantvietocr.cli import main as cli
 from quantvietocr.cli.exits import run_verb
 from quantvietocr.cli.inputs import nearest
 from quantvietocr.cli.process import command_of
 from quantvietocr.cli.rows import Table
-from quantvietocr.errors import UserError
+from quantvietocr.errors import Terminated, UserError
 from quantvietocr.shipped import NotShippedError, config_file, find_weights, weights_file
 
 
@@ -229,7 +228,7 @@ def test_pages_are_pointed_to_receipts(tiny_weights, folder, capsys):
         (ModuleNotFoundError("x", name="reportlab.lib"), 2, "verb: This needs the package reportlab: run `make setup`"),
         (KeyboardInterrupt(), 130, "\nverb: interrupted.\n"),
         (KeyboardInterrupt("stopped after step 3"), 130, "\nverb: stopped after step 3\n"),
-        (exits.Terminated(), 143, "\nverb: terminated.\n"),
+        (Terminated(), 143, "\nverb: terminated.\n"),
         (BrokenPipeError(), 141, ""),
     ],
 )

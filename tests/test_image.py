@@ -260,6 +260,9 @@ def test_bad_sizes_are_refused():
 
 
 def test_needs_numpy_and_pillow_alone():
-    code = "import sys, quantvietocr.pictures.image; print(sorted(m for m in ('torch', 'vietocr', 'yaml') if m in sys.modules))"
+    code = (
+        "import sys, quantvietocr.pictures.image; "
+        "print(sorted(m for m in ('torch', 'vietocr', 'yaml') if m in sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

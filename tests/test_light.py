@@ -74,6 +74,8 @@ def test_it_is_light(light_python):
         "onnx",
         "openvino",
         "matplotlib",
+        "rapidfuzz",
+        "shapely",
     )
     code = f"from importlib.util import find_spec; print([name for name in {packages} if find_spec(name)])"
     assert run(light_python, "-c", code).stdout.strip() == "[]"

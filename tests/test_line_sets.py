@@ -12,7 +12,7 @@ from quantvietocr.checkpoint.vocab import DEFAULT_CHARS
 from quantvietocr.measure.lines import sets as module
 from quantvietocr.measure.lines.sets import LineSetError, line_sets
 from quantvietocr.pictures.image import ImageSpec
-from quantvietocr.synth.recipes import RecipeError
+from quantvietocr.synth.recipe_files import RecipeError
 
 
 def write_lines(folder: Path, texts: list[str]) -> Path:

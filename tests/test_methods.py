@@ -160,7 +160,7 @@ def test_a_method_that_fails_is_a_row_and_the_exit_code(tmp_path, weights, data,
     assert "1 of 2 methods failed: compact; the table says why." in capsys.readouterr().err
     written = (out / "methods.md").read_text(encoding="utf-8").splitlines()
     row = next(line for line in written if line.startswith("| compact"))
-    assert "failed: RuntimeError: no such kernel \\| here" in row and row.count("—") == 5
+    assert "failed: RuntimeError: no such kernel \\| here" in row and row.count("—") == 6
     monkeypatch.undo()
     for module in (static, start):
         monkeypatch.setattr(module, "float_network", tiny_network.network_of)

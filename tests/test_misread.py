@@ -45,7 +45,7 @@ class Watched(LineGenerator):
 
 
 class Careless:
-    """Knows what stands in a generator's lines, and reads every third of them wrong in one character, every fifth not at all."""
+    """Knows a generator's lines, and reads every third of them wrong in one character, every fifth not at all."""
 
     spec = ImageSpec()
 

@@ -1,4 +1,4 @@
-"""The ONNX file: what it holds, that it holds the checkpoint's numbers, and that the runtimes compute what torch does."""
+"""The ONNX file: what is in it, that it holds the checkpoint's numbers, and that runtimes compute what torch does."""
 
 from __future__ import annotations
 
@@ -68,7 +68,8 @@ def test_every_kind_of_layer_computes_what_torch_does(make, engine, tmp_path):
     pixels = np.repeat(PIXELS, checkpoint.meta.image.height // 8, axis=1)
     _, runtime = open_file(export_onnx(checkpoint, tmp_path / "tiny.onnx"), engine, threads=1)
     found, expected = runtime.stages(pixels), TorchEngine(checkpoint, 1).stages(pixels)
-    # Less than a step of quantization: nothing falls on another side of a tie here. torch's int8 encoder has float16 weights.
+    # Less than a step of quantization: nothing falls on another side of a tie here. torch's int8 encoder has float16
+    # weights.
     for ours, theirs in zip(expected, found, strict=True):
         assert ours.shape == theirs.shape and np.abs(ours).max() > 0.1
         np.testing.assert_allclose(theirs, ours, atol=4e-3 * np.abs(ours).max())

@@ -8,6 +8,7 @@ import socket
 import stat
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
@@ -16,8 +17,8 @@ from tiny import int8_checkpoint
 from quantvietocr.checkpoint import write
 from quantvietocr.cli import main as cli
 from quantvietocr.measure.lines.compare import compare
-from quantvietocr.measure.lines.readers import CompareError, entries
-from quantvietocr.measure.peers import PeerError, RapidOCR, Tesseract
+from quantvietocr.measure.lines.readers import CompareError, contestants
+from quantvietocr.measure.peers import ASTEROCR_MAX_WIDTH, AsterOCR, PeerError, RapidOCR, Tesseract
 from quantvietocr.metrics.accuracy import cer
 
 # Reads each picture as its width x height and "ệ" apart from its marks, and writes down how it was called.
@@ -114,25 +115,25 @@ def test_a_peer_is_a_row_on_the_same_lines(fake, tmp_path):
         Image.new("RGB", (40 + 20 * number, 60), "white").save(tmp_path / f"{number}.png")
     annotation = tmp_path / "annotation.txt"
     annotation.write_text("0.png\tab\n1.png\tc\n2.png\tđ\n", encoding="utf-8")
-    (table,) = compare(annotation, [tiny], tmp_path / "out", repeats=2, peers=["tesseract"])
+    (table,) = compare(annotation, [tiny], tmp_path / "out", repeats=2, other_readers=["tesseract"])
     ours, peer = table.rows
-    assert table.setup.reference == ours.name == "tiny" and not ours.together
+    assert table.setup.reference == ours.name == "int8, all" and not ours.together
     assert (peer.name, peer.method, peer.bytes, peer.together) == ("Tesseract 9.8.7 (vie)", "peer", 5, True)
     assert peer.size_ratio == ours.bytes / 5 and "startup shared" in peer.engine
-    assert table.setup.versions["tesseract"] == "9.8.7"
+    assert table.setup.conditions.versions["tesseract"] == "9.8.7"
     assert peer.ms_per_line > 0 and peer.cores > 0
     assert len((folder / "calls").read_text().splitlines()) == 4  # warm-up and two rounds of timing, one of reading
     rows = [line.split("\t") for line in (tmp_path / "out" / "texts.tsv").read_text(encoding="utf-8").splitlines()]
     assert [row[-1] for row in rows] == ["Tesseract 9.8.7 (vie)", "40x60 ệ", "60x60 ệ", "80x60 ệ"]
-    assert "all timed lines by one process" in (tmp_path / "out" / "table.md").read_text(encoding="utf-8")
+    assert "reads all timed lines by one process" in (tmp_path / "out" / "table.md").read_text(encoding="utf-8")
 
 
 def test_an_unknown_or_repeated_peer_is_refused(tmp_path):
     tiny = write(int8_checkpoint(), tmp_path / "tiny.safetensors")
-    with pytest.raises(CompareError, match="no such reader; name one of tesseract, rapidocr"):
-        entries([tiny], False, ["abbyy"], None, 1)
+    with pytest.raises(CompareError, match="no such reader; name one of tesseract, rapidocr, asterocr"):
+        contestants([tiny], False, ["abbyy"], None, 1)
     with pytest.raises(CompareError, match="tesseract is named twice"):
-        entries([tiny], False, ["tesseract", "tesseract"], None, 1)
+        contestants([tiny], False, ["tesseract", "tesseract"], None, 1)
 
 
 def annotated(lines: Path) -> tuple[list[Image.Image], list[str]]:
@@ -176,6 +177,54 @@ def test_without_rapidocr_the_remedy_is_said(monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", sys.modules.get("onnxruntime", os))
     with pytest.raises(PeerError, match="run `make setup`"):
         RapidOCR()
+
+
+def test_asterocr_reads_without_a_network_as_its_package_does(lines, monkeypatch):
+    package = pytest.importorskip("asterocr", reason="no asterocr: pip install asterocr==1.0.2")
+
+    def refuse(*_):
+        raise AssertionError("AsterOCR wanted the network")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    reader = AsterOCR(threads=1)
+    imgs, texts = annotated(lines)
+    found, confidences = reader.predict_batch(imgs, return_prob=True)
+    assert found == package.AsterOCR().predict_batch(imgs) and cer(texts, found) < 0.3
+    assert all(0 <= share <= 1 for share in confidences) and max(confidences) > 0.5
+    assert reader.predict(imgs[0]) == found[0] and reader.predict_batch(imgs[:2]) == found[:2]
+    assert reader.predict(Image.new("RGB", (64, 32), "white"), return_prob=True) == ("", 0.0)
+    known = reader.characters()
+    assert set("abc XYZ019ế") <= known and len(known) == 226
+    assert reader.engine.session.get_session_options().intra_op_num_threads == 1
+
+
+def test_lines_too_wide_for_asterocr_are_squeezed_and_counted(tmp_path, monkeypatch):
+    pytest.importorskip("asterocr", reason="no asterocr: pip install asterocr==1.0.2")
+    seen = []
+    preprocess = AsterOCR().engine.preprocess_image
+    monkeypatch.setattr("asterocr.AsterOCR.preprocess_image", lambda _, img: seen.append(img.size) or preprocess(img))
+    tiny = write(int8_checkpoint(), tmp_path / "tiny.safetensors")
+    for name, size in (("fits", (2 * ASTEROCR_MAX_WIDTH, 64)), ("wide", (2 * ASTEROCR_MAX_WIDTH + 2, 64))):
+        Image.new("RGB", size, "white").save(tmp_path / f"{name}.png")
+    (tmp_path / "lines.txt").write_text("fits.png\tab\nwide.png\tc\n", encoding="utf-8")
+    (table,) = compare(tmp_path / "lines.txt", [tiny], tmp_path / "out", repeats=1, other_readers=["asterocr"])
+    assert set(seen) == {(2 * ASTEROCR_MAX_WIDTH, 64), (ASTEROCR_MAX_WIDTH, 32)}
+    (name,) = (row.name for row in table.rows if row.method == "peer")
+    assert table.setup.squeezed == {name: 1}
+    text = (tmp_path / "out" / "table.md").read_text(encoding="utf-8")
+    assert f"{name} takes at most 1,024 px at height 32; 1 wider lines are squeezed for it." in text
+
+
+def test_without_asterocr_or_its_network_the_remedy_is_said(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", sys.modules.get("onnxruntime", os))
+    monkeypatch.setitem(sys.modules, "asterocr", None)
+    with pytest.raises(PeerError, match="run `make setup`"):
+        AsterOCR()
+    monkeypatch.setitem(sys.modules, "asterocr", SimpleNamespace(__file__=str(tmp_path / "__init__.py")))
+    with pytest.raises(
+        PeerError, match=r"assets/asternet.onnx\); run `pip install --force-reinstall asterocr==1\.0\.2`"
+    ):
+        AsterOCR()
 
 
 def test_the_command_says_it_in_a_sentence(tmp_path, monkeypatch, capsys):

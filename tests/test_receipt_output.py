@@ -8,13 +8,15 @@ import math
 import numpy as np
 import pytest
 from drawn_receipts import ROWS, draw
-from PIL import Image, ImageDraw
+from PIL import Image, ImageColor, ImageDraw
 
+from quantvietocr import __version__
 from quantvietocr.pictures.boxes import Box
 from quantvietocr.receipt import output
 from quantvietocr.receipt.layout import paragraphs_of
 from quantvietocr.receipt.output import OUTPUT_SUFFIXES, named, tsv, write_page, written
 from quantvietocr.receipt.page import SCHEMA_VERSION, Field, Item, Line, Page
+from quantvietocr.receipt.picture import FIELD, MARGIN, MIN_LEADER, TAG_PITCH, annotated
 
 pdfium = pytest.importorskip("pypdfium2", reason="reading the PDF back needs the receipt extra")
 pytest.importorskip("reportlab", reason="writing PDF files needs the receipt extra")
@@ -108,7 +110,7 @@ def test_json_has_the_documented_keys_and_tells_what_stands_where(tmp_path):
     assert [[said["lines"][place]["text"] for place in row["lines"]] for row in said["rows"]] == [
         list(row) for row in ROWS
     ]
-    assert sorted(sum(said["paragraphs"], [])) == list(range(len(ROWS)))
+    assert sorted(row for paragraph in said["paragraphs"] for row in paragraph) == list(range(len(ROWS)))
     assert said["items"] == [
         {
             "name": "Sữa",
@@ -138,6 +140,42 @@ def test_the_annotated_picture_has_boxes_and_the_text_beside(tmp_path):
     assert pixels.shape[1] > 2 * SIZE[0]
     coloured = np.ptp(pixels.astype(int), axis=2) > 60
     assert coloured[80:, :half].sum() > 2000 and coloured[80:, half:].sum() > 1000
+
+
+def test_the_pdf_says_its_title_and_program_and_makes_nothing_up(tmp_path):
+    for name in ("a", "b"):
+        write_page(page(), Image.new("RGB", SIZE, "white"), tmp_path / name)
+    assert (tmp_path / "a.pdf").read_bytes() == (tmp_path / "b.pdf").read_bytes()
+    said = pdfium.PdfDocument(str(tmp_path / "a.pdf")).get_metadata_dict()
+    assert said.pop("Title") == "a.png"
+    assert said.pop("Creator") == said.pop("Producer") == f"quantvietocr {__version__}"
+    assert not any(said.values())
+
+
+def test_tags_stand_beside_the_scan_and_apart() -> None:
+    """Nothing but boxes and leaders is drawn over the scan, also where every line is an item."""
+    lines = [Line(Box.of(20, 20 + 6 * number, 60, 25 + 6 * number), "x", 0.95) for number in range(30)]
+    items = tuple(Item("x", 1, 1000, line.box, 0.95) for line in lines)
+    drawn = np.asarray(
+        annotated(Page("a.png", 1, 100, 700, 0, "none", paragraphs_of(lines), (), items), Image.new("RGB", (100, 700)))
+    )
+    solid = (drawn == ImageColor.getrgb(FIELD)).all(axis=2)
+    rows = solid.sum(axis=1)
+    assert solid[:, : MARGIN + 60].sum() == 0  # up to the ends of the lines
+    assert rows[rows > 40].size >= 30 * 10  # a tag's background shows on most of its rows
+    tags = solid[:, MARGIN + 100 + MIN_LEADER + 2]  # the left edge of all tags
+    starts = np.nonzero(np.diff(tags.astype(int)) == 1)[0]
+    assert len(starts) == 30 and np.diff(starts).min() >= TAG_PITCH - 1
+
+
+def test_tags_at_the_end_of_a_page_stay_on_the_picture() -> None:
+    lines = [Line(Box.of(20, 80 + 3 * number, 60, 82 + 3 * number), "x", 0.95) for number in range(5)]
+    items = tuple(Item("x", 1, 1000, line.box, 0.95) for line in lines)
+    drawn = np.asarray(
+        annotated(Page("a.png", 1, 100, 100, 0, "none", paragraphs_of(lines), (), items), Image.new("RGB", (100, 100)))
+    )
+    tags = (drawn[:, MARGIN + 100 + MIN_LEADER + 2] == ImageColor.getrgb(FIELD)).all(axis=1)
+    assert (np.diff(tags.astype(int)) == 1).sum() == 5 and not tags[-MARGIN:].any()
 
 
 def test_a_page_without_text_has_its_files_too(tmp_path):

@@ -35,7 +35,7 @@ def test_pages_of_a_pdf(tmp_path):
 
 
 def test_a_vast_pdf_page_is_drawn_smaller(tmp_path, monkeypatch):
-    monkeypatch.setattr("quantvietocr.receipt.pages.MOST_DRAWN", 50_000)
+    monkeypatch.setattr("quantvietocr.receipt.pages.MAX_DRAWN", 50_000)
     picture, dpi = PageFile(pdf(tmp_path / "a.pdf", 1)).open(1)
     assert picture.width * picture.height <= 51_000 and picture.width == pytest.approx(300 / 72 * dpi, abs=2)
 
@@ -73,7 +73,7 @@ def test_what_is_no_page_is_said_in_a_sentence(tmp_path, name, content, said):
     if content is not None:
         (tmp_path / name).write_bytes(content)
     with pytest.raises(ImageError, match=said) as error:
-        PageFile(str(tmp_path / name)).count
+        _ = PageFile(str(tmp_path / name)).count
     assert str(tmp_path / name) in str(error.value)
 
 
@@ -82,7 +82,7 @@ def test_an_encrypted_pdf_is_named_so(tmp_path):
 
     path = pdf(tmp_path / "a.pdf", 1, encrypt=StandardEncryption("secret", canPrint=0))
     with pytest.raises(ImageError, match="encrypted; save the PDF without a password"):
-        PageFile(path).count
+        _ = PageFile(path).count
 
 
 def test_a_truncated_jpeg_is_damaged(tmp_path):

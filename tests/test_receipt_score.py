@@ -13,14 +13,14 @@ from PIL import Image
 from quantvietocr.cli import main as cli
 from quantvietocr.measure.peers import PeerError
 from quantvietocr.measure.receipts import score as receipt_score
-from quantvietocr.measure.receipts.match import Piece, area, match, overlap
+from quantvietocr.measure.receipts.match import Piece, match, polygon
 from quantvietocr.measure.receipts.readers import (
-    PageEntry,
+    PageContestant,
     RapidOCRPages,
     Reading,
     ScoreError,
     TesseractPages,
-    page_entries,
+    page_contestants,
 )
 from quantvietocr.measure.receipts.score import score_page, score_pages
 from quantvietocr.synth.receipts import ReceiptConfig, ReceiptGenerator
@@ -50,10 +50,13 @@ def groups(matched) -> list[tuple[str, str]]:
 
 def test_areas_of_polygons_and_of_what_they_share():
     diamond = ((5, 0), (10, 5), (5, 10), (0, 5))
-    assert area(box(0, 0, 4, 3)) == 12 and area(diamond) == 50
-    assert area(overlap(diamond, box(0, 0, 5, 10))) == pytest.approx(25)
-    assert area(overlap(diamond, box(-9, -9, 90, 90)[::-1])) == pytest.approx(50)  # the other way round
-    assert overlap(diamond, box(0, 0, 2, 2)) == [] and overlap(box(0, 0, 1, 1), box(1, 0, 2, 1)) == []
+    assert polygon(box(0, 0, 4, 3)).area == 12 and polygon(diamond).area == 50
+    assert polygon(diamond).intersection(polygon(box(0, 0, 5, 10))).area == pytest.approx(25)
+    around = polygon(box(-9, -9, 90, 90)[::-1])  # the other way round
+    assert polygon(diamond).intersection(around).area == pytest.approx(50)
+    assert polygon(diamond).intersection(polygon(box(0, 0, 2, 2))).area == 0
+    twisted = (box(0, 0, 4, 3)[0], box(0, 0, 4, 3)[2], box(0, 0, 4, 3)[1], box(0, 0, 4, 3)[3])
+    assert polygon(twisted).area == 12  # a detector's corners may come in any order
 
 
 def test_lines_words_and_rows_are_found_alike():
@@ -183,10 +186,10 @@ class Fake:
 def fakes(receipts, monkeypatch) -> list[Fake]:
     readers = [Fake(receipts), Fake(receipts, blind=True)]
     rows = [
-        PageEntry(name, f"{name}.bin", method, "engine", 1_000_000, "key", reader, {name: "1"})
+        PageContestant(name, f"{name}.bin", method, "engine", 1_000_000, "key", reader, {name: "1"})
         for name, method, reader in zip(("good|1", "blind"), ("qat", "peer"), readers)
     ]
-    monkeypatch.setattr(receipt_score, "page_entries", lambda *_: rows)
+    monkeypatch.setattr(receipt_score, "page_contestants", lambda *_: rows)
     return readers
 
 
@@ -234,7 +237,7 @@ def test_the_command_reads_pictures_from_end_to_end(receipts, tiny_weights, tmp_
     ]
     assert cli.main([*arguments, "--threads", "1", "--out", str(tmp_path / "out"), "--into", f"{page}#receipts"]) == 0
     said = capsys.readouterr().out
-    assert "| Reader" in said and "| tiny" in said and "| tiny" in page.read_text(encoding="utf-8")
+    assert "| Reader" in said and "| int8, all" in said and "| int8, all" in page.read_text(encoding="utf-8")
     (row,) = json.loads((tmp_path / "out" / "table.json").read_text(encoding="utf-8"))["rows"]
     assert row["found"] > 0.7 and row["cer"] > 0.5  # the lines of a clean scan are found; this network cannot read
     for changed, sentence in (
@@ -248,8 +251,8 @@ def test_the_command_reads_pictures_from_end_to_end(receipts, tiny_weights, tmp_
 
 def test_a_peer_is_named_once(tiny_weights):
     for peers in (["abbyy"], ["tesseract", "tesseract"]):
-        with pytest.raises(ScoreError, match="name each of tesseract, rapidocr once"):
-            page_entries([tiny_weights], peers, "profile", 1)
+        with pytest.raises(ScoreError, match="name each of tesseract, rapidocr, asterocr once"):
+            page_contestants([tiny_weights], peers, "profile", 1)
 
 
 @pytest.mark.parametrize("kind", [TesseractPages, RapidOCRPages])
@@ -266,3 +269,16 @@ def test_peers_find_the_lines_of_a_clean_page(kind, receipts):
     found = score_page(truth, reading)
     assert sum(found.matched.found) >= 0.9 * len(truth.lines) and found.edits < 0.35 * found.characters
     assert reading.ms > 0 and found.fields["date"]
+
+
+def test_asterocr_reads_the_lines_that_our_detector_finds(receipts, tiny_weights):
+    pytest.importorskip("asterocr", reason="no asterocr: pip install asterocr==1.0.2")
+    ours, row = page_contestants([tiny_weights], ["asterocr"], "profile", 1)
+    assert (row.name.startswith("AsterOCR "), row.method, row.bytes > 40e6) == (True, "peer", True)
+    assert row.engine.endswith(ours.engine.partition("; ")[2]) and "asterocr" in row.versions
+    path, _ = read_truths(receipts)[0]
+    truth = truth_of(receipts)
+    reading = row.reader.read(Image.open(path).convert("RGB"))
+    found = score_page(truth, reading)
+    assert sum(found.matched.found) >= 0.7 * len(truth.lines) and found.edits < 0.5 * found.characters
+    assert reading.recogniser_ms is not None and 0 < reading.recogniser_ms < reading.ms

@@ -1,4 +1,4 @@
-"""Receipts as files: the same from any number of workers, made on after a stop, cut into lines, known by their recipe."""
+"""Receipts as files: the same from any number of workers, resumed after a stop, cut into lines, known by a recipe."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from quantvietocr.synth.receipts import ReceiptConfig, ReceiptGenerator, files
 from quantvietocr.synth.receipts import recipe as receipt_recipe
 from quantvietocr.synth.receipts.files import ReceiptFilesError, read_truths, write_lines, write_receipts
 from quantvietocr.synth.receipts.recipe import first_receipts_sha256, read_receipt_recipe, receipts_of, seal_receipts
-from quantvietocr.synth.recipes import RecipeError
+from quantvietocr.synth.recipe_files import RecipeError
 
 ROOT = Path(__file__).resolve().parents[1]
 pytestmark = pytest.mark.usefixtures("modules_font_cache")

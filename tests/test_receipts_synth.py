@@ -105,7 +105,7 @@ def test_the_fields_stand_in_the_lines_they_name(clean_receipts):
         truth = clean_receipts.page(index).truth
         texts = [line["text"] for line in truth["lines"]]
 
-        def said(places):
+        def said(places, texts=texts):
             return " ".join(texts[place] for place in places)
 
         fields = truth["fields"]

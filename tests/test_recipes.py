@@ -12,9 +12,10 @@ from matplotlib import get_data_path
 from PIL import Image
 
 from quantvietocr.cli import main as cli
-from quantvietocr.synth import recipes
+from quantvietocr.synth import recipe_files, recipes
 from quantvietocr.synth.lines import LineGenerator, fonts
-from quantvietocr.synth.recipes import RecipeError, first_sha256, lines_of, lines_sha256, read_recipe, recipes_in, seal
+from quantvietocr.synth.recipe_files import RecipeError, read_recipe, recipes_in
+from quantvietocr.synth.recipes import first_sha256, lines_of, lines_sha256, seal
 
 BENCH = Path(__file__).resolve().parents[1] / "data" / "bench"
 SYSTEM_FOLDERS = fonts.SYSTEM_FOLDERS
@@ -243,7 +244,7 @@ def test_missing_fonts_are_named_with_the_command_that_brings_them(tmp_path, mon
     assert "lacks 2 of 3 fonts" in said and "Lost.ttf (not found), DejaVuSerif.ttf (another version)" in said
     assert "`apt-get install fonts-dejavu=1:2.37-6 fonts-lost=2:1.0-1`" in said
     assert not (tmp_path / "out").exists()
-    many = [{**lost, "file": f"Lost{index}.ttf"} for index in range(recipes.SHOWN + 3)]
+    many = [{**lost, "file": f"Lost{index}.ttf"} for index in range(recipe_files.SHOWN + 3)]
     assert "Lost4.ttf (not found) and 3 more" in refusal(lines_of, write_recipe(path, fonts=many), tmp_path / "out")
     unusable = write_recipe(path, fonts=[font("DejaVuSans.ttf"), font("STIXGeneral.ttf")])
     assert "only 1 of 2 fonts can be used (1 characters missing)" in refusal(lines_of, unusable, tmp_path / "out")

@@ -69,8 +69,7 @@ KEPT_IN = {
 
 def imports_of(path: Path) -> set[str]:
     """Full names of the modules that a file imports, at its top or within a function."""
-    inside = path.relative_to(PACKAGE.parent).with_suffix("").parts
-    package = inside if inside[-1] == "__init__" else inside
+    package = path.relative_to(PACKAGE.parent).with_suffix("").parts
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):

@@ -1,4 +1,4 @@
-"""TorchScript files: without this package they give what the torch engine gives; qnnpack's kernels; how fast anything is."""
+"""TorchScript files: without this package they give what the torch engine gives; qnnpack's kernels; times of files."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_it_runs_without_this_package(tmp_path):
     "qnnpack" not in torch.backends.quantized.supported_engines, reason="this torch has no QNNPACK kernels"
 )
 def test_qnnpack_runs_a_file_of_its_ranges():
-    """ARM's kernels: no 1x1 average pool (they refuse it), no float16 encoder (they have none); the same bytes as x86's."""
+    """ARM's kernels refuse a 1×1 average pool and have no float16 encoder; they give the same bytes as x86's."""
     checkpoint = tiny.int8_checkpoint()
     pool = dataclasses.replace(checkpoint.meta.layers[1], name="cnn.model.features.4", kernel=(1, 1), stride=(1, 1))
     layers = (*checkpoint.meta.layers[:2], pool, checkpoint.meta.layers[2])
@@ -132,7 +132,8 @@ def test_times_of_each_kind_of_file(tmp_path, capsys):
     assert "tiny.pt: loading a TorchScript file runs what is in it" in said.err
     for file, engine in zip(files, engines):
         assert f"| {file.rpartition('/')[2]} | {engine} |" in said.out
-    assert "40 px wide, 1 thread(s), 7 run(s) each" in said.out and f"torch {torch.__version__}" in said.out
+    assert "for one line 40 px wide, on 1 thread." in said.out and "7 run(s)" in said.out
+    assert f"torch {torch.__version__}" in said.out
     rows = time_files(files, 40, 7)
     assert {len(row.ms) for row in rows} == {7} and all(
         row.quartiles[0] <= row.median <= row.quartiles[1] for row in rows

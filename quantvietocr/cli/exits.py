@@ -23,13 +23,9 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 from ..common.packages import missing
-from ..errors import UserError
+from ..errors import Terminated, UserError
 
 DONE, SOME_FAILED, UNUSABLE, INTERRUPTED, CLOSED_PIPE, TERMINATED = 0, 1, 2, 130, 141, 143
-
-
-class Terminated(KeyboardInterrupt):
-    """SIGTERM came. It ends a verb as Ctrl-C does, so that what is half done is put away in the same manner."""
 
 
 def run_verb(program: str, verb: Callable[[], int | None], *, speaks: bool = True) -> int:

@@ -13,6 +13,7 @@ from .shared import YAML_HELP, add_reading_options, reading_combinations
 
 def compare(options: argparse.Namespace) -> None:
     from ..measure.lines.compare import compare as compare_files
+    from ..measure.lines.front import front
     from ..measure.lines.report import page, summary
     from ..measure.markdown import insert_section
 
@@ -31,12 +32,16 @@ def compare(options: argparse.Namespace) -> None:
         options.peer,
         options.workers,
         reading_combinations(options),
+        options.plain,
     )
     print(Path(options.out, "table.md").read_text(encoding="utf-8"))
     for places, written in ((options.into, page), (options.summary_into, summary)):
         for place in places:
             file, _, section = place.rpartition("#")
             insert_section(Path(file), section, written(tables))
+    for place in options.front_into:
+        file, _, section = place.rpartition("#")
+        insert_section(Path(file), section, front(tables[0], options.front_rows))
     print(
         f"In {options.out}: table.md, table.json, table.png, texts.tsv (every line as each row read it), "
         "reliability.png, errors.md, errors.json, errors.png"
@@ -44,6 +49,7 @@ def compare(options: argparse.Namespace) -> None:
 
 
 def time(options: argparse.Namespace) -> None:
+    from ..measure.conditions import conditions_now, load_average, versions_of
     from ..measure.speed.files import report, time_files
 
     for file in (file for file in options.files if file.endswith(".pt")):
@@ -51,14 +57,11 @@ def time(options: argparse.Namespace) -> None:
             f"{file}: loading a TorchScript file runs what is in it; do so with those alone that you made or trust.",
             file=sys.stderr,
         )
-    times = time_files(
-        [str(weights_file(file)) for file in options.files],
-        options.width,
-        options.runs,
-        options.threads,
-        options.config,
-    )
-    print(report(times, options.width, options.threads))
+    load = load_average()
+    files = [str(weights_file(file)) for file in options.files]
+    times = time_files(files, options.width, options.runs, options.threads, options.config)
+    versions = versions_of(("torch", "onnxruntime", "openvino"))
+    print(report(times, options.width, conditions_now([options.threads], versions, load, options.command)))
 
 
 def bench(options: argparse.Namespace) -> None:
@@ -128,7 +131,7 @@ def _add_compare(verbs: argparse._SubParsersAction) -> None:
         nargs="+",
         action="extend",
         default=[],
-        choices=("tesseract", "rapidocr"),
+        choices=("tesseract", "rapidocr", "asterocr"),
         help="last rows: other readers on the same crops, where they are installed",
     )
     verb.add_argument("--config", metavar="VIETOCR_YAML", help=YAML_HELP)
@@ -160,6 +163,29 @@ def _add_compare(verbs: argparse._SubParsersAction) -> None:
         default=(),
         metavar="FILE#NAME",
         help="the same with a row per reader over all sets, without the tables of each",
+    )
+    verb.add_argument(
+        "--plain",
+        nargs="+",
+        default=(),
+        metavar="FILE",
+        help="also a row for each of these checkpoints whose network reads alone, as VietOCR reads: no words, no count of "
+        "leaders, wide lines squeezed, no second look",
+    )
+    verb.add_argument(
+        "--front-into",
+        nargs="+",
+        default=(),
+        metavar="FILE#NAME",
+        help="the same with four rows of the first set and how it was measured in a fold, for a first page",
+    )
+    verb.add_argument(
+        "--front-rows",
+        nargs="+",
+        default=(),
+        metavar="ROW",
+        help="names of the rows of --front-into (default: VietOCR's own code, the first float file, the shipped int8 file, "
+        "AsterOCR)",
     )
     verb.add_argument("--unknown", default="stop", choices=("stop", "skip"), help="at a text outside the vocabulary")
     verb.add_argument(
@@ -221,7 +247,7 @@ def _add_score(verbs: argparse._SubParsersAction) -> None:
         nargs="+",
         action="extend",
         default=[],
-        choices=("tesseract", "rapidocr"),
+        choices=("tesseract", "rapidocr", "asterocr"),
         help="last rows: other readers on the same pictures, where they are installed",
     )
     verb.add_argument(

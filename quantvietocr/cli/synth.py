@@ -121,7 +121,8 @@ def _receipts(options: argparse.Namespace) -> None:
 
 
 def _recipe(options: argparse.Namespace) -> None:
-    from ..synth.recipes import lines_of, recipes_in, seal
+    from ..synth.recipe_files import recipes_in
+    from ..synth.recipes import lines_of, seal
 
     for path in recipes_in(options.recipe):
         out = Path(options.out, path.stem) if Path(options.recipe).is_dir() else Path(options.out)

@@ -1,13 +1,17 @@
-"""Files that are written whole or not at all, and files that are told apart."""
+"""Files that are written whole or not at all, read with errors for people, and told apart."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import secrets
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+
+from ..errors import UserError
 
 
 @contextmanager
@@ -60,6 +64,67 @@ def write_text(path: str | os.PathLike, text: str) -> None:
         text: what to write.
     """
     write_bytes(path, text.encode("utf-8"))
+
+
+@dataclass(frozen=True)
+class ReadErrors:
+    """What is said of a file that a user names and that cannot be read.
+
+    In the sentences, `{path}` stands for the file, `{reason}` for what the system says, and `{byte}` for the offset of
+    the first byte that is not UTF-8.
+
+    Attributes:
+        error: class of the error that is raised.
+        missing: sentence where there is no such file.
+        unreadable: sentence where the file cannot be read for another reason.
+        folder: sentence where it is a folder; by default `unreadable`.
+        encoding: sentence where the file is not UTF-8.
+    """
+
+    error: type[UserError]
+    missing: str
+    unreadable: str
+    folder: str = ""
+    encoding: str = "{path} is not UTF-8 text (byte {byte}): save it as UTF-8."
+
+    @contextmanager
+    def naming(self, path: str | os.PathLike) -> Iterator[None]:
+        """Turn the errors of opening and reading `path` within the block into the class and the sentences given.
+
+        Args:
+            path: the file that is read, as the sentences shall name it.
+
+        Raises:
+            UserError: of the class `error`, for each of the four reasons.
+        """
+        try:
+            yield
+        except UnicodeDecodeError as error:
+            raise self.error(self.encoding.format(path=path, byte=error.start, reason=error)) from error
+        except (OSError, EOFError, zlib.error) as error:  # the last two: a compressed file that is cut short or damaged
+            sentence = self.unreadable
+            if isinstance(error, FileNotFoundError):
+                sentence = self.missing
+            elif isinstance(error, IsADirectoryError):
+                sentence = self.folder or self.unreadable
+            raise self.error(sentence.format(path=path, reason=getattr(error, "strerror", None) or error)) from error
+
+
+def read_text(path: str | os.PathLike, errors: ReadErrors) -> str:
+    """Read a UTF-8 text file, with or without a byte order mark, with line ends as they are.
+
+    Args:
+        path: file to read.
+        errors: what to raise where it cannot be read.
+
+    Returns:
+        The text, without the byte order mark.
+
+    Raises:
+        UserError: of the class `errors.error`; the file is missing, cannot be read, is a folder, or is not UTF-8.
+    """
+    with errors.naming(path):
+        return Path(path).read_bytes().decode("utf-8").removeprefix("\ufeff")
 
 
 def reader_name(weights: str | os.PathLike, **settings: object) -> str:

@@ -28,12 +28,14 @@ class Batch:
     """Lines of one width, with VietOCR's target layout.
 
     Attributes:
-        images: uint8, N x 3 x height x width.
-        tgt_input: int64, T x N: go and the text, then pad.
-        tgt_output: int64, N x T: the text and eos, then pad.
-        lengths: int64, N: targets that are not pad, eos included.
-        names, texts: N each.
-        chunk, index_in_chunk: place in the stream; ``(chunk, index_in_chunk + 1)`` is where to resume after it.
+        images: uint8 (N, 3, height, width).
+        tgt_input: int64 (T, N): go and the text, then pad.
+        tgt_output: int64 (N, T): the text and eos, then pad.
+        lengths: int64 (N,): number of targets that are not pad, eos included.
+        names: of the N lines, for messages.
+        texts: labels of the N lines.
+        chunk: number of its chunk in the stream.
+        index_in_chunk: which batch of that chunk it is; `(chunk, index_in_chunk + 1)` is where to resume after it.
         step: number of batches before it since the very start.
     """
 
@@ -50,7 +52,14 @@ class Batch:
 
 @dataclass(frozen=True)
 class EvalBatch:
-    """Lines of one exact width: `images` uint8 N x 3 x height x width, `indices` their places in the samples."""
+    """Lines of one exact width.
+
+    Attributes:
+        images: uint8 (N, 3, height, width).
+        indices: which samples they are.
+        names: of the N lines, for messages.
+        texts: labels of the N lines.
+    """
 
     images: torch.Tensor
     indices: tuple[int, ...]
@@ -61,12 +70,15 @@ class EvalBatch:
 class BatchStream:
     """Endless training batches.
 
+    Iterating raises `ImageError` or `VocabError`, naming the line, where one cannot be read. Close the iterator, or
+    drop it, to end its workers.
+
     Args:
         sources: (source, share) pairs; shares are relative. A finite source is walked in a new random order each
             time round, every line once; an endless one in its own order.
         vocab: turns texts into targets.
         batch_size: most lines in a batch.
-        pixels_per_batch: most pixels (height x width x lines) in a batch of more than one line.
+        pixels_per_batch: most pixels (height × width × lines) in a batch of more than one line.
         chunk: lines drawn and sorted by width at a time; more means fuller batches and a later first one.
         seed: decides everything random.
         workers: loader processes; 0 loads in this process.
@@ -74,11 +86,12 @@ class BatchStream:
             background. 0 keeps batches exact; more gives fewer small batches.
         start: (chunk, index in chunk) of the first batch to give.
         start_step: `step` of that batch.
-        rank, ranks: give only the chunks whose number is `rank` modulo `ranks`, and load no other; `step` then counts
-            what this stream gave.
+        rank: give only the chunks whose number is `rank` modulo `ranks`, and load no other; `step` then counts what
+            this stream gave.
+        ranks: number of streams that share the chunks.
 
-    Iterating raises `ImageError` or `VocabError`, naming the line, where one cannot be read. Close the iterator, or
-    drop it, to end its workers.
+    Raises:
+        ValueError: there is no source, a source has no lines, or a number is out of range.
     """
 
     def __init__(
@@ -124,14 +137,14 @@ class BatchStream:
                     step += 1
 
     def draws(self, chunk: int) -> list[tuple[int, int]]:
-        """(source, line) at each position of a chunk."""
-        before, after = self._drawn(chunk * self.chunk), self._drawn((chunk + 1) * self.chunk)
+        """Return (source, line) at each position of a chunk."""
+        before, after = self._draws_before(chunk * self.chunk), self._draws_before((chunk + 1) * self.chunk)
         drawn = [(s, k) for s in range(len(self.sources)) for k in range(before[s], after[s])]
         order = self._rng(chunk, self.chunk + 1).permutation(len(drawn))
         return [(s, self._line(s, k)) for s, k in (drawn[i] for i in order)]
 
-    def _drawn(self, total: int) -> list[int]:
-        """How many of the first `total` draws fall to each source: its share, rounded; never less for more."""
+    def _draws_before(self, total: int) -> list[int]:
+        """Count how many of the first `total` draws fall to each source: its share, rounded; never less for more."""
         counts = []
         for part in self._parts:
             counts.append((2 * total * part.numerator + part.denominator) // (2 * part.denominator))
@@ -139,12 +152,12 @@ class BatchStream:
         return counts
 
     def _line(self, source: int, k: int) -> int:
-        """Which line of a source its k-th draw is."""
+        """Return which line of a source its k-th draw is."""
         size = self.sources[source].size()
         return k if size is None else int(_permutation(size, self.seed, source, k // size)[k % size])
 
     def _rng(self, chunk: int, use: int) -> np.random.Generator:
-        """Generator for one use in a chunk: a position's augmentation, or (from `self.chunk` on) an order."""
+        """Make the generator for one use in a chunk: a position's augmentation, or (from `self.chunk` on) an order."""
         return np.random.default_rng([self.seed, chunk, use])
 
     def _load_chunk(self, chunk: int) -> list["_Group"]:
@@ -184,12 +197,21 @@ class BatchStream:
 def eval_batches(
     samples: Sequence[Sample], spec: ImageSpec = ImageSpec(), batch_size: int = 32, workers: int = 0
 ) -> Iterator[EvalBatch]:
-    """Every sample once, in batches of one exact width, narrow to wide.
+    """Read every sample once, in batches of one exact width, narrow to wide.
 
-    Widths are taken from the files' headers first, so the pictures themselves are held one batch at a time.
+    Widths are taken from the files' headers first, so that the pictures themselves are held one batch at a time.
+
+    Args:
+        samples: lines of an annotation.
+        spec: the network's input size.
+        batch_size: most lines in a batch.
+        workers: loader processes; 0 loads in this process.
+
+    Yields:
+        The batches.
 
     Raises:
-        ImageError: naming a picture that cannot be read.
+        ImageError: a picture cannot be read; the message names it.
     """
     widths = [line_width(*line_size(sample.path), spec) for sample in samples]
     cuts = cut_by_width(widths, batch_size)[::-1]
@@ -207,19 +229,19 @@ def cut_by_width(
         widths: of each line, in pixels.
         batch_size: most lines in a batch.
         columns: most pixels in a batch's widths together; one line may exceed it. None for no limit.
-        merge_widths: largest difference of widths within a batch.
+        merge_widths: largest difference of widths within a batch, in pixels.
 
     Returns:
-        Places in `widths`, one list per batch, equal widths in their original order.
+        Indices of `widths`, one list per batch, equal widths in their original order.
     """
     order = sorted(range(len(widths)), key=lambda i: -widths[i])
     cuts = []
     while order:
         widest = widths[order[0]]
         near = next((n for n, i in enumerate(order) if widest - widths[i] > merge_widths), len(order))
-        most = max(1, min(batch_size, columns // widest if columns else batch_size))
+        limit = max(1, min(batch_size, columns // widest if columns else batch_size))
         # 33 lines where 32 fit become 17 and 16, not 32 and 1; with merging, a remainder joins the next width.
-        take = min(near, most) if merge_widths else ceil(near / ceil(near / most))
+        take = min(near, limit) if merge_widths else ceil(near / ceil(near / limit))
         cuts.append(order[:take])
         order = order[take:]
     return cuts
@@ -227,7 +249,7 @@ def cut_by_width(
 
 @dataclass(frozen=True)
 class _Group:
-    """A batch as workers send it: NumPy, for torch would spend a file descriptor on every tensor sent."""
+    """A batch as workers send it: in NumPy, for torch would spend a file descriptor on every tensor sent."""
 
     images: np.ndarray
     names: tuple[str, ...]

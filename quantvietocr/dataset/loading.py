@@ -1,8 +1,9 @@
 """Run a loading function over ids, in order, here or in worker processes."""
 
 import os
+import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -25,8 +26,11 @@ _NICENESS = 5  # workers give way to the training process
 def naming(name: str) -> Iterator[None]:
     """Say which line it was when loading one fails.
 
-    An `ImageError` names its file already, a `VocabError` gets the name; anything else is a defect, whose traceback
-    matters, and gains a note.
+    An `ImageError` names its file already, and a `VocabError` gets the name. Anything else is a defect, of which the
+    traceback matters; it gains a note.
+
+    Args:
+        name: what to call the line.
     """
     try:
         yield
@@ -39,22 +43,27 @@ def naming(name: str) -> Iterator[None]:
         raise
 
 
-def in_order(function: Callable[[Id], Result], ids: Iterable[Id], workers: int = 0) -> Iterator[Result]:
-    """``function(id)`` for each id, in the ids' order whatever the number of workers.
+def in_order(function: Callable[[Id], Result], ids: Iterable[Id], workers: int = 0) -> Generator[Result, None, None]:
+    """Compute `function(id)` for each id, in the ids' order whatever the number of workers.
+
+    Closing the iterator ends the workers; so does the death of this process, however sudden.
 
     Args:
         function: run in the workers, each with one thread and low priority; its results are pickled.
         ids: may be endless; a few are taken ahead of need.
         workers: processes; 0 runs in this one.
 
-    Raises:
-        ImageError, VocabError: as `function` raised them, without the worker's traceback.
+    Yields:
+        What the function returned.
 
-    Closing the iterator ends the workers; so does the death of this process, however sudden.
+    Raises:
+        ImageError: as `function` raised it, without the worker's traceback.
+        VocabError: likewise.
     """
     guarded = partial(_guarded, function)
     if not workers:
-        yield from map(_opened, map(guarded, ids))
+        for number in ids:
+            yield _opened(guarded(number))
         return
     ear, voice = Pipe(duplex=False)
     loader = DataLoader(
@@ -67,7 +76,8 @@ def in_order(function: Callable[[Id], Result], ids: Iterable[Id], workers: int =
     )
     results = iter(loader)
     try:
-        yield from map(_opened, results)
+        for result in results:
+            yield _opened(result)
     finally:
         os.write(voice.fileno(), b"." * workers)  # one for each; see _settle
         del results  # joins them
@@ -77,7 +87,7 @@ def in_order(function: Callable[[Id], Result], ids: Iterable[Id], workers: int =
 
 @dataclass(frozen=True)
 class _Failure:
-    """An expected error on its way out of a worker; DataLoader would bury its message in a traceback."""
+    """An expected error on its way out of a worker. DataLoader would bury its message in a traceback."""
 
     error: type[ValueError]
     message: str
@@ -117,6 +127,8 @@ def _settle(ear: Connection, voice: Connection, worker: int) -> None:
     byte, or the end of the file that the parent's death leaves, ends the worker at once.
     """
     os.nice(_NICENESS)
+    # `timeout` and Slurm send it to the whole group: the parent decides, after its step, and needs the batches until then.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     voice.close()
 
     def listen() -> None:

@@ -1,16 +1,22 @@
-"""A checkpoint as one ONNX file, written number by number with ONNX's own builders (torch's exporter is not involved).
+"""A checkpoint as one ONNX file, written number by number with ONNX's own builders; torch's exporter is not involved.
 
-The graph takes bytes and gives class numbers, so that any language with an ONNX runtime can read lines with it:
+The graph takes bytes and gives class numbers, so that any language with an ONNX runtime can read lines with it.
 
-* in: `pixels` uint8 (N,H,W,3), RGB at the network's height; `max_length` int64 scalar, at most so many characters
-  (`decode.greedy` takes 129; 0 stops after the encoder);
-* out: `ids` int64 (N,L), end token (2) at and after the end of each line; `probabilities` float32 (N,L), of each of
-  them, 0 after the end; `memory` float32 (N,S,2E) and `hidden` float32 (N,D), what the encoder gives the decoder.
+Inputs:
+    pixels: uint8 (N, H, W, 3), RGB at the network's height.
+    max_length: int64 scalar, at most so many characters. `decode.greedy` takes 129; 0 stops after the encoder.
+
+Outputs:
+    ids: int64 (N, L), with the end token (2) at and after the end of each line.
+    probabilities: float32 (N, L), of each of them, 0 after the end.
+    features: float32 (N, S, C), what the CNN gives the encoder.
+    memory: float32 (N, S, 2E), what the encoder gives the decoder.
+    hidden: float32 (N, D), the decoder's first hidden state.
 
 int8 convolutions are in QDQ form (ONNX operators QuantizeLinear and DequantizeLinear around float ones, which runtimes
-fuse): weights int8 symmetric per output channel, activations uint8, bias int32. The initializers bear the
-checkpoint's own tensor names, so that decoder and metadata can be read back (`engines.onnx_file.read_onnx`). Batch norms
-are folded.
+fuse): weights int8 symmetric per output channel, activations uint8, bias int32. Batch norms are folded. The
+initializers bear the checkpoint's own tensor names, so that decoder and metadata can be read back
+(`checkpoint.onnx_file`).
 """
 
 from __future__ import annotations
@@ -40,9 +46,18 @@ IR_VERSION = 8
 
 
 def export_onnx(checkpoint: Checkpoint, path: str | os.PathLike) -> Path:
-    """Write `checkpoint` as an `.onnx` file, whole or not at all; the same bytes for the same numbers. Returns its path.
+    """Write a checkpoint as an `.onnx` file, whole or not at all; the same numbers give the same bytes.
 
-    Raises CheckpointError for another ending or an unusable checkpoint, EngineError where the package `onnx` is missing.
+    Args:
+        checkpoint: float or quantized.
+        path: file to write; its name ends in .onnx.
+
+    Returns:
+        The path.
+
+    Raises:
+        CheckpointError: the name ends otherwise, or the checkpoint cannot be used.
+        EngineError: the package `onnx` is missing.
     """
     path = Path(path)
     if path.suffix != ".onnx":
@@ -53,7 +68,7 @@ def export_onnx(checkpoint: Checkpoint, path: str | os.PathLike) -> Path:
 
 
 def to_onnx(checkpoint: Checkpoint) -> bytes:
-    """The ONNX file of `checkpoint` as bytes. Raises as `export_onnx`."""
+    """Return the ONNX file of a checkpoint as bytes. Raises as `export_onnx`."""
     onnx = need_onnx("exporting to ONNX")
     validate(checkpoint)
     layers, tensors = checkpoint.meta.layers, dict(checkpoint.tensors)
@@ -86,7 +101,7 @@ def to_onnx(checkpoint: Checkpoint) -> bytes:
 
 
 def _properties(checkpoint: Checkpoint, layers: tuple[Layer, ...], digest: str) -> dict[str, str]:
-    """What the file says of itself: all of it as one JSON for us, the rest readable for everybody."""
+    """Return what the file says of itself: all of it as one JSON for us, the rest readable for everybody."""
     meta, tensors = checkpoint.meta, checkpoint.tensors
     ranges = {
         name.removesuffix(".output.scale"): [float(t), int(tensors[name.removesuffix("scale") + "zero_point"])]
@@ -107,29 +122,38 @@ def _properties(checkpoint: Checkpoint, layers: tuple[Layer, ...], digest: str) 
     }
 
 
-def input_scale(scale: np.float32, zero_point: int) -> np.float32:
-    """The scale that quantizes bytes as `scale` quantizes byte / 255.
+def input_scale(scale: np.floating | np.ndarray, zero_point: int) -> np.float32:
+    """Find the scale that quantizes bytes as `scale` quantizes byte / 255.
 
     255 × scale rounded to float32 may put one of the 256 levels on the other side of a tie; then a neighbour does not.
-    Raises CheckpointError where none does.
+
+    Args:
+        scale: a float32 scalar.
+        zero_point: what 0 is quantized to.
+
+    Returns:
+        The scale for bytes.
+
+    Raises:
+        CheckpointError: no float32 scale does it.
     """
     wanted = np.rint(LEVELS * (np.float32(1) / scale)) + zero_point
     levels = np.arange(256, dtype=np.float32)
     start = np.float32(255 * float(scale))
     for steps in range(64):
         for towards in (np.float32(0), np.float32(np.inf)):
-            found = start
+            tried = start
             for _ in range(steps):
-                found = np.nextafter(found, towards)
-            if np.array_equal(np.rint(levels / found) + zero_point, wanted):
-                return found
+                tried = np.nextafter(tried, towards)
+            if np.array_equal(np.rint(levels / tried) + zero_point, wanted):
+                return tried
     raise CheckpointError(
         f"No float32 scale quantizes bytes as cnn.input.output.scale {scale} does: make the file again."
     )
 
 
 def _add_cnn(graph: Graph, pixels: str, layers: tuple[Layer, ...]) -> None:
-    """The operations of the CNN as the torch engine runs them; leaves float features (N,C,H',W') as `graph.last`."""
+    """Add the operations of the CNN as the torch engine runs them; float features (N,C,H',W') are `graph.last`."""
     source: str | None = None  # whose range the current activations are on; None: they are float
     x = graph.op("Cast", [pixels], to=graph.onnx.TensorProto.FLOAT)
     if layers[0].precision == "int8":
@@ -150,13 +174,14 @@ def _add_cnn(graph: Graph, pixels: str, layers: tuple[Layer, ...]) -> None:
             if layer.kernel == (1, 1) and layer.stride == (1, 1):
                 continue
             pool = {"kernel_shape": layer.kernel, "strides": layer.stride}
-            x = graph.average(x, source, **pool) if integer else graph.op("AveragePool", [x], **pool)
-            source = source if integer else None
+            if integer and source is not None:
+                x = graph.average(x, source, **pool)
+            else:
+                x, source = graph.op("AveragePool", [x], **pool), None
             continue
         if layer.op == "conv":
             x = _add_convolution(graph, x, layer, source)
-            scale = graph.tensors.get(f"{layer.name}.output.scale")
-            source = layer.name if scale is not None else None
+            source = layer.name if f"{layer.name}.output.scale" in graph.tensors else None
             # An unsigned byte that starts at 0 is its own ReLU.
             if layer.relu and (source is None or int(graph.tensors[f"{layer.name}.output.zero_point"])):
                 x = graph.op("Relu", [x])
@@ -169,6 +194,7 @@ def _add_cnn(graph: Graph, pixels: str, layers: tuple[Layer, ...]) -> None:
 
 
 def _add_convolution(graph: Graph, x: str, layer: Layer, source: str | None) -> str:
+    """Add a convolution; source: whose range its input is on, None where it is float."""
     weight, bias = f"{layer.name}.weight", f"{layer.name}.bias"
     pads = [*layer.padding, *layer.padding]
     if layer.precision == "int8":
@@ -189,7 +215,7 @@ def _add_convolution(graph: Graph, x: str, layer: Layer, source: str | None) -> 
 
 
 def _add_encoder(graph: Graph, sequence: str) -> tuple[str, str]:
-    """Bidirectional GRU over (N,S,C), ONNX's gates (update, reset, new) from torch's (reset, update, new).
+    """Add the bidirectional GRU over (N,S,C): ONNX's gates (update, reset, new) from torch's (reset, update, new).
 
     Returns memory (N,S,2E) and the decoder's first hidden state (N,D).
     """

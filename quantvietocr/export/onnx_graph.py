@@ -11,9 +11,19 @@ from ..engines.base import need_onnx
 
 
 class Graph:
-    """Nodes in order, and those of `tensors` that they use as initializers under their own names.
+    """A graph under construction: nodes in order, and the tensors that they use as initializers.
 
-    parent: the graph around a loop's body, whose values and initializers the body may use.
+    Args:
+        tensors: of a checkpoint; those that are used become initializers under their own names.
+        parent: the graph around a loop's body, whose values and initializers the body may use.
+
+    Attributes:
+        onnx: the package `onnx`.
+        tensors: as given.
+        last: name of the first output of the node that was added last.
+
+    Raises:
+        EngineError: the package `onnx` is missing.
     """
 
     def __init__(self, tensors: Mapping[str, np.ndarray], parent: Graph | None = None) -> None:
@@ -58,28 +68,35 @@ class Graph:
         return outputs
 
     def constant(self, name: str, value: Any) -> str:
-        """An initializer, in the outermost graph; the same name must mean the same value."""
+        """Add an initializer to the outermost graph, and return its name; one name must mean one value."""
         if self.parent is not None:
             return self.parent.constant(name, value)
         self._initializers[name] = np.asarray(value, order="C")
         return name
 
     def integers(self, values: Sequence[int]) -> str:
-        """An int64 vector, as shapes and axes are given."""
+        """Add an int64 vector, as shapes and axes are given, and return its name."""
         return self.constant("int64." + "_".join(map(str, values)), np.array(values, np.int64))
 
     def named(self, name: str) -> str:
-        """A tensor of the checkpoint, or a value that exists already; half precision is written out as float32."""
+        """Return the name of a tensor of the checkpoint, or of a value that exists; half precision becomes float32."""
         if name in self.tensors:
             tensor = self.tensors[name]
             return self.constant(name, tensor.astype(np.float32) if tensor.dtype.kind == "f" else tensor)
         return name
 
     def weight(self, name: str) -> str:
-        """Weight `name` as float, dequantized per output channel (axis 0) where it is int8.
+        """Return a weight as float, dequantized per output channel (axis 0) where it is int8.
 
-        Those of convolutions by DequantizeLinear, which int8 kernels take in. Matrices by Cast and Mul, which runtimes
-        compute once, at load: ONNX Runtime would run a DequantizeLinear that it cannot fuse at every call.
+        Weights of convolutions are dequantized by DequantizeLinear, which int8 kernels take in. Matrices are
+        dequantized by Cast and Mul, which runtimes compute once, when they load the file: ONNX Runtime would run a
+        DequantizeLinear that it cannot fuse at every call.
+
+        Args:
+            name: the weight's name in the checkpoint.
+
+        Returns:
+            Name of the float value.
         """
         tensor = self.tensors[name]
         if tensor.dtype != np.int8:
@@ -95,20 +112,28 @@ class Graph:
         return self._weights[name]
 
     def range_of(self, layer: str) -> list[str]:
-        """Names of the scale and the zero point (as QuantizeLinear takes it: a byte) of a layer's output."""
+        """Return the names of the scale and the zero point (a byte, as QuantizeLinear takes it) of a layer's output."""
         zero = f"{layer}.output.zero_point"
         return [self.named(f"{layer}.output.scale"), self.constant(zero, self.tensors[zero].astype(np.uint8))]
 
     def requantize(self, x: str, layer: str) -> str:
-        """QuantizeLinear and DequantizeLinear on the range of a layer's output."""
+        """Add QuantizeLinear and DequantizeLinear on the range of a layer's output."""
         pair = self.range_of(layer)
         return self.op("DequantizeLinear", [self.op("QuantizeLinear", [x, *pair]), *pair])
 
     def average(self, x: str, layer: str, **attributes: Any) -> str:
-        """AveragePool of a tensor on the range of a layer's output, rounded to that range, ties to even.
+        """Add the AveragePool of a tensor on the range of a layer's output, rounded to that range, ties to even.
 
-        On steps instead of values (scale 1), where means of bytes are exact: means of multiples of the scale would put the
-        many ties on a random side.
+        It works on steps instead of values (scale 1), where means of bytes are exact: means of multiples of the scale
+        would put the many ties on a random side.
+
+        Args:
+            x: name of the tensor, which DequantizeLinear gave.
+            layer: whose range the tensor is on.
+            **attributes: of AveragePool.
+
+        Returns:
+            Name of the result.
         """
         zero = self.range_of(layer)[1]
         steps = [self.constant("one_step", np.float32(1)), zero]
@@ -117,6 +142,6 @@ class Graph:
         return self.op("DequantizeLinear", [self.op("QuantizeLinear", [pooled, *steps]), *self.range_of(layer)])
 
     def build(self, name: str) -> Any:
-        """The GraphProto."""
+        """Return the graph as a GraphProto."""
         tensors = [self.onnx.numpy_helper.from_array(value, key) for key, value in self._initializers.items()]
         return self.onnx.helper.make_graph(self._nodes, name, self._inputs, self._outputs, tensors)

@@ -4,13 +4,13 @@
     module = torch.jit.load("weights.pt")
     features, memory, hidden = module(pixels)
 
-in: uint8 pixels (N,H,W,3), RGB at the network's height, lines of one width. out, float32: CNN features (N,S,C), memory
-(N,S,2E) and first hidden state (N,D), as `TorchEngine.stages` gives them and as ONNX files name them. The decoder's steps
-stay outside: its weights are in the checkpoint and in ONNX files.
+The module takes uint8 pixels (N,H,W,3): RGB at the network's height, lines of one width. It gives float32 CNN features
+(N,S,C), memory (N,S,2E) and the first hidden state (N,D), as `TorchEngine.stages` gives them and as ONNX files name
+them. The decoder's steps stay outside: its weights are in the checkpoint and in ONNX files.
 
-int8 convolutions run on whichever int8 kernels `torch.backends.quantized.engine` names when the file is loaded: it must be
-set before (`qnnpack` on ARM). A file with qnnpack's ranges holds a float32 encoder, others one with float16 weights where
-the checkpoint's is int8, as the torch engine runs it on x86: qnnpack has no such kernels.
+int8 convolutions run on whichever int8 kernels `torch.backends.quantized.engine` names when the file is loaded: it must
+be set before (`qnnpack` on ARM). A file with qnnpack's ranges holds a float32 encoder, because qnnpack has no kernels
+for float16 weights. Other files hold float16 weights where the checkpoint's are int8, as the torch engine runs them.
 
 Loading a TorchScript file runs what is in it: that is what the format is for. Nothing here ever loads one but
 `quantvietocr time`, which says so.
@@ -76,7 +76,8 @@ class _HalfGRU(nn.Module):
 
 
 class Stages(nn.Module):
-    """CNN and encoder of a checkpoint, on numbers alone; see the module's docstring for what goes in and comes out."""
+    """CNN and encoder of a checkpoint as a module; see the top of this file for what goes in and comes out."""
+
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         super().__init__()
@@ -103,22 +104,23 @@ class Stages(nn.Module):
         # VietOCR reads column by column: (W', H') flattened in that order, then sequence first.
         sequence = x.transpose(-1, -2).flatten(2).permute(2, 0, 1).contiguous()
         memory, last = self.encoder(sequence)
-        hidden = torch.tanh(F.linear(torch.cat([last[0], last[1]], dim=1), self.to_hidden_weight, self.to_hidden_bias))
+        both = torch.cat([last[0], last[1]], dim=1)
+        hidden = torch.tanh(F.linear(both, self.to_hidden_weight, self.to_hidden_bias))  # type: ignore[arg-type]
         return sequence.transpose(0, 1), memory.transpose(0, 1).contiguous(), hidden
 
 
 def _cnn(checkpoint: Checkpoint, layers: tuple[Layer, ...]) -> nn.Sequential:
-    """The operations in order, with a change between bytes and floats wherever one is due."""
+    """Return the operations in order, with a change between bytes and floats wherever one is due."""
     steps: list[nn.Module] = []
     integer = False
     source = "cnn.input"  # on whose output range an int8 operation's input is
     for layer in layers:
         wanted = layer.precision == "int8"
         if wanted and not integer:
-            found = output_range(checkpoint, source)
-            if found is None:
+            scale_and_zero = output_range(checkpoint, source)
+            if scale_and_zero is None:
                 raise CheckpointError(f"{checkpoint.origin} lacks {source}.output.scale: make the file again.")
-            steps.append(_Quantize(*found))
+            steps.append(_Quantize(*scale_and_zero))
         elif integer and not wanted:
             steps.append(_Dequantize())
         integer = wanted
@@ -135,15 +137,18 @@ def _cnn(checkpoint: Checkpoint, layers: tuple[Layer, ...]) -> nn.Sequential:
             outputs, inputs = numbers["weight"].shape[:2]
             convolution = nn.Conv2d(inputs, outputs, layer.kernel, layer.stride, layer.padding)
             convolution.load_state_dict(numbers)
-            steps += [convolution.to(memory_format=torch.channels_last)] + [nn.ReLU()] * layer.relu
+            last = convolution.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
+            steps += [last] + [nn.ReLU()] * layer.relu
         source = layer.name if layer.op == "conv" else source
     return nn.Sequential(*steps, *[_Dequantize()] * integer)
 
 
 def to_torchscript(checkpoint: Checkpoint) -> bytes:
-    """The TorchScript file of `checkpoint`, float or quantized, as bytes.
+    """Return the TorchScript file of a checkpoint, float or quantized, as bytes.
 
-    Raises CheckpointError for an unusable checkpoint, EngineError where this torch has no int8 kernels.
+    Raises:
+        CheckpointError: the checkpoint cannot be used.
+        EngineError: this torch has no int8 kernels.
     """
     validate(checkpoint)
     if not checkpoint.is_float:
@@ -157,9 +162,18 @@ def to_torchscript(checkpoint: Checkpoint) -> bytes:
 
 
 def export_torchscript(checkpoint: Checkpoint, path: str | os.PathLike) -> Path:
-    """Write `checkpoint` as a `.pt` file, whole or not at all. Returns its path.
+    """Write a checkpoint as a `.pt` file, whole or not at all.
 
-    Raises as `to_torchscript`, and CheckpointError for another ending.
+    Args:
+        checkpoint: float or quantized.
+        path: file to write; its name ends in .pt.
+
+    Returns:
+        The path.
+
+    Raises:
+        CheckpointError: the name ends otherwise, or the checkpoint cannot be used.
+        EngineError: this torch has no int8 kernels.
     """
     path = Path(path)
     if path.suffix != ".pt":
@@ -170,9 +184,16 @@ def export_torchscript(checkpoint: Checkpoint, path: str | os.PathLike) -> Path:
 
 
 def metadata_of(path: str | os.PathLike) -> str:
-    """The metadata (JSON) of a TorchScript file of ours, read without loading it: the file is a zip archive.
+    """Read the metadata of a TorchScript file of ours without loading it: the file is a zip archive.
 
-    Raises CheckpointError for any other file.
+    Args:
+        path: the file.
+
+    Returns:
+        The metadata as JSON.
+
+    Raises:
+        CheckpointError: there is no such file, or `quantvietocr export` did not write it.
     """
     try:
         with zipfile.ZipFile(path) as archive:

@@ -1,4 +1,4 @@
-"""Whether an exported ONNX file reads as its checkpoint does: the same lines with the torch engine and with each runtime."""
+"""Whether an exported ONNX file reads as its checkpoint does: the same lines on torch and on each ONNX runtime."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, cast
 
 import numpy as np
 from tqdm import tqdm
@@ -18,12 +19,12 @@ from ..pictures.image import line_pixels, line_size, line_width, open_line
 from ..reading import decode
 from ..reading.recognizer import decoder_of
 
-MOST_DIFFERING = 0.002  # of the lines
-# Of a batch's features on average, in steps of their quantization (float: of the largest value / 255). Runtimes multiply
-# in other orders: one value in 100,000 falls on the other side of a tie, and what follows from it differs by a step here
-# and there. A wrong number shifts far more.
-MOST_STEPS = 0.1
-BATCH = 8
+MAX_DIFFERING = 0.002  # share of the lines that may be read differently
+# Mean difference of a line's features that is allowed, in steps of their quantization (of a float file: of the largest
+# value / 255). Runtimes multiply in other orders: one value in 100,000 falls on the other side of a tie, and what
+# follows from it differs by a step here and there. A wrong number shifts far more.
+MAX_MEAN_STEPS = 0.1
+BATCH = 8  # lines read at a time
 
 
 class VerifyError(UserError):
@@ -34,10 +35,15 @@ class VerifyError(UserError):
 class Difference:
     """One runtime beside the torch engine on the same lines.
 
-    texts: (picture, as torch reads it, as the runtime does) where they differ. same_features: part of the lines whose CNN
-    features are equal to a thousandth of a step. mean_steps: largest mean over a line of the features' difference, max_steps:
-    largest single one, in steps. memory: largest difference of the encoder's outputs, which lie in [-1, 1].
-    probability: largest difference of a character's probability in lines read alike.
+    Attributes:
+        engine: name of the runtime's engine.
+        lines: number of lines.
+        texts: (picture, as torch reads it, as the runtime does) where they differ.
+        same_features: share of the lines of which the CNN's features are equal to a thousandth of a step.
+        mean_steps: largest mean over a line of the features' difference, in steps of their quantization.
+        max_steps: largest single difference of features, in steps.
+        memory: largest difference of the encoder's outputs, which lie in [-1, 1].
+        probability: largest difference of a character's probability in lines that are read alike.
     """
 
     engine: str
@@ -53,28 +59,44 @@ class Difference:
         part = len(self.texts) / self.lines
         return (
             f"{self.engine}: {len(self.texts)} of {self.lines} lines read differently ({part:.2%}); "
-            f"features equal in {self.same_features:.1%} of the lines, else off by {self.mean_steps:.3f} steps on average "
-            f"in the worst line and {self.max_steps:.0f} at most; encoder outputs by {self.memory:.3f} and probabilities "
-            f"by {self.probability:.4f} at most"
+            f"features equal in {self.same_features:.1%} of the lines, else off by {self.mean_steps:.3f} steps "
+            f"on average in the worst line and {self.max_steps:.0f} at most; encoder outputs by {self.memory:.3f} "
+            f"and probabilities by {self.probability:.4f} at most"
         )
 
 
 def verify(
     checkpoint: Checkpoint, path: str | os.PathLike, pictures: Sequence[str | os.PathLike], threads: int = 1
 ) -> list[Difference]:
-    """Read every picture with `checkpoint` on torch and with `path` on each installed runtime.
+    """Read every picture with a checkpoint on torch and with its ONNX file on each installed runtime.
 
-    Raises EngineError where no runtime is installed, VerifyError without pictures, ImageError for an unreadable one.
+    Args:
+        checkpoint: what the file was made from.
+        path: the ONNX file.
+        pictures: files of lines.
+        threads: of each engine.
+
+    Returns:
+        How each runtime differs.
+
+    Raises:
+        EngineError: no runtime is installed.
+        VerifyError: there are no pictures.
+        ImageError: a picture cannot be read.
     """
     names = [name for name in ONNX_ENGINES if installed(name)] or ["onnxruntime"]  # which then says what to install
     if not pictures:
         raise VerifyError("There are no lines to verify the file with: name an annotation that has some.")
-    reference = TorchEngine(checkpoint, threads)
+    reference: _Staged = TorchEngine(checkpoint, threads)
     runtimes = [open_file(path, name, threads) for name in names]
+    engines = [
+        reference,
+        *(cast(_Staged, engine) for _, engine in runtimes),
+    ]  # every engine of an .onnx file has stages
     decoders = [decoder_of(checkpoint), *(decoder_of(file) for file, _ in runtimes)]
     step = _step(checkpoint)
     spec, chars = checkpoint.meta.image, checkpoint.meta.chars
-    found: list[list[tuple]] = [[] for _ in runtimes]
+    compared: list[list[tuple]] = [[] for _ in runtimes]  # of each runtime, a row for each line
     by_width: dict[int, list[str | os.PathLike]] = {}
     for picture in pictures:
         by_width.setdefault(line_width(*line_size(picture), spec), []).append(picture)
@@ -84,55 +106,70 @@ def verify(
                 part = group[start : start + BATCH]
                 pixels = np.stack([line_pixels(open_line(picture), spec) for picture in part])
                 expected, *others = (
-                    _read(engine, decoder, pixels, chars)
-                    for engine, decoder in zip([reference, *(engine for _, engine in runtimes)], decoders)
+                    _read(engine, decoder, pixels, chars) for engine, decoder in zip(engines, decoders)
                 )
-                for place, other in enumerate(others):
-                    found[place] += [
-                        (str(p), *line) for p, line in zip(part, _compare(expected, other, step), strict=True)
-                    ]
+                for rows, other in zip(compared, others):
+                    differences = _compare(expected, other, step)
+                    rows += [(str(picture), *line) for picture, line in zip(part, differences, strict=True)]
                 bar.update(len(part))
-    return [_difference(engine.name, rows) for (_, engine), rows in zip(runtimes, found)]
+    return [_difference(engine.name, rows) for (_, engine), rows in zip(runtimes, compared)]
 
 
 def failure(differences: Sequence[Difference]) -> str | None:
-    """What is wrong with the file, as a sentence; None where every runtime stays within `MOST_DIFFERING` and `MOST_STEPS`."""
+    """Say what is wrong with the file.
+
+    Args:
+        differences: what `verify` returned.
+
+    Returns:
+        A sentence, or None where every runtime stays within MAX_DIFFERING and MAX_MEAN_STEPS.
+    """
     for one in differences:
-        if one.mean_steps > MOST_STEPS:
+        if one.mean_steps > MAX_MEAN_STEPS:
             return (
                 f"{one.engine} computes other features than the checkpoint does (up to {one.mean_steps:.2f} steps on "
-                f"average in a line, {MOST_STEPS} are allowed): the file or that runtime is wrong; do not use them together."
+                f"average in a line, {MAX_MEAN_STEPS} are allowed): the file or that runtime is wrong; "
+                "do not use them together."
             )
-        if len(one.texts) > MOST_DIFFERING * one.lines:
+        if len(one.texts) > MAX_DIFFERING * one.lines:
             return (
                 f"{one.engine} reads {len(one.texts)} of {one.lines} lines otherwise than the checkpoint does "
-                f"({MOST_DIFFERING:.1%} are allowed): look at them, listed above, before you use the file."
+                f"({MAX_DIFFERING:.1%} are allowed): look at them, listed above, before you use the file."
             )
     return None
 
 
 def _step(checkpoint: Checkpoint) -> float | None:
+    """Return the step of the features' quantization, None where they are float."""
     if checkpoint.is_float:
         return None
     scale = checkpoint.tensors.get(f"{checkpoint.meta.layers[-1].name}.output.scale")
     return None if scale is None else float(scale)
 
 
-def _read(engine, decoder: decode.Decoder, pixels: np.ndarray, chars: str) -> tuple:
+class _Staged(Protocol):
+    """An engine that also gives what its stages compute."""
+
+    def stages(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Compute features, memory and hidden state of lines, as `export.onnx` names them."""
+
+
+def _read(engine: _Staged, decoder: decode.Decoder, pixels: np.ndarray, chars: str) -> tuple:
+    """Return features, memory, texts and readings of a batch of lines."""
     features, memory, hidden = engine.stages(pixels)
     readings = decode.greedy(decoder, memory, hidden)
     return features, memory, decode.texts(readings, chars), readings
 
 
 def _compare(expected: tuple, other: tuple, step: float | None) -> list[tuple]:
-    """For each line: both texts, mean and largest difference of features in steps, of memory, and of probabilities."""
+    """Return of each line both texts, then mean and largest difference of features, of memory and of probabilities."""
     step = step or float(np.abs(expected[0]).max()) / 255
     features = np.abs(expected[0] - other[0]) / step
     memory = np.abs(expected[1] - other[1]).max(axis=(1, 2))
     rows = []
     for line, (ours, theirs) in enumerate(zip(expected[2], other[2], strict=True)):
-        chances = [[*reading.probabilities, reading.end] for reading in (expected[3][line], other[3][line])]
-        chance = float(np.abs(np.subtract(*chances)).max()) if ours == theirs else 0.0
+        first, second = ([*reading.probabilities, reading.end] for reading in (expected[3][line], other[3][line]))
+        chance = float(np.abs(np.subtract(first, second)).max()) if ours == theirs else 0.0
         rows.append(
             (ours, theirs, float(features[line].mean()), float(features[line].max()), float(memory[line]), chance)
         )
@@ -147,9 +184,9 @@ def _difference(name: str, rows: Sequence[tuple]) -> Difference:
 
 
 def report(path: Path, differences: Sequence[Difference]) -> str:
-    """The differences for people, each line that reads differently with both texts."""
-    said = [f"{path} beside the torch engine:"]
+    """Write the differences for people: of each line that is read differently, both texts."""
+    rows = [f"{path} beside the torch engine:"]
     for one in differences:
-        said.append(f"  {one}")
-        said += [f"    {picture}: {ours!r} → {theirs!r}" for picture, ours, theirs in one.texts]
-    return "\n".join(said)
+        rows.append(f"  {one}")
+        rows += [f"    {picture}: {ours!r} → {theirs!r}" for picture, ours, theirs in one.texts]
+    return "\n".join(rows)

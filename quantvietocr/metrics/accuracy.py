@@ -6,10 +6,10 @@ accented letter are equal.
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .edits import edit_distance, fold_diacritics
+from .edits import edit_distance, edits, fold_diacritics
 
 
 def cer(references: Sequence[str], predictions: Sequence[str]) -> float:
@@ -18,13 +18,13 @@ def cer(references: Sequence[str], predictions: Sequence[str]) -> float:
     Raises:
         ValueError: nothing to compare, or lists of different lengths.
     """
-    refs, preds = _paired(references, predictions)
+    refs, preds = composed_pairs(references, predictions)
     return sum(map(edit_distance, refs, preds)) / _characters(refs)
 
 
 def exact(references: Sequence[str], predictions: Sequence[str]) -> float:
     """Share of lines read without any error. Raises `ValueError` as `cer` does."""
-    refs, preds = _paired(references, predictions)
+    refs, preds = composed_pairs(references, predictions)
     return sum(r == p for r, p in zip(refs, preds, strict=True)) / len(refs)
 
 
@@ -51,10 +51,10 @@ class Score:
 
 def score(references: Sequence[str], predictions: Sequence[str]) -> Score:
     """Score predictions against references, line by line. Raises `ValueError` as `cer` does."""
-    refs, preds = _paired(references, predictions)
-    edits, characters = sum(map(edit_distance, refs, preds)), _characters(refs)
+    refs, preds = composed_pairs(references, predictions)
+    wrong, characters = sum(map(edit_distance, refs, preds)), _characters(refs)
     folded = cer([fold_diacritics(r) for r in refs], [fold_diacritics(p) for p in preds])
-    return Score(len(refs), exact(refs, preds), edits / characters, folded, edits, characters)
+    return Score(len(refs), exact(refs, preds), wrong / characters, folded, wrong, characters)
 
 
 def confusions(
@@ -65,13 +65,13 @@ def confusions(
     `written` is empty where a character was read that is not there, `read` where one was missed. The counts of all
     (``top=None``) add up to the edits of `score`. Raises `ValueError` as `cer` does.
     """
-    refs, preds = _paired(references, predictions)
-    counts = Counter(pair for r, p in zip(refs, preds, strict=True) if r != p for pair in _edits(r, p))
+    refs, preds = composed_pairs(references, predictions)
+    counts = Counter(pair for r, p in zip(refs, preds, strict=True) if r != p for pair in edits(r, p))
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return [(written, read, count) for (written, read), count in ranked[:top]]
 
 
-def _paired(references: Sequence[str], predictions: Sequence[str]) -> tuple[list[str], list[str]]:
+def composed_pairs(references: Sequence[str], predictions: Sequence[str]) -> tuple[list[str], list[str]]:
     """Both sides composed, after checking that there is something to compare."""
     if len(references) != len(predictions):
         raise ValueError(f"{len(references)} references cannot be compared with {len(predictions)} predictions.")
@@ -85,26 +85,3 @@ def _characters(refs: Sequence[str]) -> int:
     if not total:
         raise ValueError("All references are empty, so there is no character to count errors against.")
     return total
-
-
-def _edits(written: str, read: str) -> Iterator[tuple[str, str]]:
-    """The edits of one cheapest alignment, as (written, read) with one side empty for a deletion or insertion."""
-    table = [list(range(len(read) + 1))]
-    for i, w in enumerate(written, 1):
-        above, row = table[-1], [i]
-        for j, r in enumerate(read, 1):
-            row.append(min(above[j - 1] + (w != r), above[j] + 1, row[-1] + 1))
-        table.append(row)
-    i, j = len(written), len(read)
-    while i or j:
-        here = table[i][j]
-        if i and j and here == table[i - 1][j - 1] + (written[i - 1] != read[j - 1]):
-            i, j = i - 1, j - 1
-            if written[i] != read[j]:
-                yield written[i], read[j]
-        elif i and here == table[i - 1][j] + 1:
-            i -= 1
-            yield written[i], ""
-        else:
-            j -= 1
-            yield "", read[j]

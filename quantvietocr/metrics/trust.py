@@ -47,17 +47,6 @@ def accept_curve(confidences: Sequence[float], correct: Sequence[bool]) -> list[
     return [(float(share), float(precise)) for share, precise in zip((last + 1) / len(values), good / (last + 1))]
 
 
-def _judged(confidences: Sequence[float], correct: Sequence[bool]) -> tuple[np.ndarray, np.ndarray]:
-    values, right = np.asarray(confidences, dtype=np.float64), np.asarray(correct, dtype=bool)
-    if values.shape != right.shape or values.ndim != 1 or not values.size or not np.isfinite(values).all():
-        raise ValueError(
-            f"Confidence is judged on at least one line, a finite number and a judgement each; got "
-            f"{values.size} confidences ({int((~np.isfinite(values)).sum())} not finite) and {right.size} "
-            "judgements."
-        )
-    return values, right
-
-
 def auroc(confidences: Sequence[float], correct: Sequence[bool]) -> float | None:
     """Chance that a rightly read line has a higher confidence than a wrongly read one, ties counting half.
 
@@ -95,10 +84,11 @@ def accept_at_precision(confidences: Sequence[float], correct: Sequence[bool], p
 
 def _judged(confidences: Sequence[float], correct: Sequence[bool]) -> tuple[np.ndarray, np.ndarray]:
     values, right = np.asarray(confidences, dtype=np.float64), np.asarray(correct, dtype=bool)
+    needed = "Confidence is judged on at least one line, with a finite number and a judgement each."
     if values.shape != right.shape or values.ndim != 1:
-        raise ValueError(f"{values.size} confidences cannot be compared with {right.size} judgements.")
+        raise ValueError(f"{values.size} confidences cannot be compared with {right.size} judgements. {needed}")
     if not values.size:
-        raise ValueError("There are no lines to judge confidence on; give at least one.")
+        raise ValueError(f"There are no lines to judge. {needed}")
     if not np.isfinite(values).all():
-        raise ValueError(f"Confidence of line {int(np.flatnonzero(~np.isfinite(values))[0])} is not a number.")
+        raise ValueError(f"Confidence of line {int(np.flatnonzero(~np.isfinite(values))[0])} is not a number. {needed}")
     return values, right

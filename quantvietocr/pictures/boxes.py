@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,47 +14,61 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Box:
-    """A quadrilateral: upper left, upper right, lower right, lower left corner of its text, (x, y) in page pixels."""
+    """A quadrilateral on a page.
+
+    Attributes:
+        points: upper left, upper right, lower right and lower left corner of its text, (x, y) in pixels of the page.
+    """
 
     points: tuple[Point, Point, Point, Point]
 
     @classmethod
     def of(cls, left: float, top: float, right: float, bottom: float) -> Box:
-        """An upright rectangle."""
+        """Make an upright rectangle of its sides, in pixels."""
         return cls(((left, top), (right, top), (right, bottom), (left, bottom)))
 
     @classmethod
     def around(cls, boxes: Iterable[Box]) -> Box:
-        """The upright rectangle around boxes, of which there is at least one."""
+        """Return the upright rectangle around boxes, of which there is at least one."""
         xs, ys = zip(*(point for box in boxes for point in box.points))
         return cls.of(min(xs), min(ys), max(xs), max(ys))
 
     @property
     def bounds(self) -> tuple[float, float, float, float]:
-        """left, top, right, bottom of the upright rectangle around it."""
+        """Left, top, right and bottom of the upright rectangle around it, in pixels."""
         xs, ys = zip(*self.points)
         return min(xs), min(ys), max(xs), max(ys)
 
     def turned(self, degrees: int, width: float, height: float) -> Box:
-        """The same place after a picture of width x height pixels is turned clockwise by 0, 90, 180 or 270 degrees.
+        """Return the same box after the picture is turned clockwise.
 
-        The corners keep their order, so that the first is the upper left one of the text as it then stands only where
-        the text stood so before.
+        The corners keep their order. So the first is the upper left one of the text as it then stands only where it was
+        that before.
+
+        Args:
+            degrees: 0, 90, 180 or 270.
+            width: of the picture before it is turned, in pixels.
+            height: likewise.
+
+        Returns:
+            The box on the turned picture.
         """
-        turns = {
+        turn: Callable[[float, float], Point] = {
             0: lambda x, y: (x, y),
             90: lambda x, y: (height - y, x),
             180: lambda x, y: (width - x, height - y),
             270: lambda x, y: (y, width - x),
-        }
-        return Box(tuple(turns[degrees](x, y) for x, y in self.points))
+        }[degrees]
+        first, second, third, fourth = self.points
+        return Box((turn(*first), turn(*second), turn(*third), turn(*fourth)))
 
     def starting(self, corner: int) -> Box:
-        """The same quadrilateral with that one of its four corners first."""
-        return Box(self.points[corner % 4 :] + self.points[: corner % 4])
+        """Return the same quadrilateral with that one of its four corners first."""
+        first, second, third, fourth = (self.points[(corner + index) % 4] for index in range(4))
+        return Box((first, second, third, fourth))
 
     def to_json(self) -> list[list[float]]:
-        """[[x, y] × 4], to a tenth of a pixel."""
+        """Return [[x, y] × 4], rounded to a tenth of a pixel."""
         return [[round(x, 1), round(y, 1)] for x, y in self.points]
 
 
@@ -62,14 +76,22 @@ TURNS = {90: Image.Transpose.ROTATE_270, 180: Image.Transpose.ROTATE_180, 270: I
 
 
 def size_of(box: Box) -> tuple[float, float]:
-    """Width along the text and height across it, in pixels: the longer of each pair of sides."""
+    """Return a box's width along the text and its height across it, in pixels: the longer of each pair of sides."""
     upper_left, upper_right, lower_right, lower_left = box.points
     width = max(math.dist(upper_left, upper_right), math.dist(lower_left, lower_right))
     return width, max(math.dist(upper_left, lower_left), math.dist(upper_right, lower_right))
 
 
 def crop(page: Image.Image, box: Box) -> Image.Image:
-    """The box's part of the page as an upright rectangle of its own size; what lies outside the page repeats its edge."""
+    """Cut a box out of a page, as an upright rectangle of the box's size.
+
+    Args:
+        page: the picture of the page.
+        box: what to cut out. What lies outside the page repeats the page's edge.
+
+    Returns:
+        The picture inside the box.
+    """
     width, height = (max(1, round(side)) for side in size_of(box))
     corners = [(0.0, 0.0), (float(width), 0.0), (float(width), float(height)), (0.0, float(height))]
     left, top, right, bottom = box.bounds
@@ -84,16 +106,18 @@ def crop(page: Image.Image, box: Box) -> Image.Image:
 
 
 def _with_edge(page: Image.Image, left: int, top: int, right: int, bottom: int) -> Image.Image:
+    """Return a rectangle of the page, with the page's edge repeated where it lies outside."""
     ys, xs = np.arange(top, bottom).clip(0, page.height - 1), np.arange(left, right).clip(0, page.width - 1)
     low, high, first, last = ys.min(), ys.max() + 1, xs.min(), xs.max() + 1
     part = np.asarray(page.crop((first, low, last, high)))
     return Image.fromarray(part[(ys - low)[:, None], (xs - first)[None, :]])
 
 
-def _projection(corners: Sequence[Point], places: Sequence[Point]) -> list[float]:
-    """a … h of x' = (ax+by+c)/(gx+hy+1), y' = (dx+ey+f)/(gx+hy+1) that take four corners to four places."""
-    rows, values = [], []
-    for (x, y), (u, v) in zip(corners, places):
+def _projection(corners: Sequence[Point], targets: Sequence[Point]) -> list[float]:
+    """Find a … h of x' = (ax+by+c)/(gx+hy+1), y' = (dx+ey+f)/(gx+hy+1) that take four corners to four targets."""
+    rows: list[list[float]] = []
+    values: list[float] = []
+    for (x, y), (u, v) in zip(corners, targets):
         rows += [[x, y, 1, 0, 0, 0, -u * x, -u * y], [0, 0, 0, x, y, 1, -v * x, -v * y]]
         values += [u, v]
     return np.linalg.solve(np.array(rows, dtype=np.float64), np.array(values)).tolist()

@@ -10,32 +10,25 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..common.wordlists import entries
+
 #: What is taken for a picture in a folder. A file that is named itself may have any suffix.
 SUFFIXES = frozenset(
-    [
-        ".png",
-        ".jpg",
-        ".jpeg",
-        ".jpe",
-        ".bmp",
-        ".dib",
-        ".tif",
-        ".tiff",
-        ".webp",
-        ".gif",
-        ".ppm",
-        ".pgm",
-        ".pbm",
-        ".pnm",
-        ".jp2",
-        ".avif",
-    ]
+    entries("""
+    .png | .jpg | .jpeg | .jpe | .bmp | .dib | .tif | .tiff | .webp | .gif | .ppm | .pgm | .pbm | .pnm | .jp2 | .avif
+""")
 )
 
 
 @dataclass
 class Found:
-    """Paths in the order to read them; a sentence for each argument that led nowhere; a note on what was passed over."""
+    """What a command line names.
+
+    Attributes:
+        paths: files in the order to read them.
+        problems: a sentence for each argument that led nowhere.
+        notes: sentences on what was passed over.
+    """
 
     paths: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -43,12 +36,19 @@ class Found:
 
 
 def find_pictures(arguments: Iterable[str], suffixes: frozenset[str] = SUFFIXES) -> Found:
-    """The pictures `arguments` name, in their order; suffixes: what is taken in a folder.
+    """Find the pictures that a command line names.
 
-    A folder gives the pictures in it and below it, in natural order; hidden files and other suffixes are passed over,
+    A folder gives the pictures in it and below it, in natural order. Hidden files and other suffixes are passed over;
     links to folders inside it are not followed. A shell pattern is expanded, unless a file bears it as its name. `-`
-    is a list on stdin, one file or folder a line, taken as written. Anything else is taken as a file, even if missing:
-    reading it says what is wrong with it.
+    is a list on stdin, one file or folder a line, taken as written. Anything else is taken as a file, even if it is
+    missing: reading it says what is wrong with it.
+
+    Args:
+        arguments: of the command line.
+        suffixes: which files are taken in a folder, small letters with the dot.
+
+    Returns:
+        The files in the order of the arguments, and what is to be said.
     """
     found = Found()
     for argument in arguments:
@@ -78,9 +78,9 @@ def find_listed(paths: Iterable[str], suffixes: frozenset[str] = SUFFIXES) -> Fo
 
 
 def natural(path: str) -> list[list[str | int]]:
-    """Sorting key, folder by folder, numbers by value (line2 before line10); what is still equal goes by spelling."""
-    parts = [
-        [int(piece) if place % 2 else piece.casefold() for place, piece in enumerate(re.split("([0-9]+)", part))]
+    """Return a sorting key: folder by folder, numbers by value (line2 before line10), then by spelling."""
+    parts: list[list[str | int]] = [
+        [int(piece) if index % 2 else piece.casefold() for index, piece in enumerate(re.split("([0-9]+)", part))]
         for part in path.split(os.sep)
     ]
     return [*parts, [path]]

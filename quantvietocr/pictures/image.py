@@ -1,6 +1,6 @@
-"""Pictures in, line pixels out: the one place that opens, orients and resizes.
+"""From pictures to pixels of lines: the one place that opens, orients and resizes.
 
-Needs NumPy and Pillow alone. For a plain picture every value equals what VietOCR 0.3.13 computes
+It needs NumPy and Pillow alone. For a plain picture every value equals what VietOCR 0.3.13 computes
 (`vietocr.tool.translate.process_image` and `process_input`).
 """
 
@@ -18,8 +18,8 @@ from ..errors import UserError
 
 Source = str | os.PathLike | bytes | bytearray | memoryview | np.ndarray | Image.Image
 
-MAX_PIXELS = 89_478_485  # Pillow's own warning level; a line needs a thousandth of it, a bomb far more
-WIDTH_STEP = 10  # VietOCR rounds a line's width up to a multiple of this
+MAX_PIXELS = 89_478_485  # Pillow's own warning level; a line needs a thousandth of it, a decompression bomb far more
+WIDTH_STEP = 10  # pixels; VietOCR rounds a line's width up to a multiple of this
 
 # Float value of each 8-bit level: divided in double, then rounded once, as VietOCR's FloatTensor(pixels / 255).
 LEVELS = (np.arange(256) / 255).astype(np.float32)
@@ -58,16 +58,25 @@ class ImageError(UserError):
 
 
 class TooLargeError(ImageError):
-    """It has more than MAX_PIXELS."""
+    """A picture with more than MAX_PIXELS pixels."""
 
 
 class NotAPictureError(ImageError):
-    """It is in no known format."""
+    """A file in no format that Pillow knows."""
 
 
 @dataclass(frozen=True)
 class ImageSpec:
-    """Size of the network's input, in pixels: fixed height, width between two bounds."""
+    """Size of the network's input: a fixed height, and a width between two bounds.
+
+    Attributes:
+        height: in pixels.
+        min_width: in pixels.
+        max_width: in pixels.
+
+    Raises:
+        ValueError: a size is not positive, or min_width is above max_width.
+    """
 
     height: int = 32
     min_width: int = 32
@@ -85,8 +94,8 @@ def open_line(source: Source) -> Image.Image:
     """Open a picture of one line, upright and in RGB.
 
     Args:
-        source: a path; an encoded file's bytes; a Pillow image; or an array H x W, H x W x 1, H x W x 3 (RGB) or
-            H x W x 4 (RGBA) of uint8, uint16 or bool.
+        source: a path; an encoded file's bytes; a Pillow image; or an array (H, W), (H, W, 1), (H, W, 3) of RGB or
+            (H, W, 4) of RGBA, each of uint8, uint16 or bool.
 
     Returns:
         A loaded RGB Pillow image. EXIF orientation is applied, transparency is laid on white, 16-bit and float
@@ -105,7 +114,13 @@ def open_line(source: Source) -> Image.Image:
 
 
 def frame_count(source: str | os.PathLike | bytes) -> int:
-    """Pages of a picture file: the frames of a TIFF, else 1 (the others of an animation are no pages).
+    """Count the pages of a picture file: the frames of a TIFF, else 1, since the frames of an animation are no pages.
+
+    Args:
+        source: a path, or an encoded file's bytes.
+
+    Returns:
+        The number of pages, at least 1.
 
     Raises:
         ImageError: missing picture, or a damaged header.
@@ -119,7 +134,18 @@ def frame_count(source: str | os.PathLike | bytes) -> int:
 
 
 def open_frame(source: str | os.PathLike | bytes, frame: int = 0) -> Image.Image:
-    """As `open_line`, frame number `frame` (from 0) of a file with several. Raises ImageError as it does."""
+    """Open one frame of a picture file, like `open_line`.
+
+    Args:
+        source: a path, or an encoded file's bytes.
+        frame: number of the frame, from 0.
+
+    Returns:
+        A loaded RGB Pillow image, upright.
+
+    Raises:
+        ImageError: as `open_line`, and where there is no such frame.
+    """
     name = source_name(source)
     with _open(source, name) as img:
         try:
@@ -130,7 +156,13 @@ def open_frame(source: str | os.PathLike | bytes, frame: int = 0) -> Image.Image
 
 
 def line_size(source: str | os.PathLike) -> tuple[int, int]:
-    """Upright width and height in pixels of a picture file, from its header alone.
+    """Read the upright width and height of a picture file from its header alone.
+
+    Args:
+        source: a path.
+
+    Returns:
+        Width and height in pixels.
 
     Raises:
         ImageError: missing, empty or oversized picture, or a damaged header.
@@ -143,7 +175,7 @@ def line_size(source: str | os.PathLike) -> tuple[int, int]:
 
 
 def source_name(source: Source) -> str:
-    """What to call a picture in a message: its path where it has one."""
+    """Return what to call a picture in a message: its path where it has one."""
     if isinstance(source, str | os.PathLike):
         return os.fspath(source)
     if isinstance(source, Image.Image):
@@ -152,16 +184,20 @@ def source_name(source: Source) -> str:
 
 
 def line_width(w: int, h: int, spec: ImageSpec = ImageSpec()) -> int:
-    """Width in pixels that a w x h picture is resized to: VietOCR's rule, rounded up to 10 and clamped."""
+    """Return the width in pixels that a w × h picture is resized to: VietOCR's rule, rounded up to 10 and clamped."""
     width = math.ceil(int(spec.height * float(w) / float(h)) / WIDTH_STEP) * WIDTH_STEP
     return min(max(width, spec.min_width), spec.max_width)
 
 
 def line_pixels(img: Image.Image | np.ndarray, spec: ImageSpec = ImageSpec()) -> np.ndarray:
-    """Resize an RGB picture (Pillow image, or uint8 array H x W x 3) to the network's input size.
+    """Resize a picture to the network's input size.
+
+    Args:
+        img: an RGB Pillow image, or a uint8 array (H, W, 3).
+        spec: the network's input size.
 
     Returns:
-        uint8 array `spec.height` x width x 3, its own memory.
+        uint8 array (spec.height, width, 3) with memory of its own.
     """
     if isinstance(img, np.ndarray):
         img = _from_array(img, source_name(img))
@@ -172,14 +208,15 @@ def line_pixels(img: Image.Image | np.ndarray, spec: ImageSpec = ImageSpec()) ->
 
 
 def line_tensor(pixels: np.ndarray) -> np.ndarray:
-    """uint8 pixels H x W x 3 to float32 3 x H x W in [0, 1], bit for bit VietOCR's network input."""
+    """Turn uint8 pixels (H, W, 3) into float32 (3, H, W) in [0, 1], bit for bit VietOCR's network input."""
     return np.take(LEVELS, pixels.transpose(2, 0, 1))
 
 
-def _open(source: str | os.PathLike | bytes, name: str) -> Image.Image:
+def _open(source: str | os.PathLike | bytes | bytearray | memoryview, name: str) -> Image.Image:
     """Open a file or encoded bytes without decoding the pixels."""
+    handle: str | os.PathLike | io.BytesIO
     if isinstance(source, str | os.PathLike):
-        handle: str | os.PathLike | io.BytesIO = source
+        handle = source
     elif isinstance(source, bytes | bytearray | memoryview):
         handle = io.BytesIO(source)
     else:
@@ -229,7 +266,7 @@ def _check_size(w: int, h: int, name: str) -> None:
 
 
 def _orientation(img: Image.Image) -> int:
-    """EXIF orientation 1-8; 1 where there is none or the EXIF block is unreadable (the pixels still are)."""
+    """Return the EXIF orientation, 1 to 8; 1 where there is none, or where the EXIF block cannot be read."""
     try:
         value = img.getexif().get(_EXIF_ORIENTATION, 1)
     except _DAMAGE:
@@ -260,8 +297,8 @@ def _to_rgb(img: Image.Image, name: str) -> Image.Image:
 def _to_8bit(values: np.ndarray, mode: str) -> np.ndarray:
     """Scale grey values wider than 8 bits to uint8; clipping, as Pillow does, would leave a white page.
 
-    16-bit modes use their full range. Modes I and F do not state theirs, so it is the smallest of 0-1 (F alone),
-    0-255 and 0-65535 that holds every value, and failing those the picture's own minimum to maximum.
+    16-bit modes use their full range. Modes I and F do not state theirs: it is the smallest of 0-1 (F alone), 0-255 and
+    0-65535 that holds every value, else the picture's own minimum to maximum.
     """
     if mode.startswith("I;16"):
         return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
@@ -273,7 +310,7 @@ def _to_8bit(values: np.ndarray, mode: str) -> np.ndarray:
 
 
 def _from_array(array: np.ndarray, name: str) -> Image.Image:
-    """Array H x W, H x W x 1, x 3 or x 4 of uint8, uint16 or bool to an RGB image."""
+    """Turn an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) of uint8, uint16 or bool into an RGB image."""
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
     if array.ndim != 2 and not (array.ndim == 3 and array.shape[2] in (3, 4)):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Callable
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -30,6 +31,8 @@ from .learned.ranges import LearnedFakeQuantize
 from .scheme import PREFIX, ActivationFakeQuantize, LayerBits, QuantizeError, Scheme
 from .stubs import QuantizedCNN
 
+PreparedCNN: TypeAlias = QuantizedCNN | TracedCNN  # with observers or fake-quant modules, by the eager or the fx path
+
 
 def prepare_cnn(
     network: nn.Module,
@@ -37,7 +40,7 @@ def prepare_cnn(
     qat: bool,
     path: str = "eager",
     qconfig: Callable[[LayerBits | None], QConfig] | None = None,
-) -> QuantizedCNN | TracedCNN:
+) -> PreparedCNN:
     """Replace `network.cnn` (VietOCR's) by one with observers; returns it.
 
     qat: fake-quant modules in training mode; otherwise calibration observers in eval mode. path: `eager` (fused and stubbed
@@ -65,14 +68,14 @@ def prepare_cnn(
     return cnn
 
 
-def start_calibration(cnn: QuantizedCNN) -> None:
+def start_calibration(cnn: PreparedCNN) -> None:
     """Observe only: ranges are measured on the float network, batch norm with its stored statistics."""
     cnn.eval()
     cnn.apply(enable_observer)
     cnn.apply(disable_fake_quant)
 
 
-def start_training(cnn: QuantizedCNN) -> None:
+def start_training(cnn: PreparedCNN) -> None:
     """Fake-quantize with the calibrated ranges, which go on moving or, for PACT and LSQ, start as parameters."""
     cnn.train()
     for module in cnn.modules():
@@ -82,14 +85,14 @@ def start_training(cnn: QuantizedCNN) -> None:
     cnn.apply(enable_fake_quant)
 
 
-def freeze_observers(cnn: QuantizedCNN) -> None:
+def freeze_observers(cnn: PreparedCNN) -> None:
     """Keep observed activation ranges as they are from here on. Weight ranges follow the weights, as conversion will."""
     for module in cnn.modules():
         if isinstance(module, ActivationFakeQuantize):
             disable_observer(module)
 
 
-def freeze_batch_norm(cnn: QuantizedCNN) -> None:
+def freeze_batch_norm(cnn: PreparedCNN) -> None:
     """Use the stored batch statistics from here on, so that training sees the weights conversion will fold."""
     cnn.apply(fused_qat.freeze_bn_stats)
     for module in cnn.modules():
@@ -97,7 +100,7 @@ def freeze_batch_norm(cnn: QuantizedCNN) -> None:
             module.eval()  # of layers that stay float, which torch's function passes over
 
 
-def convert_cnn(cnn: QuantizedCNN | TracedCNN) -> QuantizedCNN | TracedCNN:
+def convert_cnn(cnn: PreparedCNN) -> PreparedCNN:
     """A converted int8 copy on the CPU, whatever `cnn` was trained on; `cnn` itself is untouched."""
     converted = copy.deepcopy(cnn).cpu().float().eval().convert()
     for name, module in converted.operations():
@@ -121,7 +124,7 @@ def _clamp(module: torch.ao.nn.quantized.Conv2d, top: int) -> None:
     module.set_weight_bias(clamped, bias)
 
 
-def float_state(cnn: QuantizedCNN | TracedCNN) -> dict[str, Tensor]:
+def float_state(cnn: PreparedCNN) -> dict[str, Tensor]:
     """The float weights under the fake quantization of a network in training, by their names in VietOCR's `Vgg`.
 
     Batch norms come apart from their convolutions again: what `prepare_cnn` was given, as training has changed it.
@@ -138,7 +141,7 @@ def float_state(cnn: QuantizedCNN | TracedCNN) -> dict[str, Tensor]:
     return state
 
 
-def described(meta: Meta, cnn: QuantizedCNN, scheme: Scheme, method: str, decoder: str, why_float: str) -> Meta:
+def described(meta: Meta, cnn: PreparedCNN, scheme: Scheme, method: str, decoder: str, why_float: str) -> Meta:
     """`meta` with how its CNN is quantized. decoder: `int8` or `float`. why_float: said of each layer that stays so."""
     reasons = {PREFIX + name: why_float for name in cnn.float_names}
     return dataclasses.replace(

@@ -1,11 +1,11 @@
-"""Finding the lines of a page: RapidOCR's text detector where it is installed, projection profiles where it is not."""
+"""Finds the lines of a page: RapidOCR's text detector where it is installed, projection profiles where it is not."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import logging
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from PIL import Image
@@ -16,11 +16,11 @@ from ..pictures.boxes import Box
 from .profile import find_lines
 
 DETECTORS = ("auto", "rapidocr", "profile")
-# What the network sees: at most as many pixels, since its memory and time grow with them; a smaller page is enlarged until
-# its shorter side has so many, if it then keeps to the former. No wider than so: RapidOCR pads a strip to a fourth of its
-# width.
-MOST_PIXELS, SHORTEST_SIDE, WIDEST = 800_000, 736, 1800
-UNCLIP = 1.45  # less than RapidOCR's 1.6, whose boxes take in marks of the rows above and below
+# Sizes of the picture that the detection network sees, in pixels.
+MAX_PIXELS = 800_000  # its memory and time grow with the number of pixels
+MIN_SHORTER_SIDE = 736  # a smaller page is enlarged until its shorter side has so many, within MAX_PIXELS
+MAX_WIDTH = 1800  # RapidOCR pads a strip until its height is a fourth of its width
+UNCLIP = 1.45  # growth of a box around its text; with RapidOCR's 1.6, boxes take in marks of the rows above and below
 
 
 class DetectorError(UserError):
@@ -28,17 +28,30 @@ class DetectorError(UserError):
 
 
 class Detector(Protocol):
-    """Finds text. `name` says what is at work, for people."""
+    """Finds text.
+
+    Attributes:
+        name: what is at work, for people.
+    """
 
     name: str
 
     def find(self, page: Image.Image) -> list[Box]:
-        """The lines of an RGB picture, in any order; empty where there is no text."""
+        """Return the lines of an RGB picture, in any order; none where there is no text."""
 
 
 class RapidDetector:
-    """The text detector that the `rapidocr` package carries (PP-OCRv6, differentiable binarization) on ONNX Runtime;
-    nothing downloaded. threads: 0 leaves ONNX Runtime's choice. Raises DetectorError where it is missing."""
+    """The text detector that the package `rapidocr` carries, on ONNX Runtime; nothing is downloaded.
+
+    Args:
+        threads: CPU threads; 0 leaves the choice to ONNX Runtime.
+
+    Raises:
+        DetectorError: the package is missing, or does not hold one network.
+
+    Source:
+        PP-OCRv6; differentiable binarization, Liao et al. 2020, arXiv 1911.08947.
+    """
 
     def __init__(self, threads: int = 0) -> None:
         try:
@@ -62,8 +75,8 @@ class RapidDetector:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 4
-        # RapidOCR's own session needs 240 MB for a page, and more for pages of many sizes: without an arena every tensor
-        # is a block of its own, and a pattern is kept for each size. So it is 110 MB, for any number of sizes.
+        # RapidOCR's own session needs 240 MB for a page, and more for pages of many sizes: without an arena every
+        # tensor is a block of its own, and a pattern is kept for each size. These options need 110 MB for any sizes.
         options.enable_cpu_mem_arena, options.enable_mem_pattern = True, False
         session = onnxruntime.InferenceSession(str(models[0]), options, providers=["CPUExecutionProvider"])
         settings = {
@@ -71,37 +84,51 @@ class RapidDetector:
             "session": session,
             "unclip_ratio": UNCLIP,
             "limit_type": "max",
-            "limit_side_len": MOST_PIXELS,  # the picture as it is given
+            "limit_side_len": MAX_PIXELS,  # no side is longer, so that RapidOCR takes the picture as it is given
         }
         logging.getLogger("RapidOCR").setLevel(logging.ERROR)
-        self.engine = TextDetector(OmegaConf.create(settings, flags={"allow_objects": True}))
+        self.engine: Any = TextDetector(
+            OmegaConf.create(settings, flags={"allow_objects": True})  # type: ignore[arg-type]  # it reads it as a dict
+        )
 
     def find(self, page: Image.Image) -> list[Box]:
-        """See Detector."""
-        most = (MOST_PIXELS / (page.width * page.height)) ** 0.5
-        scale = min(most, WIDEST / page.width, max(1.0, SHORTEST_SIDE / min(page.size)))
+        """Return the lines of an RGB picture, as `Detector` says."""
+        largest = (MAX_PIXELS / (page.width * page.height)) ** 0.5
+        scale = min(largest, MAX_WIDTH / page.width, max(1.0, MIN_SHORTER_SIDE / min(page.size)))
         width, height = (max(1, round(side * scale)) for side in page.size)
         seen = page if (width, height) == page.size else page.resize((width, height), Image.Resampling.BICUBIC)
         bgr = np.ascontiguousarray(np.asarray(seen)[:, :, ::-1])
-        found = self.engine(bgr).boxes
-        if found is None:
+        quads = self.engine(bgr).boxes
+        if quads is None:
             return []
         across, down = page.width / width, page.height / height
-        return [Box(tuple((float(x) * across, float(y) * down) for x, y in box)) for box in found]
+        scaled = [[(float(x) * across, float(y) * down) for x, y in quad] for quad in quads]
+        return [Box((first, second, third, fourth)) for first, second, third, fourth in scaled]
 
 
 class ProfileDetector:
-    """Rows and columns of ink (see `profile`): for clean, flat scans, without any extra package."""
+    """Finds rows and columns of ink (see `profile`): for clean, flat scans, without any extra package."""
 
     name = "projection profiles (for clean scans)"
 
     def find(self, page: Image.Image) -> list[Box]:
-        """See Detector."""
+        """Return the lines of an RGB picture, as `Detector` says."""
         return find_lines(page)
 
 
 def open_detector(name: str = "auto", threads: int = 0) -> Detector:
-    """The detector of that name; auto takes RapidOCR's where it is installed. Raises DetectorError."""
+    """Open a detector.
+
+    Args:
+        name: one of DETECTORS; `auto` takes RapidOCR's where it is installed.
+        threads: CPU threads of RapidOCR's; 0 leaves the choice to ONNX Runtime.
+
+    Returns:
+        The detector.
+
+    Raises:
+        DetectorError: there is no such detector, or it is not installed.
+    """
     if name not in DETECTORS:
         raise DetectorError(f"{name}: no detector is called so; take {', '.join(DETECTORS)}.")
     if name == "profile":
@@ -115,10 +142,8 @@ def open_detector(name: str = "auto", threads: int = 0) -> Detector:
 
 
 def about(detector: Detector) -> str:
-    """One sentence on what finds the lines, and on what would do it better."""
-    better = (
-        f"; photographs and crowded pages need RapidOCR: {how_to_install('rapidocr')}"
-        if isinstance(detector, ProfileDetector)
-        else ""
-    )
+    """Say in a sentence what finds the lines, and what would do it better."""
+    better = ""
+    if isinstance(detector, ProfileDetector):
+        better = f"; photographs and crowded pages need RapidOCR: {how_to_install('rapidocr')}"
     return f"detector: {detector.name}{better}."

@@ -14,10 +14,10 @@ from .layout import goes_on, widest_of
 from .page import Field, Line, Row
 from .words import amounts, find_date, find_time, fold, starts_with
 
-TOP_ROWS = 8  # the shop and its address stand among these
-LARGER = 1.25  # times the other rows' height: letters of a shop's name, wherever among them it stands
-SAME_NAME = 0.85  # of the first row's height: where a shop's name goes on
-ADDRESS_ROWS = 4
+TOP_ROWS = 8  # the shop and its address stand among the first rows, so many
+MIN_LARGER = 1.25  # × the height of the first row that may be a name: a row this large is the shop's name instead
+MIN_SAME_NAME = 0.85  # × the height of the name's first row: a row this large may go on with it
+MAX_ADDRESS_ROWS = 4
 _SHOP_LABELS = ("cua hang", "don vi", "don vi ban hang", "ten don vi")
 _ADDRESS_LABELS = ("dia chi", "d c", "dc", "add", "address", "chi nhanh", "cn", "co so")
 _PLACES = re.compile(
@@ -32,14 +32,26 @@ _LABELLED = re.compile(r"^[^:]{1,24}:\s*(?=\S)")
 
 
 def fields_of(rows: Sequence[Row]) -> tuple[Field, ...]:
-    """The fields that are found, in the order of FIELD_NAMES; see `page` for their values."""
+    """Find the fields of a receipt.
+
+    Args:
+        rows: of the page, in reading order.
+
+    Returns:
+        Those that are found, in the order of FIELD_NAMES; see `page` for their values.
+    """
     top = rows[: min(TOP_ROWS, first_item_row(rows))]
     widest = widest_of(rows)
     address = _address(top, widest)
     taken = {id(line) for row in address for line in row.lines}
     shop = _shop([row for row in top if id(row.lines[0]) not in taken], widest)
-    found = [_named("shop", shop, _SHOP_LABELS), _named("address", address, _ADDRESS_LABELS), _date(rows), _total(rows)]
-    return tuple(field for field in found if field is not None)
+    fields = [
+        _named("shop", shop, _SHOP_LABELS),
+        _named("address", address, _ADDRESS_LABELS),
+        _date(rows),
+        _total(rows),
+    ]
+    return tuple(field for field in fields if field is not None)
 
 
 def _named(name: str, rows: Sequence[Row], labels: Sequence[str]) -> Field | None:
@@ -53,30 +65,31 @@ def _field(name: str, value: str | int, lines: Sequence[Line]) -> Field:
 
 
 def _unlabelled(text: str, labels: Sequence[str]) -> str:
-    """A text without the label and colon that it begins with."""
+    """Return a text without the label and colon that it begins with."""
     match = _LABELLED.match(text)
     return text[match.end() :] if match and any(starts_with(fold(match[0]), label) for label in labels) else text
 
 
 def _shop(rows: Sequence[Row], widest: float) -> list[Row]:
-    """Of the rows that say nothing else, those in clearly the largest letters, else the first."""
-    places = [place for place, row in enumerate(rows) if _may_be_name(row.text)]
-    if not places:
+    """Return the rows of the shop's name: of rows that say nothing else, the clearly largest, else the first."""
+    candidates = [index for index, row in enumerate(rows) if _may_be_name(row.text)]
+    if not candidates:
         return []
     heights = [max(size_of(line.box)[1] for line in row.lines) for row in rows]
-    start = max(places, key=lambda place: heights[place])
-    if heights[start] < LARGER * heights[places[0]]:
-        start = places[0]
+    start = max(candidates, key=lambda index: heights[index])
+    if heights[start] < MIN_LARGER * heights[candidates[0]]:
+        start = candidates[0]
     shop = [rows[start]]
     for row, height in zip(rows[start + 1 :], heights[start + 1 :]):
-        if not (_may_be_name(row.text, 2) and height >= SAME_NAME * heights[start] and goes_on(shop[-1], row, widest)):
+        as_large = height >= MIN_SAME_NAME * heights[start]
+        if not (_may_be_name(row.text, 2) and as_large and goes_on(shop[-1], row, widest)):
             break
         shop.append(row)
     return shop
 
 
 def _may_be_name(text: str, letters: int = 3) -> bool:
-    """Whether a text of so many letters or more says nothing else."""
+    """Whether a text has so many letters or more, and says nothing else that is known."""
     return (
         sum(letter.isalpha() for letter in text) >= letters
         and not kind_of(text)
@@ -88,52 +101,54 @@ def _may_be_name(text: str, letters: int = 3) -> bool:
 
 
 def _address(rows: Sequence[Row], widest: float) -> list[Row]:
-    """The row that is labelled as an address, or that names most kinds of place, at least two; and the rows that go on
-    with it."""
-    scores = [_labelled(row.text) or (0 if kind_of(row.text) else _places(row.text)) for row in rows]
+    """Return the rows of the address.
+
+    It begins with the row that is labelled as one, or that names most kinds of place, at least two.
+    """
+    scores = [_labelled(row.text) or (0 if kind_of(row.text) else _count_places(row.text)) for row in rows]
     if max(scores, default=0) < 2:
         return []
     start = int(np.argmax(scores))
     while start and scores[start - 1] and rows[start - 1].text.rstrip().endswith(","):
         start -= 1
     address = [rows[start]]
-    for after in rows[start + 1 : start + ADDRESS_ROWS]:
+    for after in rows[start + 1 : start + MAX_ADDRESS_ROWS]:
         open_end = address[-1].text.rstrip().endswith((",", "-")) or goes_on(address[-1], after, widest)
-        if not (open_end or _places(after.text)) or not _may_be_name(after.text):
+        if not (open_end or _count_places(after.text)) or not _may_be_name(after.text):
             break
         address.append(after)
     return address
 
 
 def _labelled(text: str) -> int:
-    """More than any number of places, of a text that begins with a label of addresses; 0 of another."""
+    """Return more than any number of places for a text that begins with a label of addresses, 0 for another."""
     folded = fold(text)
     return 100 * (len(folded) > 12 and any(starts_with(folded, label) for label in _ADDRESS_LABELS))
 
 
-def _places(text: str) -> int:
-    """How many kinds of place a text names; a house number before a street and a comma counts for two."""
+def _count_places(text: str) -> int:
+    """Count the kinds of place that a text names; a house number before a street and a comma counts for two."""
     return len(_PLACES.findall(fold(text))) + len(_SHORT_PLACES.findall(text)) + 2 * bool(_HOUSE.match(text))
 
 
 def _date(rows: Sequence[Row]) -> Field | None:
-    """The first date on a row with a label for dates, else the first at all; with the time on that row or one beside it."""
+    """Find the first date on a row with a label for dates, else the first at all, and the time on that row or below."""
     dated = [
-        (place, row, found)
-        for place, row in enumerate(rows)
-        if (found := find_date(row.text))
+        (index, row, match)
+        for index, row in enumerate(rows)
+        if (match := find_date(row.text))
         and not any(starts_with(fold(row.text), label) for label in ("hsd", "han su dung", "nsx", "ngay sinh"))
     ]
     if not dated:
         return None
     labelled = [one for one in dated if kind_of(one[1].text) == "about"]
-    place, row, (date, start, end) = (labelled or dated)[0]
+    index, row, (date, start, end) = (labelled or dated)[0]
     rest = row.text[:start] + " " * (end - start) + row.text[end:]
     time, lines = find_time(rest), _lines_at(row, start, end)
     if time:
         lines = [line for line in row.lines if line in lines or find_time(line.text)]
     else:
-        for other in rows[place + 1 : place + 3]:
+        for other in rows[index + 1 : index + 3]:
             if starts_with(fold(other.text), "gio") and (time := find_time(other.text)):
                 lines += other.lines
                 break
@@ -141,38 +156,39 @@ def _date(rows: Sequence[Row]) -> Field | None:
 
 
 def _lines_at(row: Row, start: int, end: int) -> list[Line]:
-    """The lines of a row that hold its text from start to end."""
-    found, place = [], 0
+    """Return the lines of a row that hold its text from start to end."""
+    lines, position = [], 0
     for line in row.lines:
-        if place < end and place + len(line.text) > start:
-            found.append(line)
-        place += len(line.text) + 1
-    return found
+        if position < end and position + len(line.text) > start:
+            lines.append(line)
+        position += len(line.text) + 1
+    return lines
 
 
 def _total(rows: Sequence[Row]) -> Field | None:
-    """The last amount behind a label of what is to be paid; failing that, of a sum; failing that, of a partial sum."""
-    found: dict[str, Field] = {}
-    for place, row in enumerate(rows):
+    """Find the last amount behind a label of what is to be paid, else of a sum, else of a partial sum."""
+    totals: dict[str, Field] = {}  # kind of label → the last amount behind one
+    for index, row in enumerate(rows):
         for first, line in enumerate(row.lines):
             kind = kind_of(line.text)
             if kind not in ("payable", "total", "subtotal") or (first and kind_of(row.lines[0].text) == "about"):
                 continue
-            behind = Row(row.lines[first:])
-            below = rows[place + 1] if place + 1 < len(rows) and _only_money(rows[place + 1].text) else None
-            for source in (behind, below):
-                values = amounts(source.text) if source else []
+            sources = [Row(row.lines[first:])]  # the amount stands behind the label, or alone on the row below
+            if index + 1 < len(rows) and _only_money(rows[index + 1].text):
+                sources.append(rows[index + 1])
+            for source in sources:
+                values = amounts(source.text)
                 values = [one for one in values if one.marked] or values
                 if values and values[-1].value > 0:
                     lines = [line, *_lines_at(source, values[-1].start, values[-1].end)]
                     lines = lines[1:] if lines[0] in lines[1:] else lines
-                    found[kind] = _money_field(values[-1].value, lines, line)
+                    totals[kind] = _money_field(values[-1].value, lines, line)
                     break
-    return found.get("payable") or found.get("total") or found.get("subtotal")
+    return totals.get("payable") or totals.get("total") or totals.get("subtotal")
 
 
 def _money_field(value: int, lines: list[Line], label: Line) -> Field:
-    """The box is the amount's; where the label was read with it, both stand in one line."""
+    """Make the field of the total. The box is the amount's; where the label was read with it, both are in one line."""
     amount = [line for line in lines if line is not label] or lines
     return Field(
         "total",
@@ -184,5 +200,5 @@ def _money_field(value: int, lines: list[Line], label: Line) -> Field:
 
 
 def _only_money(text: str) -> bool:
-    found = amounts(text)
-    return len(found) == 1 and not any(letter.isalpha() for letter in text[: found[0].start] + text[found[0].end :])
+    values = amounts(text)
+    return len(values) == 1 and not any(letter.isalpha() for letter in text[: values[0].start] + text[values[0].end :])

@@ -1,4 +1,4 @@
-"""Many files, page by page: `infer.py --receipt`. What is there already is kept, a bad page is told of and passed over."""
+"""Reads many files, page by page. Finished pages are kept; a page that cannot be read is named and passed over."""
 
 from __future__ import annotations
 
@@ -23,13 +23,21 @@ from .read import read_page
 
 @dataclass
 class Tally:
-    """Pages read now, found finished, without text; files or pages that could not be read."""
+    """What became of the pages of a run.
+
+    Attributes:
+        read: pages read now.
+        kept: pages that were finished before.
+        empty: pages read now, without text.
+        failed: files or pages that could not be read.
+        taken: paths, less suffixes, that this run has written to.
+    """
 
     read: int = 0
     kept: int = 0
     empty: int = 0
     failed: int = 0
-    places: set[Path] = field(default_factory=set)
+    taken: set[Path] = field(default_factory=set)
 
     def __str__(self) -> str:
         parts = [f"{self.read} pages read"]
@@ -49,12 +57,26 @@ def read_files(
     form: str,
     say: Callable[[object], None],
 ) -> Tally:
-    """Read every page of the files and write its five files into `out`; a row for each on stdout, in order.
+    """Read every page of the files, write its five files into `out`, and print a row for each, in order.
 
-    arguments: what the paths were found by; below a folder among them, `out` mirrors its subfolders. reader: what reads,
-    for the JSON. form: `json` prints the page's JSON, else path, page, lines, shop, date and total, tabs between. A page
-    whose files are all there, made from the same bytes by the same reader and detector, is not read again.
-    Raises OSError where `out` cannot be written; KeyboardInterrupt says first what is done.
+    A page whose files are all there, made from the same bytes by the same reader and detector, is not read again.
+
+    Args:
+        paths: the files to read.
+        arguments: what the paths were found by; below a folder among them, `out` mirrors its subfolders.
+        predictor: reads lines, as in `read.read_page`.
+        detector: finds lines.
+        out: folder to write into.
+        reader: what reads, for the JSON.
+        form: `json` prints the page's JSON; else path, page, lines, shop, date and total, with tabs between.
+        say: is called with each message.
+
+    Returns:
+        What became of the pages.
+
+    Raises:
+        OSError: `out` cannot be written.
+        KeyboardInterrupt: after saying what is done.
     """
     tally = Tally()
     names = stems(paths, arguments, out)
@@ -74,6 +96,7 @@ def read_files(
 def _read_file(
     path: str, stem: Path, predictor: Any, detector: Detector, reader: str, tally: Tally, say: Callable[[object], None]
 ) -> Iterator[dict]:
+    """Read the pages of a file that are not finished, write their files, and yield the JSON of every page."""
     file = PageFile(path)
     try:
         count, sha256 = file.count, file.sha256
@@ -82,8 +105,9 @@ def _read_file(
         say(error)
         return
     for number in range(1, count + 1):
-        place = _free(stem if count == 1 else stem.with_name(f"{stem.name}-{number:0{len(str(count))}d}"), tally.places)
-        if row := written(place, number, sha256, reader, detector.name):
+        page_stem = stem if count == 1 else stem.with_name(f"{stem.name}-{number:0{len(str(count))}d}")
+        page_stem = _free(page_stem, tally.taken)
+        if row := written(page_stem, number, sha256, reader, detector.name):
             tally.kept += 1
             yield row
             continue
@@ -107,13 +131,13 @@ def _read_file(
         if not page.lines:
             tally.empty += 1
             say(f"{path}{f', page {number}' if count > 1 else ''}: no text found; its files are empty.")
-        write_page(page, picture.transpose(TURNS[page.turned]) if page.turned else picture, place)
+        write_page(page, picture.transpose(TURNS[page.turned]) if page.turned else picture, page_stem)
         tally.read += 1
         yield page.to_json()
 
 
 def summary(row: dict) -> str:
-    """One page's JSON as a row: source, page, lines, shop, date, total; empty where a field was not found."""
+    """Write one page's JSON as a row: source, page, lines, shop, date, total; empty where a field was not found."""
     fields = {field["name"]: str(field["value"]) for field in row["fields"]}
     cells = [row["source"], str(row["page"]), str(len(row["lines"]))]
     cells += [fields.get(name, "") for name in ("shop", "date", "total")]
@@ -121,34 +145,42 @@ def summary(row: dict) -> str:
 
 
 def outside(paths: Sequence[str], out: Path) -> tuple[list[str], int]:
-    """The paths that do not lie in `out`, and how many do: what was written there is not read."""
+    """Return the paths that do not lie in `out`, and how many do: what was written there is not read."""
     folder = out.resolve()
     kept = [path for path in paths if folder not in Path(path).resolve().parents]
     return kept, len(paths) - len(kept)
 
 
 def stems(paths: Sequence[str], arguments: Sequence[str], out: Path) -> list[Path]:
-    """Where each file's results go, less the suffix: its name in `out`, below it the folders it was found in.
+    """Choose where each file's results go: its name in `out`, below the subfolders it was found in.
 
     Files of one name keep their suffix in it (`a.jpg`, `a.png`).
+
+    Args:
+        paths: the files.
+        arguments: what the paths were found by.
+        out: folder to write into.
+
+    Returns:
+        Of each file, the path of its results, less their suffixes.
     """
     folders = sorted((os.path.abspath(one) for one in arguments if os.path.isdir(one)), key=len, reverse=True)
 
-    def place(path: str) -> Path:
+    def relative(path: str) -> Path:
         whole = os.path.abspath(path)
         folder = next((one for one in folders if whole.startswith(os.path.join(one, ""))), None)
         return Path(os.path.relpath(whole, folder)) if folder else Path(os.path.basename(whole))
 
-    places = [place(path) for path in paths]
-    bare = Counter(one.with_suffix("") for one in places)
-    return [out / (one.with_suffix("") if bare[one.with_suffix("")] == 1 else one) for one in places]
+    names = [relative(path) for path in paths]
+    bare = Counter(name.with_suffix("") for name in names)
+    return [out / (name.with_suffix("") if bare[name.with_suffix("")] == 1 else name) for name in names]
 
 
 def _free(stem: Path, taken: set[Path]) -> Path:
-    """The stem, with a number behind it where this run has it already (`a~2`); from now on it is taken."""
-    number, place = 1, stem
-    while place in taken:
+    """Return the stem, with a number behind it where this run has it already (`a~2`); from now on it is taken."""
+    number, numbered = 1, stem
+    while numbered in taken:
         number += 1
-        place = stem.with_name(f"{stem.name}~{number}")
-    taken.add(place)
-    return place
+        numbered = stem.with_name(f"{stem.name}~{number}")
+    taken.add(numbered)
+    return numbered

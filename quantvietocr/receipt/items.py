@@ -6,68 +6,40 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..common.wordlists import entries
 from ..pictures.boxes import Box
 from .labels import is_heading, is_telephone, is_title, kind_of
 from .layout import goes_on, widest_of
 from .page import Item, Row
 from .words import amounts, find_date, fold
 
-CHEAPEST = 500  # đồng: an amount below is a quantity or a size
-MOST = 1000  # pieces
+MIN_PRICE = 500  # đồng; an amount below is a quantity or a size
+MAX_QUANTITY = 1000  # pieces; a number from here on is no quantity
 _COUNT = re.compile(r"^(?:[xX×*]\s?)?(\d{1,3}(?:[.,]\d{1,3})?)(?:\s?[xX×*])?$")
 _SIGN = re.compile(r"^(?:[xX×*=@]|đ|Đ|VND|VNĐ|₫)$")
 _PLACE = re.compile(r"^(\d{1,2})\s?[.)/]\s?(?=\D)")
 _TIMES = re.compile(r"(?<=\d)\s?([xX×*])\s?(?=\d{1,3}[.,]\d{3}(?!\d))")
 _GLUED = re.compile(r"(?<=[.,]\d{3})(?=\d{1,3}(?:[.,]\d{3})+(?!\d))")  # two amounts whose columns stand close
 _UNITS = frozenset(
-    [
-        "goi",
-        "hop",
-        "chai",
-        "cai",
-        "tui",
-        "vi",
-        "quyen",
-        "cuon",
-        "cay",
-        "bo",
-        "met",
-        "m",
-        "chiec",
-        "doi",
-        "ly",
-        "phan",
-        "dia",
-        "to",
-        "kg",
-        "g",
-        "lit",
-        "l",
-        "lon",
-        "thung",
-        "bich",
-        "bao",
-        "cap",
-        "cuc",
-        "goc",
-        "qua",
-        "hu",
-        "lo",
-        "mieng",
-        "ong",
-        "suat",
-        "tam",
-        "to",
-        "vien",
-        "xap",
-    ]
+    entries("""
+    goi | hop | chai | cai | tui | vi | quyen | cuon | cay | bo | met | m | chiec | doi | ly | phan | dia | to | kg
+    g | lit | l | lon | thung | bich | bao | cap | cuc | goc | qua | hu | lo | mieng | ong | suat | tam | to
+    vien | xap
+""")
 )
 _FRONT_COUNT = re.compile(r"^(\d{1,3})\s?[xX×]\s+")
+Costs = tuple[int | float, int | None, int]  # quantity; unit price (đồng) where one is printed; price (đồng)
 
 
 @dataclass(frozen=True)
 class _Number:
-    """A word of a row that is a number: as money (đồng, 0 if it cannot be) and as a quantity (0 if it cannot be)."""
+    """A word of a row that is a number.
+
+    Attributes:
+        money: its value in đồng, 0 where it cannot be money.
+        count: its value as a quantity, 0 where it cannot be one.
+        marked: whether its form marks it as money (`words.Amount.marked`).
+    """
 
     money: int
     count: float
@@ -76,19 +48,26 @@ class _Number:
 
 @dataclass(frozen=True)
 class _Piece:
-    """A row among the items: the name in it, and quantity, unit price and price if it has them."""
+    """A row among the items: the name in it, and its costs where it has them."""
 
     row: Row
     name: str
-    costs: tuple[int | float, int | None, int] | None
+    costs: Costs | None
 
 
 def first_item_row(rows: Sequence[Row]) -> int:
-    """Place of the heading above the items, or of the first row with a price; the number of rows where there is none."""
-    heading = next((place for place, row in enumerate(rows) if is_heading(row.text) and not amounts(row.text)), None)
+    """Find where the items begin.
+
+    Args:
+        rows: of the page, in reading order.
+
+    Returns:
+        Index of the heading above the items, or of the first row with a price; the number of rows where there is none.
+    """
+    heading = next((index for index, row in enumerate(rows) if is_heading(row.text) and not amounts(row.text)), None)
     if heading is not None:
         return heading
-    start = next((place for place, row in enumerate(rows) if _may_be_item(row) and _parse(_split(row)[1])), len(rows))
+    start = next((index for index, row in enumerate(rows) if _may_be_item(row) and _parse(_split(row)[1])), len(rows))
     if start == len(rows) or _split(rows[start])[0]:
         return start
     first, widest = start, widest_of(rows)  # numbers alone: the name stands above them, on as many rows as it needs
@@ -100,36 +79,28 @@ def first_item_row(rows: Sequence[Row]) -> int:
 
 
 def items_of(rows: Sequence[Row]) -> tuple[Item, ...]:
-    """The items, top to bottom: `name … quantity … unit price … price` on a row, or the numbers on the row below the
-    name. A product that is right settles which number is which. A row without numbers goes on with the name above it;
-    where the numbers stand below the names, it begins one."""
+    """Find the items, top to bottom.
+
+    An item is `name … quantity … unit price … price` on a row, or the numbers stand on the row below the name. A
+    product that is right settles which number is which. A row without numbers goes on with the name above it; where the
+    numbers stand below the names, it begins one.
+
+    Args:
+        rows: of the page, in reading order.
+
+    Returns:
+        The items.
+    """
     start = first_item_row(rows)
     heading = fold(rows[start].text).split() if start < len(rows) and is_heading(rows[start].text) else []
-    pieces: list[_Piece] = []
-    for row in rows[start + bool(heading) :]:
-        if kind_of(row.text) in ("payable", "total", "subtotal"):
-            break
-        if _may_be_item(row):
-            name, numbers = _split(row)
-            costs = _parse(numbers)
-            if costs or not _is_code(row.text):
-                pieces.append(_Piece(row, _without_unit(name, row, heading) if costs else row.text, costs))
-    below = sum(1 if not piece.name else -1 for piece in pieces if piece.costs) >= 0
-    groups: list[list[_Piece]] = []
-    for piece in pieces:
-        begins = (not groups or groups[-1][-1].costs) if below else piece.costs
-        if begins:
-            groups.append([piece])
-        elif groups:
-            groups[-1].append(piece)
-    found: list[Item] = []
-    for group in groups:
+    items: list[Item] = []
+    for group in _groups(_pieces(rows[start + bool(heading) :], heading)):
         costs = next((piece.costs for piece in group if piece.costs), None)
         name = " ".join(piece.name for piece in group if piece.name)
-        name, front = _bare_name(name, len(found) + 1, heading)
+        name, front = _bare_name(name, len(items) + 1, heading)
         if costs and costs[2] > 0 and name:
             quantity, unit_price, price = costs
-            found.append(
+            items.append(
                 Item(
                     name,
                     front if front and quantity == 1 else quantity,
@@ -139,7 +110,34 @@ def items_of(rows: Sequence[Row]) -> tuple[Item, ...]:
                     unit_price,
                 )
             )
-    return tuple(found)
+    return tuple(items)
+
+
+def _pieces(rows: Sequence[Row], heading: Sequence[str]) -> list[_Piece]:
+    """Return the rows down to the first sum that may be part of an item."""
+    pieces: list[_Piece] = []
+    for row in rows:
+        if kind_of(row.text) in ("payable", "total", "subtotal"):
+            break
+        if _may_be_item(row):
+            name, numbers = _split(row)
+            costs = _parse(numbers)
+            if costs or not _is_code(row.text):
+                pieces.append(_Piece(row, _without_unit(name, row, heading) if costs else row.text, costs))
+    return pieces
+
+
+def _groups(pieces: Sequence[_Piece]) -> list[list[_Piece]]:
+    """Put together the rows of each item, by whether the numbers stand below the names or beside them."""
+    below = sum(1 if not piece.name else -1 for piece in pieces if piece.costs) >= 0
+    groups: list[list[_Piece]] = []
+    for piece in pieces:
+        begins = (not groups or groups[-1][-1].costs) if below else piece.costs
+        if begins:
+            groups.append([piece])
+        elif groups:
+            groups[-1].append(piece)
+    return groups
 
 
 def _may_be_item(row: Row) -> bool:
@@ -148,8 +146,10 @@ def _may_be_item(row: Row) -> bool:
 
 
 def _is_labelled(row: Row) -> bool:
-    """Whether a row says something else than an item. One that only resembles its label (`Trà vải`, `Trả lại`) does not
-    where it counts pieces or names their price."""
+    """Whether a row says something else than an item.
+
+    A row that only resembles a label (`Trà vải`, `Trả lại`) is an item where it counts pieces or names their price.
+    """
     if not kind_of(row.text):
         return False
     numbers = _split(row)[1]
@@ -157,38 +157,38 @@ def _is_labelled(row: Row) -> bool:
 
 
 def _is_rule(text: str) -> bool:
-    """A row of one mark, or of two in turn, that parts the items from the rest."""
+    """Whether a row is of one mark, or of two in turn, and so parts the items from the rest."""
     marks = text.replace(" ", "")
     return len(marks) >= 4 and (len(set(marks)) == 1 or (len(set(marks)) == 2 and not any(map(str.isalnum, marks))))
 
 
 def _is_code(text: str) -> bool:
-    """A long number without a word: of a bar code, of goods."""
+    """Whether a text is a long number without a word, as of a bar code."""
     return sum(letter.isdigit() for letter in text) >= 6 and not any(letter.isalpha() for letter in text)
 
 
 def _split(row: Row) -> tuple[str, list[_Number]]:
-    """A row's name and the numbers behind it. A line of its own that is one amount is one number, spaces or not."""
-    words: list[tuple[str, int]] = []
-    for place, line in enumerate(row.lines):
+    """Return a row's name and the numbers behind it. A line that is one amount is one number, spaces or not."""
+    words: list[tuple[str, int]] = []  # each with the index of its line
+    for index, line in enumerate(row.lines):
         text = _GLUED.sub(" ", line.text.strip())
-        if place and _is_unit(text):
+        if index and _is_unit(text):
             continue  # a column of units, whatever its heading was read as
-        found = amounts(text)
-        if len(found) == 1 and found[0].start == 0 and found[0].end == len(text):
-            words.append((text, place))
+        values = amounts(text)
+        if len(values) == 1 and values[0].start == 0 and values[0].end == len(text):
+            words.append((text, index))
         else:
-            words += [(word, place) for word in _TIMES.sub(r" \1 ", text).split()]
-    named = next((place for word, place in words if _number(word) is None and not _SIGN.match(word)), -1)
+            words += [(word, index) for word in _TIMES.sub(r" \1 ", text).split()]
+    named = next((index for word, index in words if _number(word) is None and not _SIGN.match(word)), -1)
     end = len(words)
     numbers: list[_Number] = []
     while end:
-        word, place = words[end - 1]
+        word, index = words[end - 1]
         number = _number(word)
         if number is None and not _SIGN.match(word):
             break
-        # A number in the name's own line is part of it once the lines beside it have said the price.
-        if place == named and place < len(row.lines) - 1 and numbers:
+        # A number in the name's own line is part of the name once the lines beside it have said the price.
+        if index == named and index < len(row.lines) - 1 and numbers:
             break
         if number is not None:
             numbers.insert(0, number)
@@ -197,18 +197,20 @@ def _split(row: Row) -> tuple[str, list[_Number]]:
 
 
 def _number(word: str) -> _Number | None:
-    found = amounts(word)
-    money = found[0] if len(found) == 1 and found[0].start == 0 and found[0].end == len(word) else None
+    """Return a word as a number, None where it is none."""
+    values = amounts(word)
+    money = values[0] if len(values) == 1 and values[0].start == 0 and values[0].end == len(word) else None
     count = _COUNT.match(word)
     if money is None and count is None:
         return None
     quantity = float(count[1].replace(",", ".")) if count else 0.0
-    return _Number(money.value if money else 0, quantity if quantity < MOST else 0.0, bool(money and money.marked))
+    quantity = quantity if quantity < MAX_QUANTITY else 0.0
+    return _Number(money.value if money else 0, quantity, bool(money and money.marked))
 
 
-def _parse(numbers: list[_Number]) -> tuple[int | float, int | None, int] | None:
-    """Quantity, unit price, price; None where the last number is no price."""
-    if not numbers or abs(numbers[-1].money) < CHEAPEST:
+def _parse(numbers: list[_Number]) -> Costs | None:
+    """Return what the numbers of a row say; None where the last number is no price."""
+    if not numbers or abs(numbers[-1].money) < MIN_PRICE:
         return None
     price = numbers[-1].money
     if len(numbers) >= 3:
@@ -220,9 +222,10 @@ def _parse(numbers: list[_Number]) -> tuple[int | float, int | None, int] | None
             return _whole(first.count), second.money, price
     if len(numbers) >= 2:
         before = numbers[-2]
-        if before.money >= CHEAPEST and before.marked:
+        if before.money >= MIN_PRICE and before.marked:
             pieces = price / before.money
-            return (int(pieces) if pieces == int(pieces) and 1 <= pieces < MOST else 1), before.money, price
+            whole = pieces == int(pieces) and 1 <= pieces < MAX_QUANTITY
+            return (int(pieces) if whole else 1), before.money, price
         if before.count:
             return _whole(before.count), None, price
     return (1, None, price) if numbers[-1].marked else None
@@ -237,14 +240,17 @@ def _is_unit(text: str) -> bool:
 
 
 def _without_unit(name: str, row: Row, heading: Sequence[str]) -> str:
-    """A name without the word of a column of units behind it, where that was read as one with the name."""
+    """Return a name without the word of a column of units behind it, where that was read as one with the name."""
     words = name.split()
     apart = any(_is_unit(line.text.strip()) for line in row.lines[1:])
     return " ".join(words[:-1]) if "dvt" in heading and not apart and len(words) > 1 and _is_unit(words[-1]) else name
 
 
 def _bare_name(name: str, expected: int, heading: Sequence[str]) -> tuple[str, int]:
-    """A name without its number in the list (`3. `, or the 3 of a column), and the quantity before it (`2 x `; 0: none)."""
+    """Return a name without its number in the list (`3. `, or the 3 of a column), and the quantity before it (`2 x `).
+
+    The quantity is 0 where there is none.
+    """
     if match := _FRONT_COUNT.match(name):
         return name[match.end() :], int(match[1])
     if match := _PLACE.match(name):

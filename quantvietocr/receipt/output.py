@@ -1,4 +1,4 @@
-"""What is written of a page: NAME.txt, .tsv, .json, .png, .pdf; each file whole or not at all."""
+"""The files that are written of a page: NAME.txt, .tsv, .json, .png, .pdf; each whole or not at all."""
 
 from __future__ import annotations
 
@@ -19,14 +19,22 @@ CONTROLS = {ord("\t"): "\\t", ord("\n"): "\\n", ord("\r"): "\\r"}  # what would 
 
 
 def tsv(page: Page) -> str:
-    """A row for each line, in reading order: number of its row and its own, from 1; x,y of the corners, from the upper
-    left clockwise, in pixels of the upright page; confidence; text."""
-    table, number = [HEADER], 0
-    for place, row in enumerate(page.rows, 1):
+    """Write a page as a table with a row for each line, in reading order.
+
+    Args:
+        page: the page.
+
+    Returns:
+        The table, with tabs between cells: number of the row and of the line, from 1; x,y of the corners, from the
+        upper left clockwise, in pixels of the upright page; confidence; text.
+    """
+    table, line_number = [HEADER], 0
+    for row_number, row in enumerate(page.rows, 1):
         for line in row.lines:
-            number += 1
+            line_number += 1
             box = " ".join(f"{x:.1f},{y:.1f}" for x, y in line.box.points)
-            table.append(f"{place}\t{number}\t{box}\t{line.confidence:.4f}\t{line.text.translate(CONTROLS)}")
+            text = line.text.translate(CONTROLS)
+            table.append(f"{row_number}\t{line_number}\t{box}\t{line.confidence:.4f}\t{text}")
     return "\n".join(table) + "\n"
 
 
@@ -51,18 +59,38 @@ OUTPUT_SUFFIXES = tuple(_WRITERS)
 
 
 def write_page(page: Page, picture: Image.Image, stem: Path) -> None:
-    """Write all five files; picture: upright, as the page has it. Raises OSError where they cannot be written."""
+    """Write all five files of a page.
+
+    Args:
+        page: the page.
+        picture: of the page, upright.
+        stem: path of the files, less their suffixes.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
     for suffix, contents in _WRITERS.items():
         write_bytes(named(stem, suffix), contents(page, picture))
 
 
 def named(stem: Path, suffix: str) -> Path:
-    """STEM with a suffix behind it, whatever points STEM has."""
+    """Return `stem` with a suffix behind it, whatever points its name has."""
     return stem.with_name(stem.name + suffix)
 
 
 def written(stem: Path, number: int, sha256: str, reader: str, detector: str) -> dict | None:
-    """The JSON of a page if all its files are there, made from those bytes by that reader and detector; else None."""
+    """Return the JSON of a page if all its files are there, made from these bytes by this reader and detector.
+
+    Args:
+        stem: path of the files, less their suffixes.
+        number: of the page in its file, from 1.
+        sha256: hash of the file's bytes.
+        reader: what reads.
+        detector: what finds the lines.
+
+    Returns:
+        The JSON, None where a file is missing or was made otherwise.
+    """
     if not all(named(stem, suffix).is_file() for suffix in OUTPUT_SUFFIXES):
         return None
     try:

@@ -14,18 +14,18 @@ JSON, schema version 1 (`Page.to_json`):
     detector        what found the lines;    reader  what read them
     lines           in reading order: {"box": [[x, y] × 4], "text", "confidence"}
     rows            in reading order: top to bottom, and column by column where prose stands in columns:
-                    {"lines": [places in lines, left to right], "text", "box"}
-    paragraphs      [[places in rows], …]
+                    {"lines": [indices of lines, left to right], "text", "box"}
+    paragraphs      [[indices of rows], …]
     fields          {"name", "value", "text", "box", "confidence"}, only those found, a name once:
-                    shop, address (strings), date (ISO 8601: "2024-03-12" or "2024-03-12T18:05", with seconds if printed),
-                    total (integer, đồng)
+                    shop, address (strings), total (integer, đồng), date (ISO 8601: "2024-03-12" or
+                    "2024-03-12T18:05", with seconds if printed)
     items           in order: {"name", "quantity" (number, 1 if none is printed), "unit_price" (đồng or null),
                     "price" (what the row costs, đồng), "box", "confidence"}
     timings_ms      {"detect", "read", "layout"}: finding lines, the recogniser, the rest
 
-A box runs from the upper left corner of its text clockwise. Confidences are in [0, 1]: of a line, the chance that all of
-it is right; of a field or an item, the least of its lines'. A later version may add keys; one that changes or drops any
-has a higher number.
+A box runs from the upper left corner of its text clockwise. Confidences are in [0, 1]. That of a line is the chance
+that all of it is right; that of a field or an item is the least of its lines'. A later version may add keys; one that
+changes or drops any has a higher number.
 """
 
 from __future__ import annotations
@@ -41,7 +41,13 @@ FIELD_NAMES = ("shop", "address", "date", "total")
 
 @dataclass(frozen=True)
 class Line:
-    """A piece of text that was found and read as one; confidence: the chance that all of it is right."""
+    """A piece of text that was found and read as one.
+
+    Attributes:
+        box: where it stands.
+        text: what was read.
+        confidence: the chance that all of it is right.
+    """
 
     box: Box
     text: str
@@ -72,7 +78,15 @@ class Row:
 
 @dataclass(frozen=True)
 class Field:
-    """One of FIELD_NAMES: its value (see the module), the text that it was made from, where that stands."""
+    """A field of a receipt.
+
+    Attributes:
+        name: one of FIELD_NAMES.
+        value: as the top of this file says.
+        text: what it was made from.
+        box: where that stands.
+        confidence: the least of its lines'.
+    """
 
     name: str
     value: str | int
@@ -83,7 +97,16 @@ class Field:
 
 @dataclass(frozen=True)
 class Item:
-    """Something bought. price: what the row costs, in đồng; unit_price: of one piece, where it is printed."""
+    """Something that was bought.
+
+    Attributes:
+        name: what it is.
+        quantity: pieces or kilograms; 1 where none is printed.
+        price: what the row costs, in đồng.
+        box: where it stands.
+        confidence: the least of its lines'.
+        unit_price: price of one in đồng, None where none is printed.
+    """
 
     name: str
     quantity: int | float
@@ -95,7 +118,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Page:
-    """A page as it was read; see the module for units and for what each part is."""
+    """A page as it was read; the top of this file says what each part is, and in which units."""
 
     source: str
     number: int
@@ -114,12 +137,12 @@ class Page:
 
     @property
     def rows(self) -> tuple[Row, ...]:
-        """In reading order."""
+        """Its rows in reading order."""
         return tuple(row for paragraph in self.paragraphs for row in paragraph)
 
     @property
     def lines(self) -> tuple[Line, ...]:
-        """In reading order."""
+        """Its lines in reading order."""
         return tuple(line for row in self.rows for line in row.lines)
 
     @property
@@ -128,16 +151,16 @@ class Page:
         return "\n\n".join("\n".join(row.text for row in paragraph) for paragraph in self.paragraphs)
 
     def field(self, name: str) -> Field | None:
-        """The field of that name, None where it was not found."""
+        """Return the field of that name, None where it was not found."""
         return next((field for field in self.fields if field.name == name), None)
 
     def on_picture(self, box: Box) -> Box:
-        """A box of this page on the picture as it was given, before it was turned upright."""
+        """Return a box of this page on the picture as it was given, before it was turned upright."""
         return box.turned(-self.turned % 360, self.width, self.height)
 
     def to_json(self) -> dict[str, Any]:
-        """What json.dumps takes; the module documents it."""
-        line_places, row_places, paragraphs = iter(range(len(self.lines))), iter(range(len(self.rows))), self.paragraphs
+        """Return what json.dumps takes; the top of this file documents it."""
+        line_indices, row_indices = iter(range(len(self.lines))), iter(range(len(self.rows)))
         return {
             "schema_version": SCHEMA_VERSION,
             "source": self.source,
@@ -152,11 +175,11 @@ class Page:
             "reader": self.reader,
             "lines": [_about(line, text=line.text) for line in self.lines],
             "rows": [
-                {"lines": [next(line_places) for _ in row.lines], "text": row.text, "box": row.box.to_json()}
+                {"lines": [next(line_indices) for _ in row.lines], "text": row.text, "box": row.box.to_json()}
                 for row in self.rows
             ],
-            "paragraphs": [[next(row_places) for _ in paragraph] for paragraph in paragraphs],
-            "fields": [_about(found, name=found.name, value=found.value, text=found.text) for found in self.fields],
+            "paragraphs": [[next(row_indices) for _ in paragraph] for paragraph in self.paragraphs],
+            "fields": [_about(field, name=field.name, value=field.value, text=field.text) for field in self.fields],
             "items": [
                 _about(item, name=item.name, quantity=item.quantity, unit_price=item.unit_price, price=item.price)
                 for item in self.items

@@ -1,4 +1,4 @@
-"""Files into pages: pictures, TIFF files of several pages, PDF files."""
+"""From files to pages: pictures, TIFF files of several pages, PDF files."""
 
 from __future__ import annotations
 
@@ -16,17 +16,19 @@ from ..pictures.find import SUFFIXES
 from ..pictures.image import ImageError, frame_count, open_frame
 
 PAGE_SUFFIXES = SUFFIXES | {".pdf"}
-PDF_DPI = 250.0  # at which a PDF's pages are drawn: 8-point letters are then 28 px high
-MOST_DRAWN = 40_000_000  # pixels; a larger PDF page is drawn at less
-USUAL_DPI = 200.0  # of a picture that does not say, or not believably
-BELIEVED_DPI = 100, 1200  # cameras write 72 for not knowing
+PDF_DPI = 250.0  # pixels per inch at which a PDF's pages are drawn: 8-point letters are then 28 px high
+MAX_DRAWN = 40_000_000  # pixels; a larger PDF page is drawn at less
+USUAL_DPI = 200.0  # pixels per inch of a picture that does not say, or not believably
+BELIEVED_DPI = 100, 1200  # pixels per inch, from and to; cameras write 72 for not knowing
 
 
 @dataclass(frozen=True)
 class PageFile:
-    """A file that may hold several pages. `count` opens it: both it and `open` raise ImageError for what is wrong with it.
+    """A file that may hold several pages. `count` and `open` raise ImageError for what is wrong with it.
 
-    content: its bytes, where it is not on the disk; path is then what to call it, and PDF is known by how it begins.
+    Attributes:
+        path: the file, or what to call it where its content is given.
+        content: its bytes, where it is not on the disk; a PDF is then known by how it begins.
     """
 
     path: str
@@ -34,11 +36,12 @@ class PageFile:
 
     @property
     def is_pdf(self) -> bool:
+        """Whether it is a PDF, by its name or by its content."""
         return Path(self.path).suffix.lower() == ".pdf" if self.content is None else b"%PDF-" in self.content[:1024]
 
     @cached_property
     def sha256(self) -> str:
-        """Of the file's bytes. Raises OSError."""
+        """Hash of the file's bytes, 64 hexadecimal digits. Raises OSError where they cannot be read."""
         if self.content is not None:
             return hashlib.sha256(self.content).hexdigest()
         with open(self.path, "rb") as file:
@@ -46,14 +49,24 @@ class PageFile:
 
     @cached_property
     def count(self) -> int:
-        """How many pages it has."""
+        """Number of pages."""
         if not self.is_pdf:
             return frame_count(self._source)
         with closing(self._pdf()) as document:
             return len(document)
 
     def open(self, number: int) -> tuple[Image.Image, float]:
-        """Page `number`, from 1, upright as viewers show it, in RGB, and its pixels per inch."""
+        """Open a page.
+
+        Args:
+            number: of the page, from 1.
+
+        Returns:
+            The picture in RGB, upright as viewers show it, and its pixels per inch.
+
+        Raises:
+            ImageError: the page cannot be read or drawn.
+        """
         if not self.is_pdf:
             picture = open_frame(self._source, number - 1)
             return picture, _believed(picture.info.get("dpi"))
@@ -61,7 +74,7 @@ class PageFile:
             try:
                 page = document[number - 1]
                 width, height = page.get_size()
-                dpi = min(PDF_DPI, (MOST_DRAWN / max(width * height, 1)) ** 0.5 * 72)
+                dpi = min(PDF_DPI, (MAX_DRAWN / max(width * height, 1)) ** 0.5 * 72)
                 return page.render(scale=dpi / 72).to_pil().convert("RGB"), dpi
             except (_pdfium().PdfiumError, ValueError) as error:
                 raise ImageError(
@@ -102,9 +115,9 @@ def _reason(error: Exception) -> str:
 
 
 def _believed(dpi: Any) -> float:
-    """Pixels per inch as a picture's file says, if it is a number that a scanner would write."""
+    """Return the pixels per inch that a picture's file names, if a scanner would write them; else the usual ones."""
     try:
-        said = float(dpi[0])
+        noted = float(dpi[0])
     except (TypeError, ValueError, IndexError, ZeroDivisionError):
         return USUAL_DPI
-    return said if BELIEVED_DPI[0] <= said <= BELIEVED_DPI[1] else USUAL_DPI
+    return noted if BELIEVED_DPI[0] <= noted <= BELIEVED_DPI[1] else USUAL_DPI

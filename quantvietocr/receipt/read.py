@@ -1,4 +1,4 @@
-"""`read_page`: a picture of a page in, a `Page` out."""
+"""From the picture of a page to a `Page`: finding lines, setting them upright, reading, putting in order."""
 
 from __future__ import annotations
 
@@ -29,15 +29,27 @@ def read_page(
     source_sha256: str = "",
     reader: str = "",
 ) -> Page:
-    """Read a page: find its lines, set it upright, read them, order them, take out a receipt's fields.
-
-    image: a path, encoded bytes, a Pillow image or a uint8 array, as `Predictor.predict` takes. predictor: anything with
-    `predict_batch(pictures, return_prob=True) → (texts, confidences)`. detector: one that `open_detector` gave (which
-    takes a moment: keep it for the next page), or its name. The rest is written into the page as it is given; source
-    is the image's path by default.
+    """Read a page: find its lines, set it upright, read them, put them in order, take out a receipt's fields.
 
     A page without text has no lines. A box in which the recogniser reads nothing makes no line.
-    Raises ImageError for a picture that cannot be read, DetectorError for a detector that is not there.
+
+    Args:
+        image: a path, encoded bytes, a Pillow image or a uint8 array, as `Predictor.predict` takes.
+        predictor: anything with `predict_batch(pictures, return_prob=True)` that returns (texts, confidences).
+        detector: one that `open_detector` gave, or its name. To open one takes a moment: keep it for the next page.
+        source: what the page calls its file; by default the image's path.
+        number: of the page in its file, from 1; written into the page as it is.
+        count: of pages in the file; likewise.
+        dpi: pixels per inch of the picture; likewise.
+        source_sha256: hash of the file's bytes; likewise.
+        reader: what reads, for people; likewise.
+
+    Returns:
+        The page.
+
+    Raises:
+        ImageError: the picture cannot be read.
+        DetectorError: the detector is not there.
     """
     picture = open_line(image)
     finder = open_detector(detector) if isinstance(detector, str) else detector
@@ -56,7 +68,7 @@ def read_page(
     with _timed(timings, "read"):
         readings |= zip(unread, zip(*predictor.predict_batch(crops, return_prob=True)))
     with _timed(timings, "layout"):
-        lines = [Line(box, text, float(sure)) for box, (text, sure) in readings.items() if text.strip()]
+        lines = [Line(box, text, float(confidence)) for box, (text, confidence) in readings.items() if text.strip()]
         paragraphs = paragraphs_of(lines)
         rows = [row for paragraph in paragraphs for row in paragraph]
         fields, items = fields_of(rows), items_of(rows)
@@ -79,6 +91,7 @@ def read_page(
 
 @contextmanager
 def _timed(timings: dict[str, float], stage: str) -> Iterator[None]:
+    """Add the milliseconds that the block takes to those of its stage."""
     started = time.perf_counter()
     yield
     timings[stage] = timings.get(stage, 0.0) + (time.perf_counter() - started) * 1000

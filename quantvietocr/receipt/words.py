@@ -1,4 +1,4 @@
-"""What Vietnamese receipts print: amounts of money, dates, labels; read with the errors of a recogniser in mind."""
+"""What Vietnamese receipts print: amounts of money, dates and labels, with the errors of a recogniser in mind."""
 
 from __future__ import annotations
 
@@ -37,12 +37,19 @@ _TIME = re.compile(
     r"(?<![\d.,])(?P<hour>[01]?\d|2[0-3])\s?[:hH]\s?(?P<minute>[0-5]\d)(?:\s?[:mp]\s?(?P<second>[0-5]\d))?"
     r"\s*(?P<half>[AaPp][Mm]|SA|CH)?(?!\d)"
 )
-EARLIEST = 1990
+MIN_YEAR = 1990  # a date before is misread
 
 
 @dataclass(frozen=True)
 class Amount:
-    """Money in a text: đồng, where it stands, how sure its form is: marked by a unit or by groups of three digits."""
+    """An amount of money in a text.
+
+    Attributes:
+        value: in đồng.
+        start: index of its first character.
+        end: index behind its last character.
+        marked: whether a unit or groups of three digits mark it as money.
+    """
 
     value: int
     start: int
@@ -51,9 +58,18 @@ class Amount:
 
 
 def amounts(text: str) -> list[Amount]:
-    """The amounts of money in a text, left to right. Groups of three digits may be parted by a point, a comma, an
-    apostrophe or a space; a bare number counts from three digits."""
-    found = []
+    """Find the amounts of money in a text.
+
+    Groups of three digits may be parted by a point, a comma, an apostrophe or a space. A bare number counts from three
+    digits.
+
+    Args:
+        text: of a row, a line or a word.
+
+    Returns:
+        The amounts, left to right.
+    """
+    values = []
     for match in _MONEY.finditer(text):
         if match["thousands"]:
             value, marked = int(match["thousands"]) * 1000, True
@@ -62,12 +78,19 @@ def amounts(text: str) -> list[Amount]:
             value, marked = int(digits), bool(match["unit"]) or len(digits) < len(match["number"])
             if digits[0] == "0" and len(digits) > 1:  # a code or a telephone number
                 continue
-        found.append(Amount(-value if match["sign"] else value, match.start(), match.end(), marked))
-    return found
+        values.append(Amount(-value if match["sign"] else value, match.start(), match.end(), marked))
+    return values
 
 
 def find_date(text: str) -> tuple[str, int, int] | None:
-    """The first date of a text that the calendar has, as ISO 8601, and where it stands. Days come before months."""
+    """Find the first date of a text that the calendar has. Days come before months.
+
+    Args:
+        text: of a row.
+
+    Returns:
+        The date as ISO 8601, and where it starts and ends in the text; None where there is none.
+    """
     for pattern in (_WORDED, _ISO_DATE, _DATE):
         for match in pattern.finditer(text):
             year = int(match["year"])
@@ -76,13 +99,13 @@ def find_date(text: str) -> tuple[str, int, int] | None:
                 date = datetime.date(year, int(match["month"]), int(match["day"]))
             except ValueError:
                 continue
-            if date.year >= EARLIEST:
+            if date.year >= MIN_YEAR:
                 return date.isoformat(), match.start(), match.end()
     return None
 
 
 def find_time(text: str) -> str | None:
-    """The first time of day of a text: "18:05", with seconds where they are printed."""
+    """Find the first time of day of a text: "18:05", with seconds where they are printed; None where there is none."""
     match = _TIME.search(text)
     if match is None:
         return None
@@ -94,7 +117,7 @@ def find_time(text: str) -> str | None:
 
 @cache
 def fold(text: str) -> str:
-    """Letters and digits alone, small, without marks, words a space apart: `Tổng  CỘNG:` becomes `tong cong`."""
+    """Keep letters and digits alone, small, without marks, words a space apart: `Tổng  CỘNG:` gives `tong cong`."""
     return " ".join(re.findall(r"[a-z0-9]+", fold_diacritics(text).lower()))
 
 
@@ -106,11 +129,11 @@ def starts_with(text: str, label: str) -> bool:
 def holds(text: str, label: str) -> bool:
     """Whether a folded label stands anywhere in a folded text, from a word on, with the same tolerance."""
     words = text.split()
-    return any(starts_with(" ".join(words[place:]), label) for place in range(len(words)))
+    return any(starts_with(" ".join(words[index:]), label) for index in range(len(words)))
 
 
 def _heads(text: str, label: str) -> set[str]:
-    """Beginnings of a text to compare with a label: as many words, one more or one less, where a space was lost or seen."""
+    """Return beginnings of a text to compare with a label: as many words, or one more or less for a misread space."""
     words, count = text.split(), len(label.split())
     return {" ".join(words[:size]) for size in (count - 1, count, count + 1) if 0 < size <= len(words)}
 

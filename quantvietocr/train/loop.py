@@ -5,12 +5,9 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-import signal
-import threading
-import time
 from collections.abc import Callable
 from contextlib import closing
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,147 +20,140 @@ from ..checkpoint.vocab import Vocab
 from ..common.machine import has_bf16
 from ..common.yaml_settings import to_yaml
 from ..config import Config
+from ..dataset.annotation import Sample
 from ..dataset.batches import BatchStream
 from ..dataset.sources import Source
+from ..errors import Terminated
 from ..quantize import qat
 from ..quantize.methods import prepare_training
+from .best import BestKeeper
+from .curves import write_curves
 from .data import training_sources, validation_samples
-from .distill import distillation_of
+from .distill import Distillation, distillation_of
 from .distributed import Share, World, joined
 from .objective import Objective, images_of
 from .optimizer import make_optimizer, make_schedule
-from .ship import keep_best
 from .start import deciding, device_of, starting_point
-from .state import Progress, TrainError, load_state, random_state, restore_progress, save_state, write_curves
+from .state import Progress, TrainError, load_state, random_state, restore_progress, save_state
+from .stop import StopRequests
 
 LOG_EVERY = 10  # steps between points of the loss curve
-ECHO = 5.0  # seconds within which one Ctrl-C may come twice, from the terminal and through torchrun
+
+
+@dataclass
+class Run:
+    """What one process holds of a run.
+
+    Attributes:
+        config: the settings; `settings` is the same as YAML.
+        folder: `train.out`.
+        world: the processes that train together.
+        device: where the network trains.
+        network: VietOCR's network, its CNN prepared for fake quantization unless the method is float.
+        cnn: that CNN; None for float.
+        meta: what the files that come out say of themselves, but for scores and layers.
+        sources: training lines, each source with its share.
+        valid: validation lines; empty where none are given.
+        distillation: the teacher; None without one.
+        optimizer: what moves the weights.
+        schedule: its learning rates.
+        progress: where the run stands.
+        resumed: whether it goes on from a `state.pt`.
+    """
+
+    config: Config
+    settings: str
+    folder: Path
+    world: World
+    device: torch.device
+    network: nn.Module
+    cnn: qat.PreparedCNN | None
+    meta: Meta
+    sources: list[tuple[Source, float]]
+    valid: tuple[Sample, ...]
+    distillation: Distillation | None
+    optimizer: torch.optim.Optimizer
+    schedule: torch.optim.lr_scheduler.LRScheduler
+    progress: Progress
+    resumed: bool
 
 
 def train(config: Config, resume: bool = False, command: str = "") -> Path:
-    """Train as `config` says, under torchrun with the other processes; returns the best checkpoint's path in the run folder.
+    """Train as `config` says, under torchrun together with the other processes.
 
-    resume: go on from the folder's `state.pt`. command: recorded in the file as how it was made.
-    Raises TrainError, ConfigError, AnnotationError, CheckpointError, BridgeError, each one sentence.
+    Args:
+        config: the settings.
+        resume: go on from the folder's `state.pt`.
+        command: recorded in the file as how it was made.
+
+    Returns:
+        Path of the best checkpoint, in the run's folder.
+
+    Raises:
+        TrainError, ConfigError, AnnotationError, CheckpointError, BridgeError: each says in one sentence why training
+            cannot start or go on.
+        Terminated: SIGTERM stopped the run; its state is saved.
+        KeyboardInterrupt: Ctrl-C stopped the run; its state is saved.
     """
     with joined(config.train.device) as world:
-        return _train(config, resume, command, world)
+        Path(config.train.out).mkdir(parents=True, exist_ok=True)
+        with world.together():
+            run = _prepared(config, resume, command, world)
+        _train(run)
+        return run.folder / "best.safetensors"
 
 
-def _train(config: Config, resume: bool, command: str, world: World) -> Path:
-    run = config.train
-    folder = Path(run.out)
-    folder.mkdir(parents=True, exist_ok=True)
-    with world.together():
-        device = device_of(run.device, world.local if world.size > 1 else None)
-        if run.threads:
-            torch.set_num_threads(run.threads)
-        torch.manual_seed(run.seed)  # of every process: random weights must be the same
-
-        network, meta = starting_point(config)
-        meta = dataclasses.replace(meta, accuracy={}, made_with=command or None)
-        sources = training_sources(config, meta)
-        valid = validation_samples(config, meta)
-
-        if run.method != "float":
-            for module in network.modules():
-                if isinstance(module, nn.Dropout):
-                    module.p = 0.0
-            cnn = prepare_training(network, config.quant, run.method)
-
-        distillation = distillation_of(config, meta, device)
-        settings = to_yaml(config)
-        progress = Progress()
-        state = load_state(folder) if resume else None
-        network.to(device, memory_format=torch.channels_last)
-        if run.method != "float" and state is None:
+def _prepared(config: Config, resume: bool, command: str, world: World) -> Run:
+    """Read the weights and the lines, calibrate, and load the state of a run that goes on."""
+    device = device_of(config.train.device, world.local if world.size > 1 else None)
+    if config.train.threads:
+        torch.set_num_threads(config.train.threads)
+    torch.manual_seed(config.train.seed)  # of every process: random weights must be the same
+    network, meta = starting_point(config)
+    meta = dataclasses.replace(meta, accuracy={}, made_with=command or None)
+    sources, valid = training_sources(config, meta), validation_samples(config, meta)
+    cnn = _prepared_cnn(network, config) if config.train.method != "float" else None
+    distillation = distillation_of(config, meta, device)
+    settings, folder = to_yaml(config), Path(config.train.out)
+    state = load_state(folder) if resume else None
+    network.to(device)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks this overload
+    if cnn is not None:
+        if state is None:
             calibrate(network, cnn, sources, config, meta)
-        if run.method != "float":
-            qat.start_training(cnn)
-        optimizer = make_optimizer(network, run, config.quant.learned_lr)
-        schedule = make_schedule(optimizer, run)
-        if world.rank:
-            torch.manual_seed(run.seed + 1_000_003 * world.rank)  # dropout differs
-        if state is not None:
-            if deciding(state["settings"]) != deciding(settings):
-                raise TrainError(
-                    f"{folder} was started with other settings; resume with those in {folder}/config.yml, "
-                    "or choose another train.out."
-                )
-            network.load_state_dict(state["network"])
-            optimizer.load_state_dict(state["optimizer"])
-            schedule.load_state_dict(state["schedule"])
-            progress = restore_progress(state, world.rank)
-        if world.rank == 0:
-            (folder / "config.yml").write_text(settings, encoding="utf-8")
+        qat.start_training(cnn)
+    optimizer = make_optimizer(network, config.train, config.quant.learned_lr)
+    schedule = make_schedule(optimizer, config.train)
+    if world.rank:
+        torch.manual_seed(config.train.seed + 1_000_003 * world.rank)  # dropout differs
+    progress = Progress()
+    if state is not None:
+        if deciding(state["settings"]) != deciding(settings):
+            raise TrainError(
+                f"{folder} was started with other settings; resume with those in {folder}/config.yml, "
+                "or choose another train.out."
+            )
+        network.load_state_dict(state["network"])
+        optimizer.load_state_dict(state["optimizer"])
+        schedule.load_state_dict(state["schedule"])
+        progress = restore_progress(state, world.rank)
+    if world.rank == 0:
+        (folder / "config.yml").write_text(settings, encoding="utf-8")
+    parts = (config, settings, folder, world, device, network, cnn, meta, sources, valid, distillation)
+    return Run(*parts, optimizer, schedule, progress, state is not None)
 
-    network.train()
-    bf16 = run.bf16 if run.bf16 is not None else device.type != "cpu" or has_bf16()
-    autocast = torch.autocast(device.type, torch.bfloat16, enabled=bf16)
-    world.take_from_first(network)
-    world.prepare(network)
-    objective = world.parallel(Objective(network, run.label_smoothing, autocast, device, distillation))
-    stream = BatchStream(
-        sources,
-        Vocab(meta.chars),
-        run.batch_size,
-        run.pixels_per_batch,
-        config.data.chunk,
-        run.seed,
-        config.data.workers,
-        config.data.merge_widths,
-        start=progress.position,
-        start_step=progress.step,
-        rank=world.rank,
-        ranks=world.size,
-    )
-    save = partial(save_state, folder, progress, settings, network=network, optimizer=optimizer, schedule=schedule)
-    window: list[dict[str, float]] = []
-    with (
-        closing(world.shares(stream)) as shares,
-        _interrupt(world.size > 1) as interrupted,
-        _bar(run.steps, progress.step, folder) as bar,
-    ):
-        for share in itertools.islice(shares, run.steps - progress.step):
-            if run.method != "float":
-                _apply_schedule(cnn, progress.step / run.steps, config)
-            world.begin(network, share)
-            parts = _step(objective, share, network, optimizer, run.clip_norm, world)
-            schedule.step()
-            progress.step += 1
-            progress.lines += len(share.names)
-            progress.position = (share.batch.chunk, share.batch.index_in_chunk + 1)
-            window.append(parts)
-            bar.update(1)
-            bar.set_postfix_str(_postfix(window, schedule, progress, bar))
-            if progress.step % LOG_EVERY == 0 or progress.step == run.steps:
-                means = _means(window)
-                progress.parts = list(means) if len(means) > 1 else []
-                each = means.values() if progress.parts else ()
-                progress.losses.append((progress.step, sum(means.values()), schedule.get_last_lr()[0], *each))
-                window.clear()
-            last = progress.step == run.steps
-            if progress.step % run.validate_every == 0 or last:
-                with world.together():
-                    if world.rank == 0:
-                        shipped = cnn if run.method != "float" else None
-                        keep_best(network, shipped, config, meta, valid, progress, folder, bar)
-                        write_curves(folder, progress, f"{run.method} in {folder}")
-            stopping = world.any(interrupted.is_set())
-            if progress.step % run.save_every == 0 or last or stopping:
-                world.check(network)
-                ranks = world.gather(random_state())
-                with world.together():
-                    if world.rank == 0:
-                        save(ranks)
-            if stopping:
-                raise KeyboardInterrupt(f"stopped after step {progress.step}; go on with --resume")
-    return folder / "best.safetensors"
+
+def _prepared_cnn(network: nn.Module, config: Config) -> qat.PreparedCNN:
+    """The network's CNN with fake-quant modules in place of its own, and all dropout switched off."""
+    for module in network.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+    return prepare_training(network, config.quant, config.train.method)
 
 
 @torch.no_grad()
 def calibrate(
-    network: nn.Module, cnn: nn.Module, sources: list[tuple[Source, float]], config: Config, meta: Meta
+    network: nn.Module, cnn: qat.PreparedCNN, sources: list[tuple[Source, float]], config: Config, meta: Meta
 ) -> None:
     """Measure activation ranges on `quant.calibration_lines` training lines with the float network."""
     qat.start_calibration(cnn)
@@ -180,32 +170,93 @@ def calibrate(
     with closing(iter(stream)) as batches, tqdm(total=wanted, desc="calibrate", unit="line") as bar:
         while bar.n < wanted:
             batch = next(batches)
-            network.cnn(images_of(batch, device))
+            cnn(images_of(batch, device))
             bar.update(len(batch.names))
 
 
-def _step(
-    objective: Callable[[Share], dict[str, Tensor]],
-    share: Share,
-    network: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    clip: float,
-    world: World,
-) -> dict[str, float]:
+def _train(run: Run) -> None:
+    """Take the steps that are left; validate, draw and save on the way."""
+    settings, world, progress = run.config.train, run.world, run.progress
+    run.network.train()
+    world.take_from_first(run.network)
+    world.prepare(run.network)
+    objective = _objective(run)
+    best = BestKeeper(run.network, run.cnn, run.config, run.meta, run.valid, progress, run.folder)
+    window: list[dict[str, float]] = []
+    with (
+        closing(world.shares(_stream(run))) as shares,
+        StopRequests(world.size > 1) as stop,
+        _bar(settings.steps, progress.step, run.folder) as bar,
+    ):
+        if not run.resumed:
+            _validate(run, best, before_training=True)
+        for share in itertools.islice(shares, settings.steps - progress.step):
+            if run.cnn is not None:
+                _apply_schedule(run.cnn, progress.step / settings.steps, run.config)
+            world.begin(run.network, share)
+            window.append(_step(objective, share, run))
+            bar.update(1)
+            bar.set_postfix_str(_postfix(window, run.schedule, progress, bar))
+            last = progress.step == settings.steps
+            if progress.step % LOG_EVERY == 0 or last:
+                _log_losses(window, run)
+            if progress.step % settings.validate_every == 0 or last:
+                _validate(run, best)
+            stopping = world.any(stop.asked)
+            if progress.step % settings.save_every == 0 or last or stopping:
+                _save(run)
+            if stopping:
+                kind = Terminated if world.any(stop.by_sigterm) else KeyboardInterrupt
+                raise kind(f"stopped after step {progress.step}; go on with --resume")
+    if world.rank == 0:
+        best.report()
+
+
+def _objective(run: Run) -> Callable[[Share], dict[str, Tensor]]:
+    settings = run.config.train
+    bf16 = settings.bf16 if settings.bf16 is not None else run.device.type != "cpu" or has_bf16()
+    autocast = torch.autocast(run.device.type, torch.bfloat16, enabled=bf16)
+    objective = Objective(run.network, settings.label_smoothing, autocast, run.device, run.distillation)
+    return run.world.parallel(objective)
+
+
+def _stream(run: Run) -> BatchStream:
+    settings, data = run.config.train, run.config.data
+    return BatchStream(
+        run.sources,
+        Vocab(run.meta.chars),
+        settings.batch_size,
+        settings.pixels_per_batch,
+        data.chunk,
+        settings.seed,
+        data.workers,
+        data.merge_widths,
+        start=run.progress.position,
+        start_step=run.progress.step,
+        rank=run.world.rank,
+        ranks=run.world.size,
+    )
+
+
+def _step(objective: Callable[[Share], dict[str, Tensor]], share: Share, run: Run) -> dict[str, float]:
     """One step on a batch, of which `share` is here; returns the batch's loss by parts."""
     parts = objective(share)
-    loss = sum(parts.values()) * world.size  # whose mean over the processes is the batch's
-    found = dict(zip(parts, world.sums([part.item() for part in parts.values()])))
-    value = sum(found.values())
+    loss = torch.stack(list(parts.values())).sum() * run.world.size  # whose mean over the processes is the batch's
+    losses = dict(zip(parts, run.world.sums([part.item() for part in parts.values()])))
+    value = sum(losses.values())
     if not math.isfinite(value):
         raise _not_finite("loss", value, share)
-    optimizer.zero_grad(set_to_none=True)
+    run.optimizer.zero_grad(set_to_none=True)
     loss.backward()
-    norm = nn.utils.clip_grad_norm_(network.parameters(), clip).item()
+    norm = nn.utils.clip_grad_norm_(run.network.parameters(), run.config.train.clip_norm).item()
     if not math.isfinite(norm):  # before it is in the weights, and they in the state to resume from
         raise _not_finite("gradient", norm, share)
-    optimizer.step()
-    return found
+    run.optimizer.step()
+    run.schedule.step()
+    run.progress.step += 1
+    run.progress.lines += len(share.names)
+    run.progress.position = (share.batch.chunk, share.batch.index_in_chunk + 1)
+    return losses
 
 
 def _not_finite(what: str, value: float, share: Share) -> TrainError:
@@ -216,11 +267,42 @@ def _not_finite(what: str, value: float, share: Share) -> TrainError:
     )
 
 
+def _log_losses(window: list[dict[str, float]], run: Run) -> None:
+    """Add a point to the loss curve: the means of the steps since the last one."""
+    means = _means(window)
+    run.progress.parts = list(means) if len(means) > 1 else []
+    parts = means.values() if run.progress.parts else ()
+    rate = float(run.schedule.get_last_lr()[0])
+    run.progress.losses.append((run.progress.step, sum(means.values()), rate, *parts))
+    window.clear()
+
+
+def _validate(run: Run, best: BestKeeper, before_training: bool = False) -> None:
+    """Score what would ship, keep it if it is the best so far, and draw the curves; process 0 alone."""
+    with run.world.together():
+        if run.world.rank == 0:
+            if before_training:
+                best.start()
+            else:
+                best.update()
+            write_curves(run.folder, run.progress, f"{run.config.train.method} in {run.folder}")
+
+
+def _save(run: Run) -> None:
+    """Write `state.pt`; process 0 alone, after all have found that they hold the same weights."""
+    run.world.check(run.network)
+    ranks = run.world.gather(random_state())
+    with run.world.together():
+        if run.world.rank == 0:
+            parts = {"network": run.network, "optimizer": run.optimizer, "schedule": run.schedule}
+            save_state(run.folder, run.progress, run.settings, ranks, **parts)
+
+
 def _means(window: list[dict[str, float]]) -> dict[str, float]:
     return {name: sum(parts[name] for parts in window) / len(window) for name in window[0]}
 
 
-def _apply_schedule(cnn: nn.Module, done: float, config: Config) -> None:
+def _apply_schedule(cnn: qat.PreparedCNN, done: float, config: Config) -> None:
     # By comparison, not at one step: a resumed run lands in the same state.
     if done >= config.quant.freeze_observers:
         qat.freeze_observers(cnn)
@@ -238,32 +320,3 @@ def _postfix(window: list[dict[str, float]], schedule: Any, progress: Progress, 
     means = _means(window)
     parts = f" ({', '.join(f'{name} {part:.3f}' for name, part in means.items())})" if len(means) > 1 else ""
     return f"loss {sum(means.values()):.3f}{parts} lr {schedule.get_last_lr()[0]:.1e} {rate:.1f} lines/s"
-
-
-class _interrupt:
-    """Turn the first Ctrl-C or SIGTERM into a request to stop after the current step, with the state saved.
-
-    twice: the same request may arrive a second time within `ECHO` seconds, from the terminal and from torchrun.
-    """
-
-    def __init__(self, twice: bool = False) -> None:
-        self.twice, self.asked = twice, 0.0
-
-    def __enter__(self) -> threading.Event:
-        self.event = threading.Event()
-        self.before: dict[int, Any] = {}
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self.before[number] = signal.signal(number, self._ask)
-        return self.event
-
-    def _ask(self, number: int, frame: Any) -> None:
-        if not self.event.is_set():
-            self.asked = time.monotonic()
-            self.event.set()
-        elif not self.twice or time.monotonic() - self.asked > ECHO:
-            raise KeyboardInterrupt
-
-    def __exit__(self, *exc: Any) -> None:
-        for number, handler in self.before.items():
-            signal.signal(number, handler)

@@ -5,22 +5,24 @@ from __future__ import annotations
 import dataclasses
 import importlib.metadata
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from ...checkpoint.files import read
+from ...checkpoint.files import read, sha256
 from ...checkpoint.types import Checkpoint
 from ...errors import UserError
 from ...pictures.image import ImageSpec
 from ...reading.options import USUAL, ReadingOptions
 from ...reading.predictor import Predictor
+from ...shipped import find_weights
 from ...vietocr_bridge.reader import VietOCRReader
-from ..peers import PEERS, RapidOCR, Tesseract
+from ..peers import OTHER_READERS, AsterOCR, RapidOCR, Tesseract, squeezed_for_asterocr
 
-BATCH = 32
+PLAIN = ReadingOptions(wide="squeeze", leaders="keep", retries=0, words=None)  # the network alone, as VietOCR reads
 ROW_ORDER = ("wide", "retries", "words", "leaders", "beam", "whitelist")  # in which a row's name tells its options
+BATCH = 32  # lines of one width that our engines read at once
 
 
 class CompareError(UserError):
@@ -28,7 +30,7 @@ class CompareError(UserError):
 
 
 class Reader(Protocol):
-    """Anything that reads lines: `Predictor`, VietOCR's own code, a peer."""
+    """Anything that reads lines: `Predictor`, VietOCR's own code, another project's reader."""
 
     def predict(self, img: Any, return_prob: bool = False) -> Any: ...
 
@@ -36,11 +38,23 @@ class Reader(Protocol):
 
 
 @dataclass(frozen=True)
-class Entry:
+class Contestant:
     """A reader and what is known of it before it reads.
 
-    versions: of the software it adds to the comparison. together: it is a program that takes long to start, so it is timed
-    and reads in large batches.
+    Attributes:
+        name: what it is called in the tables.
+        file: path of its weights or data; None for VietOCR's own code.
+        method: float, dynamic, static, qat …, or peer for another project's reader.
+        stored: number types in the file.
+        engine: what computes.
+        precision: in what numbers it computes.
+        bytes: size of the file.
+        reader: what reads.
+        versions: of the software that it adds to the comparison.
+        together: whether it is a program that takes long to start, so that it is timed and reads in large batches.
+        plain: whether the network reads alone, without the help of the reading around it.
+        squeezes: (width, height) of a picture in px → whether it has to be squeezed for this reader; None where the
+            conditions tell it of all our engines.
     """
 
     name: str
@@ -53,71 +67,115 @@ class Entry:
     reader: Reader
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
     together: bool = False
+    plain: bool = False
+    squeezes: Callable[[int, int], bool] | None = None
 
 
 def stored_as(checkpoint: Checkpoint) -> str:
     """The number types of a checkpoint's weights, for people."""
     if checkpoint.is_float:
         return str(checkpoint.tensors["cnn.model.last_conv_1x1.weight"].dtype)
-    convolutions = [layer for layer in checkpoint.meta.layers if layer.op == "conv"]
-    kept = sum(layer.precision != "int8" for layer in convolutions)
-    cnn = "float32" if kept == len(convolutions) else "int8"
-    if 0 < kept < len(convolutions):
-        cnn += f" ({kept} of {len(convolutions)} layers float32)"
+    kept, convolutions = _float_layers(checkpoint)
+    cnn = "float32" if kept == convolutions else "int8"
+    if 0 < kept < convolutions:
+        cnn += f" ({kept} of {convolutions} layers float32)"
     four = sum(how["bits"] == 4 for how in checkpoint.meta.packed.values())
     compact = f", packed ({four} layers in 4 bits)" if checkpoint.meta.packed else ""
     return f"CNN {cnn}, decoder {checkpoint.meta.decoder.replace('float', 'float32')}{compact}"
 
 
-def entries(
+def name_of(checkpoint: Checkpoint, plain: bool = False) -> str:
+    """What a checkpoint is, as a table's row is called.
+
+    Args:
+        checkpoint: its metadata decide.
+        plain: whether its network reads alone.
+
+    Returns:
+        "float"; or "int8, " and which part of the network is in int8, with "(shipped)" where the checkpoint is the file
+        that quantvietocr comes with. Of a network alone no more than the number type is said.
+    """
+    bits = "float" if checkpoint.is_float else "int8"
+    if any(how["bits"] == 4 for how in checkpoint.meta.packed.values()):
+        bits = "int4 and int8"
+    if plain:
+        return f"{bits}, network alone"
+    if checkpoint.is_float:
+        return bits
+    kept, convolutions = _float_layers(checkpoint)
+    part = "decoder only" if kept == convolutions else "all"
+    if checkpoint.meta.decoder == "float":
+        part = "CNN only"
+    if 0 < kept < convolutions:
+        part += f" but {kept} of {convolutions} layers"
+    return f"{bits}, {part}{' (shipped)' * _is_shipped(checkpoint)}"
+
+
+def _float_layers(checkpoint: Checkpoint) -> tuple[int, int]:
+    """How many of a quantized checkpoint's convolutions are float, and how many there are."""
+    convolutions = [layer for layer in checkpoint.meta.layers if layer.op == "conv"]
+    return sum(layer.precision != "int8" for layer in convolutions), len(convolutions)
+
+
+def _is_shipped(checkpoint: Checkpoint) -> bool:
+    """Whether a checkpoint was read from a copy of the file that quantvietocr comes with."""
+    path = Path(checkpoint.origin)
+    shipped = find_weights("int8")
+    return shipped is not None and path.is_file() and sha256(path) == sha256(shipped)
+
+
+def contestants(
     paths: Sequence[Path],
     vietocr: bool,
-    peers: Sequence[str],
+    other_readers: Sequence[str],
     config: str | os.PathLike | None,
     threads: int,
     options: Sequence[ReadingOptions] = (USUAL,),
-) -> tuple[list[Entry], str, ImageSpec]:
-    """The rows in order (VietOCR, checkpoints, peers), every character a checkpoint knows, and its image sizes.
+    plain: Sequence[Path] = (),
+) -> tuple[list[Contestant], str, ImageSpec]:
+    """Open every reader of a comparison.
 
-    Raises CompareError, CheckpointError, BridgeError, PeerError, WordsError.
+    Args:
+        paths: checkpoints.
+        vietocr: whether VietOCR's own code reads first, on the first float checkpoint.
+        other_readers: of `peers.OTHER_READERS`.
+        config: the YAML that `.pth` files were trained with, if it is not VietOCR's own.
+        threads: of each reader; 0 leaves its choice.
+        options: how our engines read, a row of each checkpoint for each.
+        plain: checkpoints whose network also reads alone, as VietOCR reads: a row each after those of `paths`.
+
+    Returns:
+        The rows in order (VietOCR, checkpoints, networks alone, other readers), every character that a checkpoint
+        knows, and the image sizes of the first row's network.
+
+    Raises:
+        CompareError: a reader is not known or named twice, or there are no float weights for VietOCR's own code.
+        CheckpointError, BridgeError, PeerError, WordsError: a reader cannot be opened.
     """
-    made: list[Entry] = []
-    checkpoints: list[Checkpoint] = []
-    for path in paths:
-        # Files of our own carry their vocabulary; the YAML is for VietOCR's.
-        checkpoint = read(path, config if path.suffix != ".safetensors" else None)
-        stems = [other.stem for other in paths]
-        name = path.stem if stems.count(path.stem) == 1 else str(path)
+    # Files of our own carry their vocabulary; the YAML is for VietOCR's.
+    checkpoints = [read(path, config if path.suffix != ".safetensors" else None) for path in [*paths, *plain]]
+    names = _names(paths, checkpoints[: len(paths)])
+    made: list[Contestant] = []
+    for path, name, checkpoint in zip(paths, names, checkpoints):
         for one, called in zip(options, _called(name, options)):
             reader = Predictor(checkpoint, threads=threads, batch_size=BATCH, options=one)
-            engine = reader.recognizer.engine
-            made.append(
-                Entry(
-                    called,
-                    str(path),
-                    checkpoint.meta.method,
-                    stored_as(checkpoint),
-                    engine.name,
-                    engine.precision,
-                    path.stat().st_size,
-                    reader,
-                )
-            )
-        checkpoints.append(checkpoint)
-    names = [entry.name for entry in made] + list(peers)
-    if len(set(names)) < len(names):
-        raise CompareError(f"{next(n for n in names if names.count(n) > 1)} is named twice; name each reader once.")
+            made.append(_contestant(called, path, checkpoint, reader))
+    for path, checkpoint in zip(plain, checkpoints[len(paths) :]):
+        reader = Predictor(checkpoint, threads=threads, batch_size=BATCH, options=PLAIN)
+        name = name_of(checkpoint, plain=True)
+        made.append(_contestant(name if len(plain) == 1 else f"{name} ({path.stem})", path, checkpoint, reader, True))
+    _check_names([*(row.name for row in made), *other_readers])
     chars = "".join(dict.fromkeys("".join(checkpoint.meta.chars for checkpoint in checkpoints)))
     source = next((checkpoint for checkpoint in checkpoints if checkpoint.is_float), None)
     spec = (source if vietocr and source else checkpoints[0]).meta.image
     if vietocr:
         if source is None:
             raise CompareError(
-                f"--vietocr runs VietOCR's own code on float weights, and none of {', '.join(names)} is "
-                "float: add the float checkpoint to --weights."
+                f"--vietocr runs VietOCR's own code on float weights, and none of "
+                f"{', '.join(path.stem for path in paths)} is float: add the float checkpoint to --weights."
             )
         made.insert(0, _vietocr(source, config))
-    return [*made, *(_peer(name, threads, chars) for name in peers)], chars, spec
+    return [*made, *(_other_reader(name, threads, chars) for name in other_readers)], chars, spec
 
 
 def _called(name: str, options: Sequence[ReadingOptions]) -> list[str]:
@@ -134,11 +192,40 @@ def _called(name: str, options: Sequence[ReadingOptions]) -> list[str]:
     return names
 
 
-def _vietocr(source: Checkpoint, config: str | os.PathLike | None) -> Entry:
+def _names(paths: Sequence[Path], checkpoints: Sequence[Checkpoint]) -> list[str]:
+    """What each checkpoint is; where two are the same, with the file's stem, or where that is the same too its path."""
+    names = [name_of(checkpoint) for checkpoint in checkpoints]
+    stems = [path.stem for path in paths]
+    return [
+        name if names.count(name) == 1 else f"{name} ({path.stem if stems.count(path.stem) == 1 else path})"
+        for name, path in zip(names, paths)
+    ]
+
+
+def _check_names(names: Sequence[str]) -> None:
+    if len(set(names)) < len(names):
+        raise CompareError(f"{next(n for n in names if names.count(n) > 1)} is named twice; name each reader once.")
+
+
+def _contestant(name: str, path: Path, checkpoint: Checkpoint, reader: Predictor, plain: bool = False) -> Contestant:
+    return Contestant(
+        name,
+        str(path),
+        checkpoint.meta.method,
+        stored_as(checkpoint),
+        reader.recognizer.engine.name,
+        reader.recognizer.engine.precision,
+        path.stat().st_size,
+        reader,
+        plain=plain,
+    )
+
+
+def _vietocr(source: Checkpoint, config: str | os.PathLike | None) -> Contestant:
     own = VietOCRReader(source, config if Path(source.origin).suffix != ".safetensors" else None)
     version = importlib.metadata.version("vietocr")
-    return Entry(
-        f"VietOCR {version} (float)",
+    return Contestant(
+        f"VietOCR {version}, float",
         None,
         "float",
         "float32",
@@ -147,37 +234,49 @@ def _vietocr(source: Checkpoint, config: str | os.PathLike | None) -> Entry:
         own.file_bytes(),
         own,
         {"vietocr": version},
+        plain=True,
     )
 
 
-def _peer(name: str, threads: int, chars: str) -> Entry:
-    if name not in PEERS:
-        raise CompareError(f"--peer {name}: no such reader; name one of {', '.join(PEERS)}.")
+def _other_reader(name: str, threads: int, chars: str) -> Contestant:
+    if name not in OTHER_READERS:
+        raise CompareError(f"--peer {name}: no such reader; name one of {', '.join(OTHER_READERS)}.")
     if name == "tesseract":
-        reader = Tesseract(threads)
-        stored = reader.stored()
-        return Entry(
-            f"Tesseract {reader.version} (vie)",
-            str(reader.data),
-            "peer",
-            stored,
-            "Tesseract LSTM, startup shared by a batch",
-            {"int8": "int8", "float": "float32"}.get(stored, stored),
-            reader.data.stat().st_size,
-            reader,
-            {"tesseract": reader.version},
-            together=True,
-        )
-    peer = RapidOCR(threads)
-    lacking = len(set(chars) - peer.characters())
-    return Entry(
-        f"RapidOCR {peer.version} ({peer.data.stem})",
-        str(peer.data),
+        return _tesseract(Tesseract(threads))
+    if name == "rapidocr":
+        rapidocr = RapidOCR(threads)
+        return _on_onnxruntime(f"RapidOCR {rapidocr.version} ({rapidocr.data.stem})", name, rapidocr, chars)
+    asterocr = AsterOCR(threads)
+    row = _on_onnxruntime(f"AsterOCR {asterocr.version}", name, asterocr, chars)
+    return dataclasses.replace(row, squeezes=squeezed_for_asterocr)
+
+
+def _tesseract(reader: Tesseract) -> Contestant:
+    stored = reader.stored()
+    return Contestant(
+        f"Tesseract {reader.version} (vie)",
+        str(reader.data),
+        "peer",
+        stored,
+        "Tesseract LSTM, startup shared by a batch",
+        {"int8": "int8", "float": "float32"}.get(stored, stored),
+        reader.data.stat().st_size,
+        reader,
+        {"tesseract": reader.version},
+        together=True,
+    )
+
+
+def _on_onnxruntime(name: str, package: str, reader: RapidOCR | AsterOCR, chars: str) -> Contestant:
+    lacking = len(set(chars) - reader.characters())
+    return Contestant(
+        name,
+        str(reader.data),
         "peer",
         "ONNX float32",
         f"ONNX Runtime, cannot write {lacking} of the {len(set(chars))} characters",
         "float32",
-        peer.data.stat().st_size,
-        peer,
-        {"rapidocr": peer.version, "onnxruntime": importlib.metadata.version("onnxruntime")},
+        reader.data.stat().st_size,
+        reader,
+        {package: reader.version, "onnxruntime": importlib.metadata.version("onnxruntime")},
     )

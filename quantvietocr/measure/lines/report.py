@@ -4,25 +4,46 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from ...metrics.intervals import CER_INTERVAL_NOTE
+from ..conditions import Conditions, machine, thread_count
 from ..markdown import aligned
+from ..peers import ASTEROCR_HEIGHT, ASTEROCR_MAX_WIDTH
 
 
 @dataclass(frozen=True)
 class Row:
     """What one reader costs and what it reads. Rates are fractions; ratios and the difference are to `Setup.reference`.
 
-    name: what to call it. file: the checkpoint or a peer's data, None for VietOCR's own code. method: float, dynamic,
-    static, qat …, or peer for another reader.
-    stored: number types in the file. engine, precision: what computes, and in what numbers. bytes: size of the file.
-    lines, exact, cer, cer_folded: see `metrics.Score`. cer_delta: CER above the reference's. ms_per_line: median over
-    `ms_rounds`, one line at a time or, `together`, in one batch. cores: CPU time over wall time while timing, what the
-    threads really took.
-    size_ratio: how many times smaller, speed_ratio: how many times faster. auroc, accepted: see `metrics.auroc` (None
-    where all lines or none are right) and `metrics.accept_at_precision` at 99 %. ece, reliability:
-    `metrics.expected_calibration_error` and the bins behind it. confusions: (written, read, count).
+    Attributes:
+        name: what to call it.
+        file: path of its weights or data; None for VietOCR's own code.
+        method: float, dynamic, static, qat …, or peer for another project's reader.
+        stored: number types in the file.
+        engine: what computes.
+        precision: in what numbers it computes.
+        bytes: size of the file.
+        lines: number of lines read.
+        exact: share of lines without any error.
+        cer: character error rate.
+        cer_interval: lower and upper end of its 95 % interval (`metrics.intervals`).
+        cer_delta: CER above the reference's.
+        cer_folded: CER with the marks of both sides removed.
+        ms_per_line: median of `ms_rounds`, one line at a time or, `together`, in one batch.
+        ms_rounds: milliseconds per line of each round.
+        cores: CPU time over wall time while it was timed: how many cores its threads really took.
+        together: whether all timed lines were given to one process at once.
+        plain: whether the network reads alone, without the help of the reading around it.
+        size_ratio: how many times smaller.
+        speed_ratio: how many times faster.
+        auroc: `metrics.trust.auroc`; None where all lines or none are right.
+        accepted: `metrics.trust.accept_at_precision` at 99 %.
+        ece: `metrics.trust.expected_calibration_error`.
+        reliability: the bins behind it: mean confidence, share of right lines, lines.
+        confusions: (written, read, count).
     """
 
     name: str
@@ -35,12 +56,14 @@ class Row:
     lines: int
     exact: float
     cer: float
+    cer_interval: tuple[float, float]
     cer_delta: float
     cer_folded: float
     ms_per_line: float
     ms_rounds: tuple[float, ...]
     cores: float
     together: bool
+    plain: bool
     size_ratio: float
     speed_ratio: float
     auroc: float | None
@@ -52,10 +75,21 @@ class Row:
 
 @dataclass(frozen=True)
 class Setup:
-    """Where and how the rows were measured. data: the set of lines, a recipe's name or an annotation's path as given.
+    """What the rows read, and how they were measured.
 
-    wide_lines: how many of them are too wide for the network, which our engines `cut` or `squeeze` (wide).
-    words: the word files that our engines read lines in doubt again with; rows are named by theirs where they differ.
+    Attributes:
+        data: the set of lines: a recipe's name, or an annotation's path as given.
+        lines: how many there are.
+        median_width: of the lines in px, at the network's height.
+        reference: name of the row that others are compared with.
+        timed_lines: how many lines were timed.
+        repeats: rounds of timing.
+        conditions: the machine, its software and the day.
+        wide: what our engines do with lines too wide for the network: `cut` or `squeeze`.
+        wide_lines: how many lines are too wide for it.
+        words: the word files that our engines read lines in doubt again with. Rows are named by theirs where they
+            differ.
+        squeezed: row of another project's reader → how many lines are squeezed for it.
     """
 
     data: str
@@ -64,15 +98,11 @@ class Setup:
     reference: str
     timed_lines: int
     repeats: int
-    threads: int
-    cpu: str
-    cpu_features: tuple[str, ...]
-    versions: dict[str, str]
-    date: str
-    command: str | None
+    conditions: Conditions
     wide: str = "squeeze"
     wide_lines: int = 0
     words: tuple[str, ...] = ()
+    squeezed: dict[str, int] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -92,7 +122,7 @@ def page(tables: Sequence[Table]) -> str:
 
 
 def summary(tables: Sequence[Table]) -> str:
-    """A row per reader, short enough for a first page: size, exact lines and CER on each set, time; below, what computes."""
+    """A row per reader: size, exact lines and CER on each set, time; below it what computes."""
     several = len(tables) > 1
     setup, rows = tables[0].setup, tables[0].rows
     rates = (
@@ -113,20 +143,28 @@ def summary(tables: Sequence[Table]) -> str:
         ]
         for same in each
     ]
-    if several:
-        lines = ", ".join(f"{table.setup.lines:,} lines of {table.setup.data}" for table in tables)
-        how = (
-            f"{lines}. ms/line: mean over all these lines, {setup.threads} thread(s). {machine(setup)} ×: against "
-            f"“{setup.reference}”. How they were measured is said below the table of each set."
-        )
-    else:
-        how = conditions(rows, setup)
+    table = aligned([["Weights", "MB", "× smaller", *rates, "ms/line", "× faster"], *body], left=1)
+    how = _of_several_sets(tables) if several else conditions_of(rows, setup)
+    return "\n".join([*table, "", f"{how} {_computed(rows)}", ""])
+
+
+def _of_several_sets(tables: Sequence[Table]) -> str:
+    setup = tables[0].setup
+    lines = ", ".join(f"{table.setup.lines:,} lines of {table.setup.data}" for table in tables)
+    return (
+        f"The readers read {lines}. ms/line is the mean over all these lines. Each reader has {_threads(setup)}. "
+        f"{machine(setup.conditions)} × compares with “{setup.reference}”. "
+        "The table of each set says how it was measured."
+    )
+
+
+def _computed(rows: Sequence[Row]) -> str:
+    """Which row is computed by what, in a sentence."""
     computed: dict[str, list[str]] = {}
     for row in rows:
-        computed.setdefault(f"{row.engine}: {row.precision}", []).append(row.name)
-    what = "; ".join(f"{', '.join(names)} by {engine}" for engine, names in computed.items())
-    table = aligned([["Weights", "MB", "× smaller", *rates, "ms/line", "× faster"], *body], left=1)
-    return "\n".join([*table, "", f"{how} Computed: {what}.", ""])
+        computed.setdefault(f"{row.engine}: {row.precision}", []).append(f"“{row.name}”")
+    parts = [f"{', '.join(names)} by {engine}" for engine, names in computed.items()]
+    return f"Computed: {'; '.join(parts)}."
 
 
 def time_of(same: Sequence[Row]) -> float:
@@ -134,78 +172,113 @@ def time_of(same: Sequence[Row]) -> float:
     return sum(row.ms_per_line * row.lines for row in same) / sum(row.lines for row in same)
 
 
+#: Head of each column of the full table → a row's cell under it. The difference of the reference to itself is a dash.
+COLUMNS: dict[str, Callable[[Row], str]] = {
+    "Weights": lambda row: row.name,
+    "File": lambda row: "—" if row.file is None else Path(row.file).stem,
+    "Method": lambda row: row.method,
+    "Stored as": lambda row: row.stored,
+    "Computed in": lambda row: f"{row.engine}: {row.precision}",
+    "MB (MiB)": lambda row: f"{row.bytes / 1e6:.1f} ({row.bytes / 2**20:.1f})",
+    "× smaller": lambda row: f"{row.size_ratio:.2f}",
+    "Exact lines": lambda row: f"{row.exact:.1%}",
+    "CER": lambda row: f"{row.cer:.2%}",
+    "CER 95 %": lambda row: percent_range(row.cer_interval),
+    "Δ CER": lambda row: f"{100 * row.cer_delta:+.2f} pp",
+    "CER without diacritics": lambda row: f"{row.cer_folded:.2%}",
+    "ms/line": lambda row: f"{row.ms_per_line:.1f}",
+    "× faster": lambda row: f"{row.speed_ratio:.2f}",
+    "AUROC": lambda row: "-" if row.auroc is None else f"{row.auroc:.3f}",
+    "Accepted at 99 %": lambda row: f"{row.accepted:.1%}",
+    "ECE": lambda row: f"{row.ece:.3f}",
+}
+LEFT_COLUMNS = 5  # of text; the others are numbers
+
+
+def percent_range(interval: tuple[float, float]) -> str:
+    """An interval of fractions, as "0.08–0.15%"."""
+    low, high = interval
+    return f"{100 * low:.2f}–{high:.2%}"
+
+
 def markdown(rows: Sequence[Row], setup: Setup) -> str:
-    """The table for people, its columns aligned, and the sentence it is worth nothing without."""
-    head = [
-        "Weights",
-        "Method",
-        "Stored as",
-        "Computed in",
-        "MB (MiB)",
-        "× smaller",
-        "Exact lines",
-        "CER",
-        "Δ CER",
-        "CER without diacritics",
-        "ms/line",
-        "× faster",
-        "AUROC",
-        "Accepted at 99 %",
-        "ECE",
-    ]
-    table = [head] + [
+    """The table for people, its columns aligned, and the sentences it is worth nothing without."""
+    table = [list(COLUMNS)]
+    for row in rows:
+        cells = {head: cell(row) for head, cell in COLUMNS.items()}
+        if row.name == setup.reference:
+            cells["Δ CER"] = "—"
+        table.append(list(cells.values()))
+    return "\n".join([*aligned(table, left=LEFT_COLUMNS), "", f"{conditions_of(rows, setup)} {TERMS}", ""])
+
+
+TERMS = (
+    f"{CER_INTERVAL_NOTE} Δ CER is the CER above the reference's. AUROC says how well confidence tells right lines "
+    "from wrong ones. Accepted at 99 % is the share of lines above the lowest confidence threshold that keeps 99 % of "
+    "them right. ECE is the mean distance of confidence from the share of lines right at it."
+)
+
+
+def conditions_of(rows: Sequence[Row], setup: Setup) -> str:
+    """How the numbers of a table came about, as short sentences."""
+    return " ".join(
         [
-            row.name,
-            row.method,
-            row.stored,
-            f"{row.engine}: {row.precision}",
-            f"{row.bytes / 1e6:.1f} ({row.bytes / 2**20:.1f})",
-            f"{row.size_ratio:.2f}",
-            f"{row.exact:.1%}",
-            f"{row.cer:.2%}",
-            "—" if row.name == setup.reference else f"{100 * row.cer_delta:+.2f} pp",
-            f"{row.cer_folded:.2%}",
-            f"{row.ms_per_line:.1f}",
-            f"{row.speed_ratio:.2f}",
-            "-" if row.auroc is None else f"{row.auroc:.3f}",
-            f"{row.accepted:.1%}",
-            f"{row.ece:.3f}",
+            f"The readers read {setup.lines:,} lines of {setup.data}.",
+            f"Their median width is {setup.median_width} px at the network's height.",
+            *_widths(rows, setup),
+            *_reading(rows, setup),
+            "ms/line is the time from the decoded picture to the text.",
+            *_timing(rows, setup),
+            f"Each reader has {_threads(setup)}; at most {max(row.cores for row in rows):.1f} cores were busy.",
+            machine(setup.conditions),
+            f"× compares with “{setup.reference}”.",
         ]
-        for row in rows
-    ]
-    terms = (
-        "Δ: CER above the reference's. AUROC: how well confidence tells right lines from wrong ones. Accepted at 99 %: share "
-        "of lines above the lowest confidence threshold that keeps 99 % of them right. ECE: mean distance of confidence "
-        "from the share of lines right at it."
     )
-    return "\n".join([*aligned(table, left=4), "", f"{conditions(rows, setup)} {terms}", ""])
 
 
-def conditions(rows: Sequence[Row], setup: Setup) -> str:
-    """How the numbers of a table came about, in a paragraph."""
+def _widths(rows: Sequence[Row], setup: Setup) -> Iterator[str]:
+    """What the readers do with wide lines."""
+    if setup.wide_lines:
+        yield f"{setup.wide_lines:,} lines are too wide for VietOCR's network."
+        if setup.wide == "cut":
+            squeezing = [*(f"“{row.name}”" for row in rows if row.plain and row.file)]
+            squeezing = [*squeezing, "VietOCR's own code"]
+            yield (
+                f"Our engines read them in parts where that is surer; {' and '.join(squeezing)} "
+                f"{'squeeze' if len(squeezing) > 1 else 'squeezes'} them."
+            )
+        else:
+            yield "All its readers squeeze them."
+    for name, lines in setup.squeezed.items():
+        yield (
+            f"{name} takes at most {ASTEROCR_MAX_WIDTH:,} px at height {ASTEROCR_HEIGHT}; {lines:,} wider lines are "
+            "squeezed for it."
+        )
+
+
+def _reading(rows: Sequence[Row], setup: Setup) -> Iterator[str]:
+    """What our engines do beside running the network."""
+    if setup.words:
+        yield f"Our engines read lines in doubt again with the words of `{'`, `'.join(setup.words)}`."
+    for row in rows:
+        if row.plain and row.file:
+            yield f"“{row.name}” uses no words, counts no leaders and never reads a line twice, as VietOCR does."
+
+
+def _timing(rows: Sequence[Row], setup: Setup) -> Iterator[str]:
+    """How the time of a line was taken."""
     batched = [row.name for row in rows if row.together]
-    together = f" ({', '.join(batched)}: all timed lines by one process, its startup shared)" if batched else ""
-    how = {
-        "cut": "our engines read them in parts where that is surer, VietOCR's own code squeezes them",
-        "squeeze": "all squeeze them",
-    }[setup.wide]
-    wide = f" {setup.wide_lines:,} of them are too wide for the network: {how}." if setup.wide_lines else ""
-    words = (
-        f" Lines in doubt our engines read again with the words of `{'`, `'.join(setup.words)}`." if setup.words else ""
-    )
-    return (
-        f"{setup.lines:,} lines of {setup.data}, median width {setup.median_width} px at the network's height.{wide}{words} "
-        f"ms/line: one line at a time{together}, from the decoded picture to the text, median of {setup.repeats} round(s) over the "
-        f"same {setup.timed_lines} lines of all widths, after a warm-up, the rows taking turns; {setup.threads} thread(s), "
-        f"at most {max(row.cores for row in rows):.1f} cores busy. {machine(setup)} ×: against “{setup.reference}”."
+    yield "The readers read one line at a time."
+    if batched:
+        yield f"{', '.join(batched)} reads all timed lines by one process, which shares its start among them."
+    yield (
+        f"The time is the median of {setup.repeats} round(s) over the same {setup.timed_lines} lines of all widths, "
+        "after a warm-up; the readers take turns."
     )
 
 
-def machine(setup: Setup) -> str:
-    """Processor, versions and day, in two sentences."""
-    features = ", ".join(setup.cpu_features) or "no AVX2"
-    versions = ", ".join(f"{name} {version}" for name, version in setup.versions.items())
-    return f"CPU: {setup.cpu} ({features}). {versions}; {setup.date}."
+def _threads(setup: Setup) -> str:
+    return " or ".join(map(thread_count, setup.conditions.threads))
 
 
 def to_json(tables: Sequence[Table]) -> str:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from tqdm import tqdm
@@ -14,8 +15,11 @@ from ...checkpoint.vocab import Vocab
 from ...dataset.annotation import Sample, read_annotation
 from ...errors import UserError
 from ...pictures.image import ImageSpec, line_size, line_width
-from ...synth.recipes import lines_of, read_recipe, recipes_in
+from ...synth.recipe_files import read_recipe, recipes_in
+from ...synth.recipes import lines_of
 
+Unknown = Literal["stop", "skip", "replace"]  # as `read_annotation` has them
+Problems = Literal["stop", "skip"]
 RECIPES = (".yml", ".yaml")
 GROUPS = {
     "family": "Font family",
@@ -30,8 +34,15 @@ class LineSetError(UserError):
 
 @dataclass(frozen=True)
 class LineSet:
-    """Lines under one name. Of each line, in one order: the sample, its width in px as the network sees it, its width and
-    height in px as cropped, and what `lines.tsv` beside the annotation says of it (column title → a value per line)."""
+    """Lines under one name, all values in one order.
+
+    Attributes:
+        name: a recipe's name, or an annotation's path as given.
+        samples: the lines.
+        widths: px of each line as the network sees it.
+        sizes: width and height in px of each line as cropped.
+        groups: what `lines.tsv` beside the annotation says of the lines: column title → a value per line.
+    """
 
     name: str
     samples: tuple[Sample, ...]
@@ -45,16 +56,26 @@ def line_sets(
     out: str | os.PathLike | None,
     chars: str,
     spec: ImageSpec,
-    unknown: str = "stop",
-    problems: str = "stop",
+    unknown: Unknown = "stop",
+    problems: Problems = "stop",
     limit: int = 0,
     workers: int = 1,
 ) -> list[LineSet]:
-    """Annotation files, recipes (.yml) and folders of recipes, in order, each a set of its own.
+    """Open annotation files, recipes (.yml) and folders of recipes, in order, each a set of its own.
 
-    A recipe's lines are generated under `out`/lines/NAME and taken from there the next time. limit: lines drawn from each
-    set, with seed 0; 0 takes all. The rest as `read_annotation` has it. Raises LineSetError, RecipeError, AnnotationError,
-    ImageError.
+    Args:
+        data: their paths.
+        out: a recipe's lines are generated under `out`/lines/NAME and taken from there the next time.
+        chars: every character that a text may hold.
+        spec: the network's image sizes.
+        unknown: what to do with lines whose text is outside `chars` (`read_annotation`).
+        problems: what to do with lines that cannot be used (`read_annotation`).
+        limit: lines drawn from each set, with seed 0; 0 takes all.
+        workers: processes that generate a recipe's lines.
+
+    Raises:
+        LineSetError: a set is named twice, a recipe has no output folder, or `lines.tsv` is no such table.
+        RecipeError, AnnotationError, ImageError: lines cannot be made or read.
     """
     paths = [part for path in map(Path, data) for part in (recipes_in(path) if path.is_dir() else [path])]
     recipes = {path: read_recipe(path).name for path in paths if path.suffix in RECIPES}
@@ -67,13 +88,15 @@ def line_sets(
         )
     sets = []
     for name, path in zip(names, paths):
-        if path in recipes:
+        if path in recipes and out is not None:
             path = lines_of(path, Path(out, "lines", name), workers)
         sets.append(_line_set(name, path, chars, spec, unknown, problems, limit))
     return sets
 
 
-def _line_set(name: str, path: Path, chars: str, spec: ImageSpec, unknown: str, problems: str, limit: int) -> LineSet:
+def _line_set(
+    name: str, path: Path, chars: str, spec: ImageSpec, unknown: Unknown, problems: Problems, limit: int
+) -> LineSet:
     found = read_annotation(path, Vocab(chars), unknown=unknown, problems=problems)
     tqdm.write(found.report.summary())
     samples = found.samples
@@ -97,10 +120,10 @@ def _groups(folder: Path, samples: Sequence[Sample]) -> dict[str, tuple[str, ...
             f"{table} is not a table with a column path and as many cells in every row: generate the lines "
             "again, or take the file away."
         )
-    told = {folder / row[titles.index("path")]: row for row in rows}
+    by_path = {folder / row[titles.index("path")]: row for row in rows}
     nothing = ["not in lines.tsv"] * len(titles)
     return {
-        shown: tuple(told.get(sample.path, nothing)[titles.index(title)] for sample in samples)
+        shown: tuple(by_path.get(sample.path, nothing)[titles.index(title)] for sample in samples)
         for title, shown in GROUPS.items()
         if title in titles
     }

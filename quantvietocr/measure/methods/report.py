@@ -14,7 +14,9 @@ from matplotlib.figure import Figure
 
 from ...common.figures import save_figure
 from ...common.files import write_text
-from ..lines.report import Row, Setup, conditions
+from ...metrics.intervals import CER_INTERVAL_NOTE
+from ..conditions import thread_count
+from ..lines.report import Row, Setup, conditions_of, percent_range
 from ..markdown import aligned
 
 FLOAT, POST, TRAINED, FAILED = "#9aa5b1", "#1f6fb2", "#3f8f5f", "#b0413e"
@@ -44,6 +46,7 @@ class MethodRow:
     about: str
     exact: float | None = None
     cer: float | None = None
+    cer_interval: tuple[float, float] | None = None
     cer_delta: float | None = None
     bytes: int | None = None
     ms_per_line: float | None = None
@@ -64,6 +67,7 @@ class MethodRow:
             about,
             row.exact,
             row.cer,
+            row.cer_interval,
             row.cer_delta,
             row.bytes,
             row.ms_per_line,
@@ -89,12 +93,12 @@ class MethodTable:
 
 def markdown(table: MethodTable, compared: Sequence[Row]) -> str:
     """The table, its budget in words, and how it was measured. compared: the rows behind it."""
-    head = ["Method", "What it is", "Exact lines", "CER", "Δ CER", "MB", "ms/line", "Minutes to make"]
+    head = ["Method", "What it is", "Exact lines", "CER", "CER 95 %", "Δ CER", "MB", "ms/line", "Minutes to make"]
     body = [head]
     for place, row in enumerate(table.rows):
         minutes = "—" if row.minutes is None else f"{row.minutes:.1f}"
         if row.error:
-            body.append([row.name, f"failed: {row.error}", *["—"] * 5, minutes])
+            body.append([row.name, f"failed: {row.error}", *["—"] * 6, minutes])
             continue
         delta = f"{100 * row.cer_delta:+.2f} pp" if place else "—"
         body.append(
@@ -103,6 +107,7 @@ def markdown(table: MethodTable, compared: Sequence[Row]) -> str:
                 row.about,
                 f"{row.exact:.1%}",
                 f"{row.cer:.2%}",
+                percent_range(row.cer_interval),
                 delta,
                 f"{row.bytes / 1e6:.1f}",
                 f"{row.ms_per_line:.1f}",
@@ -116,7 +121,9 @@ def markdown(table: MethodTable, compared: Sequence[Row]) -> str:
         f"cost {100 * budget.max_drop:g} percentage points of CER on {budget.searched_lines} of them. Minutes to make: of wall "
         "time, calibration and training included. Δ CER: above the float network's."
     )
-    return "\n".join([*aligned(body, left=2), "", said, "", conditions(compared, table.setup), ""])
+    return "\n".join(
+        [*aligned(body, left=2), "", said, "", conditions_of(compared, table.setup), "", CER_INTERVAL_NOTE, ""]
+    )
 
 
 def write(table: MethodTable, compared: Sequence[Row], out: Path) -> None:
@@ -132,7 +139,7 @@ def draw(table: MethodTable, path: str | os.PathLike) -> Path:
     figure = Figure(figsize=(14, 2.0 + 0.36 * len(rows)), dpi=110, facecolor="white", layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplots(1, 4, sharey=True)
-    threads = f"{table.setup.threads} thread{'s' if table.setup.threads > 1 else ''}"
+    threads = " or ".join(map(thread_count, table.setup.conditions.threads))
     contents = (
         ("Character error rate (%)", [None if r.cer is None else 100 * r.cer for r in rows], "{:.2f}"),
         ("Size of the file (MB)", [None if r.bytes is None else r.bytes / 1e6 for r in rows], "{:.1f}"),
@@ -156,7 +163,7 @@ def draw(table: MethodTable, path: str | os.PathLike) -> Path:
     panels[0].set_yticks(range(len(rows)), [row.name for row in rows], parse_math=False)
     panels[0].invert_yaxis()
     figure.suptitle(
-        f"{table.setup.lines:,} lines of {table.setup.data}; {table.setup.cpu}\n"
+        f"{table.setup.lines:,} lines of {table.setup.data}; {table.setup.conditions.cpu}\n"
         "grey: float (dashed: its error rate), blue: quantized after training, green: trained for it",
         fontsize=11,
         parse_math=False,

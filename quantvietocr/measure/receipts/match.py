@@ -6,11 +6,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from shapely import Polygon, get_coordinates
+from shapely.geometry.base import BaseGeometry
+
 from ...metrics.edits import edit_distance
 
-STANDS = 0.5  # of the smaller of two areas: less shared, and a piece does not stand on a line
-COVERED = 0.5  # of a line's length under what stands on it: less, and it is not found
-TALLER = 2.2  # times a line's height: what is higher covers several lines and stands on none
+MIN_SHARED = 0.5  # × the smaller area: a piece stands on a line if the two share at least this much
+MIN_COVERED = 0.5  # × a line's length: it is found if what stands on it covers at least this much
+MAX_HEIGHT_RATIO = 2.2  # × a line's height: what is higher covers several lines and stands on none
 
 Point = tuple[float, float]
 Quad = tuple[Point, Point, Point, Point]
@@ -26,7 +29,14 @@ class Piece:
 
 @dataclass(frozen=True)
 class Group:
-    """Lines of the truth and the pieces read for them, by their places; a side is empty for what was missed or invented."""
+    """Lines of the truth and the pieces read for them; a side is empty for what was missed or invented.
+
+    Attributes:
+        lines: indices of the lines.
+        pieces: indices of the pieces.
+        written: text of the lines.
+        read: text of the pieces.
+    """
 
     lines: tuple[int, ...]
     pieces: tuple[int, ...]
@@ -40,8 +50,14 @@ class Group:
 
 @dataclass(frozen=True)
 class Matched:
-    """found: of each line, whether it was. groups: everything on the page, once. ignored: pieces read where there is no
-    text but a mark (bar code, separator), which count as nothing."""
+    """What was read of what is there.
+
+    Attributes:
+        found: of each line, whether it was.
+        groups: everything on the page, once.
+        ignored: how many pieces were read where there is no text but a mark (bar code, separator). They count as
+            nothing.
+    """
 
     found: tuple[bool, ...]
     groups: tuple[Group, ...]
@@ -51,19 +67,27 @@ class Matched:
 def match(lines: Sequence[Piece], pieces: Sequence[Piece], marks: Sequence[Quad] = ()) -> Matched:
     """Match what was read with what is there.
 
-    A piece stands on a line where they share at least half of the smaller one's area, so a word stands on its line, and a
+    A piece stands on a line where they share at least half of the smaller one's area. So a word stands on its line, and a
     row read as one stands on each of its cells; a piece much higher than a line stands on none. A line is found where
-    what stands on it covers at least half of its length. Lines and pieces that stand on each other make a group; its texts
-    are joined by spaces, the lines in their order, the pieces from left to right along the first line they stand on.
+    what stands on it covers at least half of its length. Lines and pieces that stand on each other make a group. Its
+    texts are joined by spaces, the lines in their order, the pieces from left to right along the first line they stand on.
+
+    Args:
+        lines: what is on the page.
+        pieces: what was read.
+        marks: where there is no text but a mark (bar code, separator).
     """
     over = [[_shared(line, piece) for piece in pieces] for line in lines]
-    found = tuple(_covered(line.box, [shared for shared in row if shared]) >= COVERED for line, row in zip(lines, over))
+    found = tuple(
+        _covered(line.box, [shared for shared in row if shared is not None]) >= MIN_COVERED
+        for line, row in zip(lines, over)
+    )
     groups: list[Group] = []
     first: dict[int, int] = {}
-    for place, row in enumerate(over):
+    for index, row in enumerate(over):
         for number, shared in enumerate(row):
-            if shared:
-                first.setdefault(number, place)
+            if shared is not None:
+                first.setdefault(number, index)
     open_lines = set(range(len(lines)))
     while open_lines:
         mine, theirs = _connected(min(open_lines), over)
@@ -73,7 +97,7 @@ def match(lines: Sequence[Piece], pieces: Sequence[Piece], marks: Sequence[Quad]
             Group(
                 tuple(mine),
                 tuple(order),
-                " ".join(lines[place].text for place in mine),
+                " ".join(lines[index].text for index in mine),
                 " ".join(pieces[number].text for number in order),
             )
         )
@@ -83,59 +107,44 @@ def match(lines: Sequence[Piece], pieces: Sequence[Piece], marks: Sequence[Quad]
     return Matched(found, tuple(groups), len(ignored))
 
 
-def area(polygon: Sequence[Point]) -> float:
-    """Area of a polygon in square pixels, positive."""
-    return abs(sum(x * v - u * y for (x, y), (u, v) in zip(polygon, [*polygon[1:], *polygon[:1]]))) / 2
+def quad_of(box: Sequence[Sequence[float]]) -> Quad:
+    """Four corners, whatever sequences they come in."""
+    upper_left, upper_right, lower_right, lower_left = ((float(x), float(y)) for x, y in box)
+    return upper_left, upper_right, lower_right, lower_left
 
 
-def overlap(one: Sequence[Point], other: Sequence[Point]) -> list[Point]:
-    """What two convex polygons share (Sutherland and Hodgman, 1974); [] where they do not meet."""
-    (left, top, right, bottom), (l2, t2, r2, b2) = _bounds(one), _bounds(other)
-    if right <= l2 or r2 <= left or bottom <= t2 or b2 <= top:
-        return []
-    inside = list(one)
-    turn = sum(x * v - u * y for (x, y), (u, v) in zip(other, [*other[1:], *other[:1]]))
-    for (ax, ay), (bx, by) in zip(other, [*other[1:], *other[:1]]):
-        sides = [((bx - ax) * (y - ay) - (by - ay) * (x - ax)) * (1 if turn > 0 else -1) for x, y in inside]
-        kept: list[Point] = []
-        for k, side in enumerate(sides):
-            (x, y), (u, v), after = inside[k], inside[(k + 1) % len(inside)], sides[(k + 1) % len(inside)]
-            if side >= 0:
-                kept.append((x, y))
-            if (side >= 0) != (after >= 0):
-                share = side / (side - after)
-                kept.append((x + share * (u - x), y + share * (v - y)))
-        inside = kept
-        if not inside:
-            return []
-    return inside
+def polygon(box: Sequence[Point]) -> BaseGeometry:
+    """The area that a box stands on: of a twisted one its convex hull."""
+    return Polygon(box).convex_hull
 
 
-def _shared(line: Piece, piece: Piece) -> list[Point]:
-    """What a line and a piece that stands on it share; [] where it does not."""
-    shared = overlap(line.box, piece.box)
-    if not shared or _height(piece.box) > TALLER * _height(line.box):
-        return []
-    return shared if area(shared) >= STANDS * min(area(line.box), area(piece.box)) else []
+def _shared(line: Piece, piece: Piece) -> BaseGeometry | None:
+    """What a line and a piece that stands on it share; None where it does not."""
+    on_line, on_piece = polygon(line.box), polygon(piece.box)
+    if not on_line.intersects(on_piece) or _height(piece.box) > MAX_HEIGHT_RATIO * _height(line.box):
+        return None
+    shared = on_line.intersection(on_piece)
+    return shared if shared.area >= MIN_SHARED * min(on_line.area, on_piece.area) else None
 
 
-def _connected(start: int, over: Sequence[Sequence[list[Point]]]) -> tuple[list[int], list[int]]:
+def _connected(start: int, over: Sequence[Sequence[BaseGeometry | None]]) -> tuple[list[int], list[int]]:
     """Every line and piece that hangs together with line `start`."""
-    lines, pieces, ask = {start}, set(), [start]
+    lines, pieces, ask = {start}, set[int](), [start]
     while ask:
         row = over[ask.pop()]
-        for number in (number for number, shared in enumerate(row) if shared and number not in pieces):
+        for number in (number for number, shared in enumerate(row) if shared is not None and number not in pieces):
             pieces.add(number)
-            more = {place for place, other in enumerate(over) if other[number]} - lines
+            more = {index for index, other in enumerate(over) if other[number] is not None} - lines
             lines |= more
             ask += more
     return sorted(lines), sorted(pieces)
 
 
-def _covered(box: Quad, parts: Sequence[Sequence[Point]]) -> float:
+def _covered(box: Quad, parts: Sequence[BaseGeometry]) -> float:
     """Share of a line's length under parts of it."""
     length = math.dist(box[0], box[1]) or 1.0
-    spans = sorted((min(places), max(places)) for part in parts if (places := [_place(box, point) for point in part]))
+    along = [[_place(box, (x, y)) for x, y in get_coordinates(part)] for part in parts]
+    spans = sorted((min(positions), max(positions)) for positions in along)
     total, reached = 0.0, -math.inf
     for start, end in spans:
         total += max(0.0, end - max(start, reached))
@@ -155,13 +164,9 @@ def _place(line: Quad, point: Point) -> float:
 
 
 def _on_marks(box: Quad, marks: Sequence[Quad]) -> bool:
-    return sum(area(overlap(box, mark)) for mark in marks) >= STANDS * area(box)
+    area = polygon(box)
+    return sum(area.intersection(polygon(mark)).area for mark in marks) >= MIN_SHARED * area.area
 
 
 def _height(box: Quad) -> float:
     return (math.dist(box[0], box[3]) + math.dist(box[1], box[2])) / 2
-
-
-def _bounds(polygon: Sequence[Point]) -> tuple[float, float, float, float]:
-    xs, ys = zip(*polygon)
-    return min(xs), min(ys), max(xs), max(ys)

@@ -21,9 +21,9 @@ from ...receipt import Box, Line, open_detector, read_page
 from ...receipt.fields import fields_of
 from ...receipt.items import items_of
 from ...receipt.layout import paragraphs_of
-from ..lines.readers import entries
-from ..peers import PEERS, RapidOCR, Tesseract
-from .match import Piece
+from ..lines.readers import contestants
+from ..peers import ASTEROCR_MAX_WIDTH, OTHER_READERS, AsterOCR, RapidOCR, Tesseract
+from .match import Piece, quad_of
 
 Extracted = tuple[
     dict[str, str | int], tuple[tuple[str, float, int], ...]
@@ -36,9 +36,15 @@ class ScoreError(UserError):
 
 @dataclass(frozen=True)
 class Reading:
-    """What one reader made of one page. pieces: lines, or words where that is what it gives, on the picture as it lies.
-    fields: name → value, items: (name, quantity, price), both as `receipt.Page` has them. ms: from the decoded picture to
-    all of this; recogniser_ms: of it, turning lines into text, None where the reader does not tell."""
+    """What one reader made of one page.
+
+    Attributes:
+        pieces: lines, or words where that is what it gives, on the picture as it lies.
+        fields: name → value, as `receipt.Page` has them.
+        items: (name, quantity, price), as `receipt.Page` has them.
+        ms: from the decoded picture to all of this.
+        recogniser_ms: the part of it that turns lines into text; None where the reader does not tell.
+    """
 
     pieces: tuple[Piece, ...]
     fields: dict[str, str | int]
@@ -52,8 +58,19 @@ class PageReader(Protocol):
 
 
 @dataclass(frozen=True)
-class PageEntry:
-    """A reader and what is known of it before it reads; `key` changes with whatever changes what it reads."""
+class PageContestant:
+    """A reader of pages and what is known of it before it reads.
+
+    Attributes:
+        name: what it is called in the tables.
+        file: path of its recogniser's weights or data.
+        method: float, qat …, or peer for another project's reader.
+        engine: what computes, and what finds the lines.
+        bytes: size of the file.
+        key: a text that changes with whatever changes what it reads.
+        reader: what reads.
+        versions: of the software that it adds.
+    """
 
     name: str
     file: str
@@ -65,31 +82,49 @@ class PageEntry:
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
-def page_entries(weights: Sequence[Path], peers: Sequence[str], detector: str, threads: int) -> list[PageEntry]:
-    """A row for each checkpoint, then the peers. Raises ScoreError, CheckpointError, DetectorError, PeerError."""
+def page_contestants(
+    weights: Sequence[Path], other_readers: Sequence[str], detector: str, threads: int
+) -> list[PageContestant]:
+    """Open every reader of pages.
+
+    Args:
+        weights: checkpoints, a row each.
+        other_readers: of `peers.OTHER_READERS`, rows after those.
+        detector: what finds the lines (`open_detector`).
+        threads: of each reader.
+
+    Raises:
+        ScoreError: another reader is not known or named twice.
+        CheckpointError, DetectorError, PeerError: a reader cannot be opened.
+    """
     finder = open_detector(detector, threads)
-    rows, _, _ = entries(weights, False, (), None, threads)
+    rows, _, _ = contestants(weights, False, (), None, threads)
     made = [
-        PageEntry(
+        PageContestant(
             row.name,
-            row.file,
+            str(path),
             row.method,
             f"{row.engine}: {row.precision}; lines by {finder.name}",
             row.bytes,
-            f"{sha256(row.file)} {finder.name} {threads}",
+            f"{sha256(path)} {finder.name} {threads}",
             OurReader(row.reader, finder),
         )
-        for row in rows
+        for path, row in zip(weights, rows, strict=True)
     ]
-    for name in peers:
-        if name not in PEERS or peers.count(name) > 1:
-            raise ScoreError(f"--peer {name}: name each of {', '.join(PEERS)} once.")
-        made.append(_tesseract(threads) if name == "tesseract" else _rapidocr(threads))
+    for name in other_readers:
+        if name not in OTHER_READERS or other_readers.count(name) > 1:
+            raise ScoreError(f"--peer {name}: name each of {', '.join(OTHER_READERS)} once.")
+        if name == "tesseract":
+            made.append(_tesseract(threads))
+        elif name == "rapidocr":
+            made.append(_rapidocr(threads))
+        else:
+            made.append(_asterocr(threads, finder))
     return made
 
 
 class OurReader:
-    """`receipt.read_page` with one checkpoint."""
+    """`receipt.read_page` with one checkpoint, or with another reader of lines."""
 
     def __init__(self, predictor: Any, detector: Any) -> None:
         self.predictor, self.detector = predictor, detector
@@ -125,7 +160,7 @@ class TesseractPages(Tesseract):
             Line(
                 Box.around(box for box, _, _ in line),
                 " ".join(text for _, text, _ in line),
-                max(0.0, min(sure for _, _, sure in line)),
+                max(0.0, min(confidence for _, _, confidence in line)),
             )
             for line in words.values()
         ]
@@ -139,15 +174,15 @@ class RapidOCRPages(RapidOCR):
 
     def read(self, picture: Image.Image) -> Reading:
         start = time.perf_counter()
-        found = self.engine(np.ascontiguousarray(np.asarray(picture)[:, :, ::-1]))  # BGR
-        rows = zip(found.boxes, found.txts, found.scores) if found.boxes is not None else ()
+        page: Any = self.engine(np.ascontiguousarray(np.asarray(picture)[:, :, ::-1]))  # BGR
+        rows = zip(page.boxes, page.txts, page.scores) if page.boxes is not None else ()
         lines = [
-            Line(Box(tuple((float(x), float(y)) for x, y in box)), _composed(text).strip(), float(sure))
-            for box, text, sure in rows
+            Line(Box(quad_of(box)), _composed(text).strip(), float(confidence))
+            for box, text, confidence in rows
             if text.strip()
         ]
         extracted = _ruled(lines)
-        recogniser = 1000 * found.elapse_list[-1] if found.elapse_list and found.elapse_list[-1] else None
+        recogniser = 1000 * page.elapse_list[-1] if page.elapse_list and page.elapse_list[-1] else None
         return Reading(
             tuple(Piece(line.box.points, line.text) for line in lines),
             *extracted,
@@ -156,9 +191,9 @@ class RapidOCRPages(RapidOCR):
         )
 
 
-def _tesseract(threads: int) -> PageEntry:
+def _tesseract(threads: int) -> PageContestant:
     reader = TesseractPages(threads)
-    return PageEntry(
+    return PageContestant(
         f"Tesseract {reader.version} (vie)",
         str(reader.data),
         "peer",
@@ -170,10 +205,10 @@ def _tesseract(threads: int) -> PageEntry:
     )
 
 
-def _rapidocr(threads: int) -> PageEntry:
+def _rapidocr(threads: int) -> PageContestant:
     reader = RapidOCRPages(threads)
     versions = {"rapidocr": reader.version, "onnxruntime": importlib.metadata.version("onnxruntime")}
-    return PageEntry(
+    return PageContestant(
         f"RapidOCR {reader.version} ({reader.data.stem})",
         str(reader.data),
         "peer",
@@ -181,6 +216,22 @@ def _rapidocr(threads: int) -> PageEntry:
         reader.data.stat().st_size,
         f"{versions} {threads}",
         reader,
+        versions,
+    )
+
+
+def _asterocr(threads: int, detector: Any) -> PageContestant:
+    """AsterOCR's recogniser behind our detector: the package reads lines alone and finds none."""
+    reader = AsterOCR(threads)
+    versions = {"asterocr": reader.version, "onnxruntime": importlib.metadata.version("onnxruntime")}
+    return PageContestant(
+        f"AsterOCR {reader.version}",
+        str(reader.data),
+        "peer",
+        f"ONNX Runtime: float32, squeezes lines past {ASTEROCR_MAX_WIDTH} px at height 32; lines by {detector.name}",
+        reader.data.stat().st_size,
+        f"{versions} {detector.name} {threads}",
+        OurReader(reader, detector),
         versions,
     )
 

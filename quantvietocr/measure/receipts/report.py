@@ -16,28 +16,43 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from ...common.figures import save_figure
+from ..conditions import Conditions, machine, thread_count
 from ..markdown import aligned
 
 OURS, PEER = "#1f6fb2", "#c9853c"
 FIELD_COLORS = ("#1f6fb2", "#3f8f5f", "#e08f2c", "#7a5aa6", "#b0413e")
 NOTE = (
-    "A line is found where what was read at its place covers at least half of its length: a word stands on a line that it "
-    "shares half of its area with, and a row read as one finds each of its cells. CER: edits over the characters of all "
-    "lines, of the texts that stand at one place; a line with nothing read for it counts as deleted, text read where none "
-    "is as inserted, but for separators and bar codes, where it counts as nothing. Shop and address: equal but for white "
-    "space. Date: the day. Total: the amount. Item F1: an item is right where quantity and price are equal and at most a fifth of "
-    "its name's characters differ. Fields and items of other readers are taken out of their lines by this project's rules, "
-    "as they have none."
+    "A line is found where what was read at its place covers at least half of its length. A word stands on a line that "
+    "it shares half of its area with. A row read as one finds each of its cells. CER is the edits over the characters of "
+    "all lines, of the texts that stand at one place. A line with nothing read for it counts as deleted. Text read where "
+    "none is counts as inserted; text read from separators and bar codes counts as nothing. Shop and address are right "
+    "where they are equal but for white space, the date where the day is, the total where the amount is. Item F1: an "
+    "item is right where quantity and price are equal and at most a fifth of its name's characters differ. This "
+    "project's rules take fields and items out of the lines of other readers, which have no rules of their own."
 )
 
 
 @dataclass(frozen=True)
 class Row:
-    """One reader over all pages. Rates are fractions: found, cer and of it missed and invented lines, fields, item_f1.
+    """One reader over all pages. Rates are fractions.
 
-    bytes: of the recogniser's file. kinds: the same rates by kind of page. ms_per_page: median, with its quartiles;
-    recogniser_ms: the part of it that turns lines into text, None where the reader does not tell. ignored: pieces read on
-    separators and bar codes.
+    Attributes:
+        name: what it is called.
+        file: path of its recogniser's weights or data.
+        method: float, qat …, or peer for another project's reader.
+        engine: what computes, and what finds the lines.
+        bytes: size of the recogniser's file.
+        pages: how many it read.
+        lines: how many lines are on them.
+        found: share of lines found.
+        cer: character error rate; of it `missed` is that of lines not read, `invented` that of text read where none is.
+        shop, address, date, total: share of pages where the field is right.
+        item_f1: F1 of the items.
+        kinds: the same rates by kind of page.
+        ms_per_page: median.
+        ms_quartiles: between which the middle half of the pages lies.
+        recogniser_ms: the part of a page's time that turns lines into text; None where the reader does not tell.
+        ignored: pieces read on separators and bar codes.
     """
 
     name: str
@@ -65,18 +80,21 @@ class Row:
 
 @dataclass(frozen=True)
 class Setup:
-    """Where and how the rows were measured."""
+    """What the rows read, and how they were measured.
+
+    Attributes:
+        data: the folder of receipts or their recipe, as given.
+        pages: how many pictures.
+        lines: how many lines are on them.
+        characters: how many characters these have.
+        conditions: the machine, its software and the day.
+    """
 
     data: str
     pages: int
     lines: int
     characters: int
-    threads: int
-    cpu: str
-    cpu_features: tuple[str, ...]
-    versions: dict[str, str]
-    date: str
-    command: str | None
+    conditions: Conditions
 
 
 @dataclass(frozen=True)
@@ -135,15 +153,14 @@ def markdown(table: Table) -> str:
 
 
 def _conditions(table: Table) -> str:
+    """How the numbers came about, as short sentences."""
     setup = table.setup
-    versions = ", ".join(f"{name} {version}" for name, version in setup.versions.items())
-    engines = "; ".join(f"{row.name}: {row.engine}" for row in table.rows)
+    threads = " or ".join(map(thread_count, setup.conditions.threads))
     return (
-        f"{setup.pages} generated receipts ({Path(setup.data).name}), {setup.lines:,} lines, {setup.characters:,} "
-        "characters. ms/page: median, from the decoded picture to rows and fields, the readers taking turns at each page "
-        f"after one that is not timed; {setup.threads} thread(s). {engines}. CPU: {setup.cpu} "
-        f"({', '.join(setup.cpu_features) or 'no AVX2'}). "
-        f"{versions}; {setup.date}."
+        f"The readers read {setup.pages} generated receipts ({Path(setup.data).name}). These have {setup.lines:,} lines "
+        f"with {setup.characters:,} characters. ms/page is the time from the decoded picture to rows and fields, the "
+        f"median of all pages. The readers take turns at each page, after one that is not timed. Each has {threads}. "
+        f"{' '.join(f'“{row.name}” runs on {row.engine}.' for row in table.rows)} {machine(setup.conditions)}"
     )
 
 
@@ -163,7 +180,7 @@ def draw(table: Table, path: str | os.PathLike) -> Path:
     _bars(errors, "Character errors (CER)", [row.cer for row in rows], "{:.2%}", colors)
     _bars(
         time,
-        f"Time per page (ms, {table.setup.threads} thread{'s' * (table.setup.threads > 1)})",
+        f"Time per page (ms, {' or '.join(map(thread_count, table.setup.conditions.threads))})",
         [row.ms_per_page for row in rows],
         "{:,.0f}",
         colors,
@@ -190,7 +207,7 @@ def draw(table: Table, path: str | os.PathLike) -> Path:
     found.invert_yaxis()
     setup = table.setup
     figure.suptitle(
-        f"{setup.pages} generated receipts, {setup.lines:,} lines; {setup.cpu}\n"
+        f"{setup.pages} generated receipts, {setup.lines:,} lines; {setup.conditions.cpu}\n"
         "blue: this project, orange: other readers",
         fontsize=11,
         parse_math=False,

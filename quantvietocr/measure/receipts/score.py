@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import json
 import os
-import platform
 import statistics
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -21,17 +19,17 @@ from tqdm import tqdm
 
 from ... import __version__
 from ...common.files import write_text
-from ...common.machine import processor
 from ...metrics.edits import edit_distance
 from ...pictures.image import open_line
 from ...receipt.page import FIELD_NAMES
 from ...synth.receipts.files import read_truths
 from ...synth.receipts.recipe import receipts_of
-from .match import Matched, Piece, Quad, match
-from .readers import PageEntry, Reading, ScoreError, page_entries
+from ..conditions import Conditions, conditions_now, load_average, versions_of
+from .match import Matched, Piece, Quad, match, quad_of
+from .readers import PageContestant, Reading, ScoreError, page_contestants
 from .report import Row, Setup, Table, draw, markdown, to_json
 
-NAME_EDITS = 0.2  # of a name's characters: what an item's name may differ in and still be that item
+NAME_EDITS = 0.2  # × a name's characters: an item may differ in so many and still be that item
 READINGS = "readings.jsonl"
 
 
@@ -50,7 +48,17 @@ class Truth:
 
 @dataclass(frozen=True)
 class PageScore:
-    """One reader on one page. fields: name → right; items: right, printed, read."""
+    """One reader on one page.
+
+    Attributes:
+        kind: of page.
+        matched: what was read for which line.
+        characters: on the page.
+        edits: of all groups.
+        fields: name → whether it was read right.
+        items: how many were read right, are printed, were read.
+        reading: what was read.
+    """
 
     kind: str
     matched: Matched
@@ -65,7 +73,7 @@ def score_pages(
     data: str | os.PathLike,
     weights: Sequence[str | os.PathLike],
     out: str | os.PathLike,
-    peers: Sequence[str] = (),
+    other_readers: Sequence[str] = (),
     detector: str = "auto",
     threads: int = 1,
     limit: int = 0,
@@ -73,45 +81,57 @@ def score_pages(
     resume: bool = False,
     command: str | None = None,
 ) -> Table:
-    """Read generated receipts with every reader, score them, and return the table.
+    """Read generated receipts with every reader, and score them.
 
-    data: a folder with `receipts.json`, or a recipe of receipts (.yml), whose pictures are made in out/receipts. The readers
-    take turns at each picture, after one that is not timed. out: folder for `table.md`, `table.json`, `table.png`,
-    `errors.tsv` (every group of lines that was not read right), `fields.tsv` (every field and item that was not) and
-    `readings.jsonl`, from which an interrupted run goes on with `resume`. limit: that many pictures, the first; 0 takes all.
-    threads: of every reader. workers: processes that make a recipe's pictures.
-    Raises ScoreError, ReceiptFilesError, RecipeError, CheckpointError, DetectorError, PeerError, ImageError.
+    The readers take turns at each picture, after one that is not timed.
+
+    Args:
+        data: a folder with `receipts.json`, or a recipe of receipts (.yml), whose pictures are made in out/receipts.
+        weights: checkpoints, a row each.
+        out: folder for `table.md`, `table.json`, `table.png`, `errors.tsv` (every group of lines that was not read
+            right), `fields.tsv` (every field and item that was not) and `readings.jsonl`.
+        other_readers: of `peers.OTHER_READERS`, last.
+        detector: what finds the lines (`open_detector`).
+        threads: of every reader.
+        limit: that many pictures, the first; 0 takes all.
+        workers: processes that make a recipe's pictures.
+        resume: go on from `readings.jsonl` where a run was interrupted.
+        command: recorded in `table.json`.
+
+    Raises:
+        ScoreError: nothing can be scored so.
+        ReceiptFilesError, RecipeError, CheckpointError, DetectorError, PeerError, ImageError: something cannot be read.
     """
     if not weights or threads < 1 or limit < 0 or workers < 1:
         raise ScoreError("A score needs at least one checkpoint, one thread and one worker; limit is 0 or more.")
-    out, before = Path(out), torch.get_num_threads()
+    out, before, load = Path(out), torch.get_num_threads(), load_average()
     try:
         torch.set_num_threads(threads)
-        entries = page_entries([Path(file) for file in weights], peers, detector, threads)
+        contestants = page_contestants([Path(file) for file in weights], other_readers, detector, threads)
         if Path(data).suffix in (".yml", ".yaml"):
-            folder = receipts_of(data, out / "receipts", workers).parent
+            folder = receipts_of(Path(data), out / "receipts", workers).parent
         else:
             folder = Path(data)
         truths = [_truth(path, truth) for path, truth in read_truths(folder)][: limit or None]
         out.mkdir(parents=True, exist_ok=True)
-        scores = _read_all(entries, truths, out / READINGS, resume)
+        scores = _read_all(contestants, truths, out / READINGS, resume)
     finally:
         torch.set_num_threads(before)
     table = Table(
-        _setup(data, truths, scores, threads, entries, command),
-        tuple(_row(entry, scores[place]) for place, entry in enumerate(entries)),
+        _setup(data, truths, scores, _conditions(contestants, threads, load, command)),
+        tuple(_row(contestant, mine) for contestant, mine in zip(contestants, scores)),
     )
     write_text(out / "table.md", markdown(table))
     write_text(out / "table.json", to_json(table))
     draw(table, out / "table.png")
-    errors, fields = _errors(entries, truths, scores), _wrong_fields(entries, truths, scores)
+    errors, fields = _errors(contestants, truths, scores), _wrong_fields(contestants, truths, scores)
     write_text(out / "errors.tsv", _tsv(("reader", "picture", "edits", "written", "read"), errors))
     write_text(out / "fields.tsv", _tsv(("reader", "picture", "field", "printed", "read"), fields))
     return table
 
 
 def score_page(truth: Truth, reading: Reading) -> PageScore:
-    """One page: see the note below the table (`receipt_report.NOTE`) for what counts as right."""
+    """One page: see the note below the table (`report.NOTE`) for what counts as right."""
     matched = match(truth.lines, reading.pieces, truth.marks)
     right = {name: _same(name, truth.fields[name], reading.fields.get(name)) for name in FIELD_NAMES}
     items = _right_items(truth.items, reading.items), len(truth.items), len(reading.items)
@@ -130,7 +150,7 @@ def _same(name: str, printed: str | int, read: str | int | None) -> bool:
 
 
 def _right_items(printed: Sequence[tuple[str, float, int]], read: Sequence[tuple[str, float, int]]) -> int:
-    """Items read right, each counted once: quantity and price equal, and the name but for NAME_EDITS of its characters."""
+    """Count items read right, each once: quantity and price equal, and the name but for NAME_EDITS."""
     left = list(read)
     for name, quantity, price in printed:
         for other in left:
@@ -146,41 +166,37 @@ def _truth(path: Path, truth: dict[str, Any]) -> Truth:
         path,
         truth["kind"],
         truth["sha256"],
-        tuple(Piece(_quad(line["box"]), unicodedata.normalize("NFC", line["text"])) for line in truth["lines"]),
-        tuple(_quad(mark["box"]) for mark in truth["ignore"]),
+        tuple(Piece(quad_of(line["box"]), unicodedata.normalize("NFC", line["text"])) for line in truth["lines"]),
+        tuple(quad_of(mark["box"]) for mark in truth["ignore"]),
         {name: field["value"] for name, field in truth["fields"].items()},
         tuple((item["name"], item["quantity"], item["price"]) for item in truth["items"]),
     )
 
 
-def _quad(box: Sequence[Sequence[float]]) -> Quad:
-    return tuple((x, y) for x, y in box)
-
-
 def _read_all(
-    entries: Sequence[PageEntry], truths: Sequence[Truth], notes: Path, resume: bool
+    contestants: Sequence[PageContestant], truths: Sequence[Truth], notes: Path, resume: bool
 ) -> list[list[PageScore]]:
     """For each reader the scores of all pages; each reading is noted as soon as it is there."""
     known = _noted(notes) if resume else {}
     if not resume:
         notes.unlink(missing_ok=True)
-    warm = {entry.name: False for entry in entries}
-    scores: list[list[PageScore]] = [[] for _ in entries]
+    warm = {contestant.name: False for contestant in contestants}
+    scores: list[list[PageScore]] = [[] for _ in contestants]
     with (
-        tqdm(total=len(entries) * len(truths), desc="pages", unit="page") as bar,
+        tqdm(total=len(contestants) * len(truths), desc="pages", unit="page") as bar,
         open(notes, "a", encoding="utf-8") as log,
     ):
         for truth in truths:
             picture: Image.Image | None = None
-            for entry, mine in zip(entries, scores):
-                key = f"{entry.name} {entry.key} {__version__} {truth.sha256}"
+            for contestant, mine in zip(contestants, scores):
+                key = f"{contestant.name} {contestant.key} {__version__} {truth.sha256}"
                 reading = known.get(key)
                 if reading is None:
                     picture = picture or open_line(truth.path)
-                    if not warm[entry.name]:
-                        entry.reader.read(picture)
-                        warm[entry.name] = True
-                    reading = entry.reader.read(picture)
+                    if not warm[contestant.name]:
+                        contestant.reader.read(picture)
+                        warm[contestant.name] = True
+                    reading = contestant.reader.read(picture)
                     log.write(json.dumps({"key": key, **dataclasses.asdict(reading)}, ensure_ascii=False) + "\n")
                     log.flush()
                 mine.append(score_page(truth, reading))
@@ -199,7 +215,7 @@ def _noted(notes: Path) -> dict[str, Reading]:
         except ValueError:
             continue  # interrupted while it was written: that page is read again
         found[noted.pop("key")] = Reading(
-            tuple(Piece(_quad(piece["box"]), piece["text"]) for piece in noted["pieces"]),
+            tuple(Piece(quad_of(piece["box"]), piece["text"]) for piece in noted["pieces"]),
             noted["fields"],
             tuple((name, quantity, price) for name, quantity, price in noted["items"]),
             noted["ms"],
@@ -208,22 +224,23 @@ def _noted(notes: Path) -> dict[str, Reading]:
     return found
 
 
-def _row(entry: PageEntry, scores: Sequence[PageScore]) -> Row:
+def _row(contestant: PageContestant, scores: Sequence[PageScore]) -> Row:
     kinds = sorted({score.kind for score in scores})
     about = {kind: _rates([score for score in scores if score.kind == kind]) for kind in kinds}
     times = [score.reading.ms for score in scores]
-    recogniser = [score.reading.recogniser_ms for score in scores]
+    recogniser = [score.reading.recogniser_ms for score in scores if score.reading.recogniser_ms is not None]
+    low, high = np.percentile(times, (25, 75))
     return Row(
-        entry.name,
-        entry.file,
-        entry.method,
-        entry.engine,
-        entry.bytes,
+        contestant.name,
+        contestant.file,
+        contestant.method,
+        contestant.engine,
+        contestant.bytes,
         **_rates(scores),
         kinds=about,
         ms_per_page=statistics.median(times),
-        ms_quartiles=tuple(map(float, np.percentile(times, (25, 75)))),
-        recogniser_ms=None if None in recogniser else statistics.median(recogniser),
+        ms_quartiles=(float(low), float(high)),
+        recogniser_ms=statistics.median(recogniser) if len(recogniser) == len(scores) else None,
         ignored=sum(score.matched.ignored for score in scores),
     )
 
@@ -246,29 +263,29 @@ def _rates(scores: Sequence[PageScore]) -> dict[str, Any]:
 
 
 def _errors(
-    entries: Sequence[PageEntry], truths: Sequence[Truth], scores: Sequence[Sequence[PageScore]]
+    contestants: Sequence[PageContestant], truths: Sequence[Truth], scores: Sequence[Sequence[PageScore]]
 ) -> Iterator[tuple]:
-    for entry, mine in zip(entries, scores):
+    for contestant, mine in zip(contestants, scores):
         for truth, score in zip(truths, mine):
             yield from (
-                (entry.name, truth.path.name, group.edits, group.written, group.read)
+                (contestant.name, truth.path.name, group.edits, group.written, group.read)
                 for group in score.matched.groups
                 if group.edits
             )
 
 
 def _wrong_fields(
-    entries: Sequence[PageEntry], truths: Sequence[Truth], scores: Sequence[Sequence[PageScore]]
+    contestants: Sequence[PageContestant], truths: Sequence[Truth], scores: Sequence[Sequence[PageScore]]
 ) -> Iterator[tuple]:
-    for entry, mine in zip(entries, scores):
+    for contestant, mine in zip(contestants, scores):
         for truth, score in zip(truths, mine):
             yield from (
-                (entry.name, truth.path.name, name, truth.fields[name], score.reading.fields.get(name, ""))
+                (contestant.name, truth.path.name, name, truth.fields[name], score.reading.fields.get(name, ""))
                 for name, right in score.fields.items()
                 if not right
             )
             if score.items[0] < max(score.items[1:]):
-                yield entry.name, truth.path.name, "items", list(truth.items), list(score.reading.items)
+                yield contestant.name, truth.path.name, "items", list(truth.items), list(score.reading.items)
 
 
 def _tsv(head: Sequence[str], rows: Iterator[tuple]) -> str:
@@ -276,18 +293,17 @@ def _tsv(head: Sequence[str], rows: Iterator[tuple]) -> str:
     return "".join("\t".join(row) + "\n" for row in (head, *cells))
 
 
+def _conditions(
+    contestants: Sequence[PageContestant], threads: int, load: float | None, command: str | None
+) -> Conditions:
+    versions = versions_of(["torch"])
+    for contestant in contestants:
+        versions |= contestant.versions
+    return conditions_now([threads], versions, load, command)
+
+
 def _setup(
-    data: str | os.PathLike,
-    truths: Sequence[Truth],
-    scores: Sequence[Sequence[PageScore]],
-    threads: int,
-    entries: Sequence[PageEntry],
-    command: str | None,
+    data: str | os.PathLike, truths: Sequence[Truth], scores: Sequence[Sequence[PageScore]], conditions: Conditions
 ) -> Setup:
-    cpu, features = processor()
-    versions = {"Python": platform.python_version(), "quantvietocr": __version__, "torch": torch.__version__}
-    for entry in entries:
-        versions |= entry.versions
     lines, characters = sum(len(truth.lines) for truth in truths), sum(score.characters for score in scores[0])
-    today = datetime.date.today().isoformat()
-    return Setup(str(data), len(truths), lines, characters, threads, cpu, features, versions, today, command)
+    return Setup(str(data), len(truths), lines, characters, conditions)

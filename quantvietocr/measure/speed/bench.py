@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import datetime
-import importlib.metadata
 import os
-import platform
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,14 +13,13 @@ import torch
 from PIL import Image
 from tqdm import tqdm
 
-from ... import __version__
 from ...checkpoint.files import read
 from ...checkpoint.types import Checkpoint
 from ...common.files import write_text
-from ...common.machine import processor
 from ...errors import UserError
 from ...pictures.image import line_width
 from ...shipped import weights_file
+from ..conditions import conditions_now, load_average, usable_cores, versions_of
 from ..markdown import insert_section
 from .chart import draw
 from .cold_start import cold_start
@@ -37,7 +33,7 @@ STAGE_WIDTH = 320
 BATCH, QUICK_BATCH = 200, 2  # mixed lines given to predict_batch at once
 BUSY = 0.5  # load average from which something else was keeping a core
 SETTINGS = ("OMP_WAIT_POLICY", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-VERSIONS = ("torch", "numpy", "vietocr", "onnxruntime", "openvino", "onnx")
+VERSIONS = ("torch", "numpy", "vietocr", "onnxruntime", "openvino", "onnx", "asterocr")
 
 
 class BenchError(UserError):
@@ -71,8 +67,7 @@ def bench(
     third of it. quick: one timed call, a batch of two lines.
     Raises BenchError, CheckpointError, SynthError.
     """
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None  # before we add to it
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    load, cores = load_average(), usable_cores()
     checkpoints = _checkpoints(weights or (weights_file("float"), weights_file("int8")))
     if repeats < 1 or not threads or min(threads) < 1:
         raise BenchError(
@@ -105,10 +100,7 @@ def bench(
     spec = checkpoints[0].meta.image
     setup = Setup(
         weights=tuple(Path(one.origin).name for one in checkpoints),
-        cpu=processor()[0],
-        cpu_features=processor()[1],
-        cores=cores,
-        threads=possible,
+        conditions=conditions_now(possible, versions_of(VERSIONS), load, command),
         left_out=tuple(sorted(set(threads) - set(possible))),
         repeats=repeats,
         batch_repeats=rounds,
@@ -116,13 +108,8 @@ def bench(
         batch_lines=batch,
         batch_widths=tuple(sorted(line_width(*picture.size, spec) for picture in mixed)),
         quick=quick,
-        load=load,
         busy=load is not None and load > BUSY,
-        system=platform.platform(),
         settings={name: os.environ.get(name, "not set") for name in SETTINGS},
-        versions=_versions(),
-        date=datetime.date.today().isoformat(),
-        command=command,
     )
     found = Bench(setup, tuple(timings), tuple(stages), tuple(cold), tuple(missing.values()))
     write_text(out / "bench.md", markdown(found))
@@ -185,6 +172,7 @@ def _timings(
 def _stages(
     readers: Sequence[Timed], picture: Image.Image, threads: int, repeats: int, warm_ups: int
 ) -> list[StageTime]:
+    readers = [reader for reader in readers if reader.stages is not None]
     with _bar((warm_ups + repeats) * len(readers), "stages", threads) as bar:
         taken = take_turns(readers, lambda reader: reader.stages(picture), repeats, warm_ups, bar)
     return [
@@ -253,13 +241,3 @@ def _cold_starts(
 
 def _bar(total: int, what: str, threads: int) -> tqdm:
     return tqdm(total=total, desc=f"{what}, {threads} thread(s)", unit="line")
-
-
-def _versions() -> dict[str, str]:
-    found = {"Python": platform.python_version(), "quantvietocr": __version__}
-    for name in VERSIONS:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    return found

@@ -13,13 +13,13 @@ from ...common.figures import save_figure
 from .report import Bench, Timing
 
 #: A hue for each kind of numbers, lighter for fewer threads.
-COLORS = {"VietOCR": "#8a5a44", "float32": "#7b8794", "int8": "#1f6fb2"}
+COLORS = {"VietOCR": "#8a5a44", "AsterOCR": "#7a5aa6", "float32": "#7b8794", "int8": "#1f6fb2"}
 HALF = "#c9853c"  # bfloat16, or whatever else OpenVINO chooses
 
 
 def draw(found: Bench, path: str | os.PathLike) -> Path:
     """Grouped bars: for each case and reader a bar per thread count, with its quartiles; as one PNG."""
-    cases, counts = found.cases(), found.setup.threads
+    cases, counts = found.cases(), found.setup.conditions.threads
     names = list(dict.fromkeys(row.reader for row in found.timings))
     figure = Figure(
         figsize=(3.4 * len(cases) + 2.6, 1.9 + 0.34 * len(names) * len(counts)),
@@ -57,10 +57,10 @@ def draw(found: Bench, path: str | os.PathLike) -> Path:
     threads = " and ".join(map(str, counts)) + (" thread" if counts == (1,) else " threads")
     bracket = " (threads in brackets)" * (len(counts) > 1)
     lacking = [missing.reader for missing in found.missing]
-    key = "brown: VietOCR's own code, grey: float32, orange: shorter floats, blue: int8"
+    key = "brown: VietOCR's own code, purple: AsterOCR, grey: float32, orange: shorter floats, blue: int8"
     key += f"; not measured: {', '.join(lacking)}" * bool(lacking)
     figure.suptitle(
-        f"Time per line in ms, {threads}{bracket}: medians and quartiles; {found.setup.cpu}\n{key}",
+        f"Time per line in ms, {threads}{bracket}: medians and quartiles; {found.setup.conditions.cpu}\n{key}",
         fontsize=11,
         parse_math=False,
     )

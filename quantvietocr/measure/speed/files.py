@@ -6,10 +6,10 @@ The decoder is left out: it is the same code behind every engine, and a TorchScr
 from __future__ import annotations
 
 import os
-import platform
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +18,14 @@ import torch
 from tqdm import tqdm
 
 from ...checkpoint.types import meta_of_json
-from ...common.machine import processor
 from ...engines.choose import ONNX_ENGINES, installed, open_file
 from ...engines.torch_engine import select_backend
 from ...errors import UserError
 from ...export.torchscript import metadata_of
+from ..conditions import Conditions, machine, thread_count
 from .timing import Milliseconds, take_turns
 
-WARM_UPS = 5
+WARM_UPS = 5  # runs of each file that do not count
 
 
 class TimeError(UserError):
@@ -93,7 +93,7 @@ def _runners(path: Path, width: int, threads: int, config: str | os.PathLike | N
             path.name,
             engine.name,
             engine.precision.partition(", float32 decoder")[0],
-            lambda engine=engine, pixels=_pixels(checkpoint.meta.image.height, width): engine.encode(pixels),
+            partial(engine.encode, _pixels(checkpoint.meta.image.height, width)),
         )
         for checkpoint, engine in found
     ]
@@ -127,10 +127,14 @@ def _pixels(height: int, width: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (1, height, width, 3), dtype=np.uint8)
 
 
-def report(times: Sequence[FileTime], width: int, threads: int) -> str:
-    """The rows as a Markdown table, with what they were measured on."""
-    cpu, features = processor()
-    load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
+def report(times: Sequence[FileTime], width: int, conditions: Conditions) -> str:
+    """The rows as a Markdown table, with what they were measured on.
+
+    Args:
+        times: of each file.
+        width: of the line, px at the network's height.
+        conditions: what `conditions_now` says.
+    """
     rows = [
         "| file | engine | computes in | median ms | middle half | least |",
         "| --- | --- | --- | --: | --: | --: |",
@@ -144,9 +148,10 @@ def report(times: Sequence[FileTime], width: int, threads: int) -> str:
         [
             *rows,
             "",
-            f"CNN and encoder of one line {width} px wide, {threads} thread(s), {runs} run(s) each after {WARM_UPS} that do not "
-            "count, the files taking turns.",
-            f"{cpu} ({', '.join(features) or 'no int8 features known'}), {os.cpu_count()} cores{load}; {platform.platform()}, "
-            f"torch {torch.__version__}.",
+            f"The time is that of CNN and encoder for one line {width} px wide, on "
+            f"{' or '.join(map(thread_count, conditions.threads))}.",
+            f"Each file has {runs} run(s) after {WARM_UPS} that do not count; the files take turns.",
+            machine(conditions),
+            f"System: {conditions.system}.",
         ]
     )

@@ -23,15 +23,21 @@ from ...pictures.image import line_pixels, line_tensor, line_width, open_line
 from ...reading.predictor import Predictor
 from ...reading.recognizer import one_blas_thread, recognize_batch
 from ...vietocr_bridge.reader import VietOCRReader
+from ..peers import AsterOCR, PeerError
 from .timing import READERS, Missing, milliseconds
 
 
 @dataclass(frozen=True)
 class Timed:
-    """A reader that runs here. kind: `VietOCR`, or the numbers its CNN computes in (`float32`, `bf16`, `int8`).
+    """A reader that runs here.
 
-    precision: all of it in words. predict: one picture → text. predict_batch: pictures → texts. stages: one picture →
-    ms of each stage, by the names in STAGES.
+    Attributes:
+        name: of READERS.
+        kind: `VietOCR`, `AsterOCR`, or the numbers that our CNN computes in (`float32`, `bf16`, `int8`).
+        precision: all that it computes in, in words.
+        predict: one picture → text.
+        predict_batch: pictures → texts.
+        stages: one picture → ms of each stage, by the names in STAGES; None where the reader has no such stages.
     """
 
     name: str
@@ -39,7 +45,7 @@ class Timed:
     precision: str
     predict: Callable[[Image.Image], str]
     predict_batch: Callable[[Sequence[Image.Image]], list[str]]
-    stages: Callable[[Image.Image], dict[str, float]]
+    stages: Callable[[Image.Image], dict[str, float]] | None
 
 
 def onnx_models(checkpoints: Sequence[Checkpoint], folder: Path) -> list[Path] | str:
@@ -74,6 +80,8 @@ def _build(name: str, checkpoint: Checkpoint, model: Path | str, threads: int) -
     try:
         if name == "VietOCR":
             return _vietocr(checkpoint)
+        if name == "AsterOCR":
+            return _asterocr(threads)
         if name.startswith("torch"):
             return _ours(name, Predictor(checkpoint, threads, words=None))
         engine = "openvino" if name.startswith("OpenVINO") else "onnxruntime"
@@ -86,7 +94,7 @@ def _build(name: str, checkpoint: Checkpoint, model: Path | str, threads: int) -
                 Checkpoint(checkpoint.tensors, checkpoint.meta, str(model)), threads, None
             )
         return _ours(name, predictor)
-    except (EngineError, BridgeError) as error:
+    except (EngineError, BridgeError, PeerError) as error:
         return Missing(name, str(error))
 
 
@@ -156,3 +164,9 @@ def _vietocr(checkpoint: Checkpoint) -> Timed:
 
     precision = f"float32, VietOCR {importlib.metadata.version('vietocr')}'s own code"
     return Timed("VietOCR", "VietOCR", precision, reader.predict, predict_batch, stages)
+
+
+def _asterocr(threads: int) -> Timed:
+    reader = AsterOCR(threads)
+    precision = f"float32 on ONNX Runtime, asterocr {reader.version}'s own code"
+    return Timed("AsterOCR", "AsterOCR", precision, reader.predict, reader.predict_batch, None)

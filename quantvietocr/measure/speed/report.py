@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..conditions import Conditions, machine, thread_count
 from ..markdown import aligned
 from .pictures import TEXTS
-from .timing import READERS, STAGES, Milliseconds, Missing
+from .timing import FOREIGN, READERS, STAGES, Milliseconds, Missing
 
 LONE = "320 px"  # the case that `choice` judges lines alone by
 LEVEL = 1.05  # times of the fastest, up to which `choice` calls a reader as fast
@@ -21,15 +22,24 @@ OTHERS = {"VietOCR": "VietOCR", "float32": "the best float32", "bf16": "bf16"}
 
 @dataclass(frozen=True)
 class Setup:
-    """Where and how the times were taken. left_out: thread counts asked for that the cores do not allow.
-    batch_widths: px of each mixed line at the network's height. load: 1-minute load average before the start, None where
-    the system has none; busy: whether it says that something else kept a core. settings: environment variables."""
+    """What was timed, and how.
+
+    Attributes:
+        weights: names of the float file and the int8 file.
+        conditions: the machine, its software and the day; its `threads` are those measured with.
+        left_out: thread counts asked for that the cores do not allow.
+        repeats: timed calls of a line.
+        batch_repeats: timed calls of the batch.
+        warm_ups: calls before these that do not count.
+        batch_lines: mixed lines in the batch.
+        batch_widths: px of each mixed line at the network's height.
+        quick: whether it was a quick run, not to be quoted.
+        busy: whether the load says that something else kept a core.
+        settings: environment variables.
+    """
 
     weights: tuple[str, str]
-    cpu: str
-    cpu_features: tuple[str, ...]
-    cores: int
-    threads: tuple[int, ...]
+    conditions: Conditions
     left_out: tuple[int, ...]
     repeats: int
     batch_repeats: int
@@ -37,13 +47,8 @@ class Setup:
     batch_lines: int
     batch_widths: tuple[int, ...]
     quick: bool
-    load: float | None
     busy: bool
-    system: str
     settings: dict[str, str]
-    versions: dict[str, str]
-    date: str
-    command: str | None
 
 
 @dataclass(frozen=True)
@@ -110,11 +115,11 @@ def ratios(timing: Timing, rows: Sequence[Timing]) -> dict[str, float]:
 
 def choice(found: Bench) -> str:
     """Which engine to choose, from the medians: for lines alone at the fewest threads measured, for batches at the most."""
-    few, many = found.setup.threads[0], found.setup.threads[-1]
+    few, many = found.setup.conditions.threads[0], found.setup.conditions.threads[-1]
     said, winners = [], []
     for what, threads, case in (("one line at a time", few, LONE), ("batches", many, found.cases()[-1])):
         rows = found.at(case, threads)
-        ours = sorted((row for row in rows if row.kind != "VietOCR"), key=lambda row: row.median)
+        ours = sorted((row for row in rows if row.kind not in FOREIGN), key=lambda row: row.median)
         best = ours[0]
         winners.append(best.reader)
         compared = [(kind, ratio) for kind, ratio in ratios(best, rows).items() if kind != best.kind]
@@ -122,7 +127,7 @@ def choice(found: Bench) -> str:
         level = [row.reader for row in ours[1:] if row.median <= LEVEL * best.median]
         beside = f", {' and '.join(level)} within {LEVEL - 1:.0%} of it" if level else ""
         numbers = ", ".join([f"{best.median:.1f} ms a line", *faster])
-        said.append(f"for {what} on {_threads(threads)} {best.reader} ({numbers}){beside}")
+        said.append(f"for {what} on {thread_count(threads)} {best.reader} ({numbers}){beside}")
     unpaid = " Where a float reader is named, int8 does not pay on this machine."
     pays = "" if all(READERS[name] for name in winners) else unpaid
     return f"On this machine choose {'; '.join(said)}.{pays}"
@@ -131,11 +136,11 @@ def choice(found: Bench) -> str:
 def markdown(found: Bench) -> str:
     """The tables for people, and the conditions that they hold under."""
     parts = [choice(found)]
-    for threads in found.setup.threads:
-        title = f"**{_threads(threads)}, ms per line: median [quartiles]; faster: × VietOCR / × best float32**"
+    for threads in found.setup.conditions.threads:
+        title = f"**{thread_count(threads)}, ms per line: median [quartiles]; faster: × VietOCR / × best float32**"
         parts += [title, _times(found, threads)]
-    for threads in found.setup.threads:
-        parts += [f"**Stages of the 320-px line, {_threads(threads)}, ms (medians)**", _stages(found, threads)]
+    for threads in found.setup.conditions.threads:
+        parts += [f"**Stages of the 320-px line, {thread_count(threads)}, ms (medians)**", _stages(found, threads)]
     title = "**Cold start: a new process to its first text, and its memory at most**"
     parts += [title, _cold(found.cold), conditions(found)]
     return "\n\n".join(parts) + "\n"
@@ -187,40 +192,41 @@ def _cold(starts: Iterable[Cold]) -> str:
 
 
 def conditions(found: Bench) -> str:
-    """How the numbers came about, in a paragraph."""
-    setup = found.setup
-    widths = setup.batch_widths
-    versions = ", ".join(f"{name} {version}" for name, version in setup.versions.items())
-    settings = ", ".join(f"{name} {value}" for name, value in setup.settings.items())
+    """How the numbers came about, as short sentences."""
+    setup, widths = found.setup, found.setup.batch_widths
     own = next((row.kind for row in found.timings if row.reader == "OpenVINO float"), None)
-    features = ", ".join(setup.cpu_features) or "no int8 features named"
-    said = [
-        f"{' and '.join(setup.weights)}. From the decoded picture to the text, lines generated (print in DejaVu, the same "
-        f"on every machine): one line alone of {_listed(TEXTS)} px at height 32 with {_listed(map(len, TEXTS.values()))} "
-        f"characters (VietOCR rounds widths up to tens), and {setup.batch_lines} mixed ones, {widths[0]} to {widths[-1]} px "
-        f"(median {widths[len(widths) // 2]}), given to `predict_batch` at once. A line alone has all threads; of the mixed "
-        "ones our engines read batches side by side, a thread each, where VietOCR's code has all threads for one batch after "
-        "the other. Characters read: of the cases in their order; the decoder takes a step for each and one for each line's "
-        "end. Readers take turns call by call after a "
-        f"warm-up on each shape; {setup.repeats} timed call(s) of a line, {setup.batch_repeats} of the batch.",
-        "faster: × VietOCR / × the fastest float32 row other than VietOCR's own code, in the same case."
-        + (f" OpenVINO chose {own} for float weights." if own else ""),
-        "Stages are timed apart, so their sum is not quite the line's time; ONNX Runtime runs CNN and encoder as one graph, "
-        "and they are told together.",
-        f"Cold starts: infer.py with --threads {setup.threads[-1]} on the 320-px line, median [least–most] of "
-        f"{setup.batch_repeats}, the files in the disk cache.",
-        f"CPU: {setup.cpu} ({features}), {setup.cores} core(s) for this process; {setup.system}; {settings}; {versions}; "
-        f"{setup.date}.",
+    settings = ", ".join(f"{name} {value}" for name, value in setup.settings.items())
+    sentences = [
+        f"The readers read with {' and '.join(setup.weights)}.",
+        "The time is that from the decoded picture to the text.",
+        "The lines are generated: print in DejaVu, the same on every machine.",
+        f"One line alone has {_listed(TEXTS)} px at height 32 and {_listed(map(len, TEXTS.values()))} characters.",
+        "VietOCR rounds widths up to tens.",
+        f"`predict_batch` gets {setup.batch_lines} mixed lines at once, {widths[0]} to {widths[-1]} px wide "
+        f"(median {widths[len(widths) // 2]}).",
+        "A line alone has all threads.",
+        "Of the mixed lines our engines read batches side by side, a thread each. VietOCR's code gives all threads to one "
+        "batch after the other, AsterOCR's to one line after the other.",
+        "The characters read are those of the cases in their order. The decoder takes a step for each and one for each "
+        "line's end.",
+        "The readers take turns call by call, after a warm-up on each shape.",
+        f"There are {setup.repeats} timed call(s) of a line and {setup.batch_repeats} of the batch.",
+        "faster: × VietOCR / × the fastest float32 row of this project, in the same case.",
+        *([f"OpenVINO chose {own} for float weights."] if own else []),
+        "Stages are timed apart, so their sum is not quite the line's time.",
+        "ONNX Runtime runs CNN and encoder as one graph, so they are one stage.",
+        f"A cold start is infer.py with --threads {setup.conditions.threads[-1]} on the 320-px line, the median "
+        f"[least–most] of {setup.batch_repeats}, with the files in the disk cache.",
+        machine(setup.conditions),
+        f"System: {setup.conditions.system}; {settings}.",
     ]
     if setup.left_out:
-        said.append(f"Left out, more threads than cores: {', '.join(map(str, setup.left_out))}.")
-    if setup.load is not None:
-        said.append(f"Load average before the start: {setup.load:.2f}.")
+        sentences.append(f"Left out, more threads than cores: {', '.join(map(str, setup.left_out))}.")
     if setup.busy:
-        said.append("Something else kept the cores busy then, so the times are longer than they could be.")
+        sentences.append("Something else kept the cores busy then, so the times are longer than they could be.")
     if setup.quick:
-        said.append("A quick run (--quick): one timed call each; do not quote it.")
-    return " ".join(said)
+        sentences.append("A quick run (--quick): one timed call each; do not quote it.")
+    return " ".join(sentences)
 
 
 def to_json(found: Bench) -> str:
@@ -236,7 +242,3 @@ def to_json(found: Bench) -> str:
 def _listed(values: Iterable[int]) -> str:
     *others, last = map(str, values)
     return f"{', '.join(others)} and {last}"
-
-
-def _threads(count: int) -> str:
-    return "1 thread" if count == 1 else f"{count} threads"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ class Milliseconds:
 
 
 #: Name → whether it reads the int8 file, in the order of the rows. `Missing.reader` and `Timed.name` are of these.
+#: AsterOCR reads its own file.
 READERS = {
     "VietOCR": False,
     "torch float": False,
@@ -37,7 +39,10 @@ READERS = {
     "torch int8": True,
     "ONNX Runtime int8": True,
     "OpenVINO int8": True,
+    "AsterOCR": False,
 }
+#: Kinds of readers that are not this project's.
+FOREIGN = ("VietOCR", "AsterOCR")
 
 
 #: What `stages` measures; a runtime that runs CNN and encoder as one graph has "CNN + encoder" in their place.
@@ -66,9 +71,9 @@ def take_turns(
     on all of them; the first `warm_ups` rounds do not count. lines: how many a call reads, for the bar."""
     taken: list[list[tuple[float, Any]]] = [[] for _ in readers]
     for number in range(warm_ups + repeats):
-        for place, reader in enumerate(readers):
-            found = milliseconds(lambda: call(reader))
+        for index, reader in enumerate(readers):
+            timed = milliseconds(partial(call, reader))
             if number >= warm_ups:
-                taken[place].append(found)
+                taken[index].append(timed)
             bar.update(lines)
     return taken

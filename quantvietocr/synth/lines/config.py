@@ -16,9 +16,10 @@ STYLES = ("receipt", "form", "letter", "poor_scan", "mixture")  # mixture: of th
 
 @dataclass(frozen=True)
 class SynthConfig:
-    """Everything that, with a seed and an index, decides a generated line.
+    """Everything that decides a generated line, together with a seed and an index.
 
-    Raises ``SynthError`` naming the knob when a value makes no sense.
+    Raises:
+        SynthError: a value makes no sense; the message names the knob.
     """
 
     texts: tuple[str, ...] = ()  # .txt or .txt.gz files, UTF-8, one sentence or paragraph per line
@@ -32,7 +33,7 @@ class SynthConfig:
     degrade: float = 1.0  # strength of scan/photo damage: 0 = clean print, 1 = as in real use
     # One or more of STYLES, for text, fonts and damage together; a style named twice comes up twice as often.
     style: str | tuple[str, ...] = "mixture"
-    capitals: float = 0.0  # share of labels set in capitals, beside those that are anyway
+    capitals: float = 0.0  # share of labels set in capitals, on top of those that are anyway
     rare: float = 0.0  # share of labels that get words with capitals of two marks, symbols and the like
     lists: float = 0.0  # share of labels that get an enumeration, or a number of repeated digits
     height: tuple[int, int] = (18, 72)  # pixels, height of the crop before the reader resizes it
@@ -69,4 +70,5 @@ class SynthConfig:
 
     @property
     def styles(self) -> tuple[str, ...]:
+        """The styles as a tuple, also where `style` names a single one."""
         return (self.style,) if isinstance(self.style, str) else self.style

@@ -1,4 +1,4 @@
-"""Ink to picture: paper, light, scanner, camera, printer. And light augmentation for real line images."""
+"""From ink to picture: paper, light, scanner, camera, printer. Also light augmentation of real line images."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ RESIZERS = (
     Image.Resampling.LANCZOS,
 )
 MIN_CONTRAST = 70  # grey levels between ink and paper that always remain
-_TILE = 1 << 19
+_TILE = 1 << 19  # numbers in the tile of noise that windows are taken from
 
 
 @lru_cache(maxsize=1)
 def _noise_tile() -> np.ndarray:
-    """Standard normal noise, (2**19,) float32, drawn once: a window of it costs a hundredth of drawing anew."""
+    """Draw standard normal noise once, (2**19,) float32: a window of it costs a hundredth of drawing anew."""
     return np.random.default_rng(20240229).standard_normal(_TILE, dtype=np.float32)
 
 
 def grain(dice: Dice, shape: tuple[int, ...]) -> np.ndarray:
-    """Standard normal noise of ``shape``, float32."""
+    """Return standard normal noise of `shape`, float32."""
     count = int(np.prod(shape))
     start = dice.integer(0, _TILE - 1)
     tile = _noise_tile()
@@ -40,7 +40,17 @@ def grain(dice: Dice, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def clouds(dice: Dice, height: int, width: int, cell: float) -> np.ndarray:
-    """Smooth noise in about [-1, 1], (height, width) float32, with blobs of ``cell`` times the height."""
+    """Draw smooth noise.
+
+    Args:
+        dice: source of everything random.
+        height: of the noise, in pixels.
+        width: of the noise, in pixels.
+        cell: size of a blob, as a multiple of the height.
+
+    Returns:
+        float32 array (height, width), values in about [-1, 1].
+    """
     rows = max(2, round(1 / cell))
     columns = max(2, min(64, round(width / height / cell)))
     coarse = dice.rng.random((rows, columns), dtype=np.float32) * 2 - 1
@@ -48,21 +58,33 @@ def clouds(dice: Dice, height: int, width: int, cell: float) -> np.ndarray:
 
 
 def jpeg(image: Image.Image, quality: int) -> Image.Image:
+    """Compress a picture as JPEG and decode it again, in RGB."""
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=quality)
     return Image.open(io.BytesIO(buffer.getvalue())).convert("RGB")
 
 
 def resize(image: Image.Image, width: float, height: float, dice: Dice) -> Image.Image:
+    """Resize a picture to a size in pixels, at least 1 × 1, with a filter drawn from RESIZERS."""
     return image.resize((max(1, round(width)), max(1, round(height))), dice.pick(RESIZERS))
 
 
 def degrade(
     mask: Image.Image, x_height: float, scale: float, stretch: float, profile: Profile, strength: float, dice: Dice
 ) -> np.ndarray:
-    """The picture (H, W, 3) uint8 of an ink mask.
+    """Make a picture of an ink mask.
 
-    ``scale``, ``stretch`` and ``x_height`` as in :class:`render.Ink`; ``strength`` 0 leaves clean print.
+    Args:
+        mask: coverage with ink, mode "L": 0 is paper, 255 is ink.
+        x_height: height of an x after resizing, in pixels.
+        scale: what the mask's sides are multiplied by.
+        stretch: what its width is multiplied by on top of that.
+        profile: the look, which says how likely each damage is.
+        strength: of the damage: 0 leaves clean print, 1 is as in real use.
+        dice: source of everything random.
+
+    Returns:
+        uint8 RGB array (H, W, 3).
     """
 
     def happens(probability: float) -> bool:
@@ -86,7 +108,8 @@ def degrade(
     if happens(profile.thermal):
         ink = _thermal(ink, dice, strength)
     if happens(profile.fade) and not binary:
-        patches = 0.5 + 0.5 * clouds(dice, *ink.shape, dice.uniform(0.3, 1.5))
+        rows, columns = ink.shape
+        patches = 0.5 + 0.5 * clouds(dice, rows, columns, dice.uniform(0.3, 1.5))
         ink = ink * np.clip(1 - dice.uniform(0.1, 0.45) * strength * patches, 0.5, 1)
     if happens(profile.bleed):
         back = np.roll(ink[:, ::-1], (dice.integer(-6, 6), dice.integer(-40, 40)), (0, 1))
@@ -97,7 +120,7 @@ def degrade(
 
 
 def _spread(mask: Image.Image, dice: Dice) -> Image.Image:
-    """Strokes a little thicker (ink spread) or thinner (worn), with the edge of a bad copy."""
+    """Make strokes a little thicker (spread ink) or thinner (worn), with the edge of a bad copy."""
     soft = mask.filter(ImageFilter.GaussianBlur(dice.uniform(0.4, 1.0)))
     counts = np.cumsum(soft.histogram()[::-1])
     inked = np.dot(soft.histogram(), np.arange(256)) / 255
@@ -108,7 +131,7 @@ def _spread(mask: Image.Image, dice: Dice) -> Image.Image:
 
 
 def _one_bit(ink: np.ndarray, dice: Dice) -> np.ndarray:
-    """Black and white by a threshold that keeps about the inked area, thin strokes included: (H, W, 3) uint8."""
+    """Turn ink into black and white, (H, W, 3) uint8: the threshold keeps about the inked area, also thin strokes."""
     rough = ink + dice.uniform(0.01, 0.1) * grain(dice, ink.shape)
     share = min(0.9, float(ink.mean()) * dice.uniform(0.9, 1.5))
     level = max(0.22, float(np.quantile(rough, 1 - share)))
@@ -116,7 +139,7 @@ def _one_bit(ink: np.ndarray, dice: Dice) -> np.ndarray:
 
 
 def _thermal(ink: np.ndarray, dice: Dice, strength: float) -> np.ndarray:
-    """Dots of the print head, its pale columns, and uneven heat along the paper. In place of ``ink``."""
+    """Return ink with the dots of a print head, its pale columns, and uneven heat along the paper."""
     height, width = ink.shape
     form = dice.random()
     if form < 0.45:
@@ -136,7 +159,7 @@ def _thermal(ink: np.ndarray, dice: Dice, strength: float) -> np.ndarray:
 
 
 def _colours(dice: Dice, profile: Profile, strength: float) -> tuple[np.ndarray, np.ndarray]:
-    """Ink and paper, each (3,) float32 of 0..255, with a readable contrast between them."""
+    """Draw the colours of ink and paper, each (3,) float32 of 0 to 255, with a readable contrast between them."""
     damage = min(1.0, strength) if profile.paper or profile.fade else 0.0
     paper_grey = 255 - dice.uniform(0, 75) * damage * dice.random()
     ink_grey = dice.uniform(0, 110) * damage * dice.random()
@@ -158,7 +181,7 @@ def _colours(dice: Dice, profile: Profile, strength: float) -> tuple[np.ndarray,
 def _expose(
     ink: np.ndarray, profile: Profile, strength: float, dice: Dice, happens: Callable[[float], bool]
 ) -> np.ndarray:
-    """Colour, paper, light, noise and compression, as (H, W, 3) uint8."""
+    """Add colour, paper, light, noise and compression to ink; returns (H, W, 3) uint8."""
     height, width = ink.shape
     ink_colour, paper_colour = _colours(dice, profile, strength)
     contrast = abs(float(paper_colour.mean() - ink_colour.mean()))
@@ -192,10 +215,18 @@ def _expose(
 
 
 def augment(image: np.ndarray, rng: np.random.Generator, strength: float = 1.0) -> np.ndarray:
-    """A light variation of a real line image that keeps its label readable.
+    """Vary a real line image lightly, so that its label stays readable.
 
-    ``image`` (H, W, 3) uint8 RGB; returns the same kind of array, with a size a little different. ``strength`` 0
-    returns the image unchanged, 1 is made for fine-tuning. Raises ValueError for any other shape or type.
+    Args:
+        image: uint8 RGB array (H, W, 3).
+        rng: source of everything random.
+        strength: 0 returns the image unchanged, 1 is made for fine-tuning.
+
+    Returns:
+        An array of the same kind, of a slightly different size.
+
+    Raises:
+        ValueError: the array has another shape or type.
     """
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
         raise ValueError(f"augment: got {image.dtype} {image.shape}: pass an RGB image (H, W, 3) of uint8")
@@ -234,12 +265,12 @@ def augment(image: np.ndarray, rng: np.random.Generator, strength: float = 1.0) 
     if happens(0.25):
         radius = dice.uniform(0.2, 0.022 * min(picture.height, 40)) * strength
         picture = picture.filter(ImageFilter.GaussianBlur(radius))
-    array = np.asarray(picture, dtype=np.float32)
+    array: np.ndarray = np.asarray(picture, dtype=np.float32)
     if happens(0.5):
         middle = dice.uniform(90, 200)
         array = (array - middle) * (1 + dice.uniform(-0.3, 0.2) * strength) + middle + dice.uniform(-25, 20) * strength
     if happens(0.3):
-        light = clouds(dice, *array.shape[:2], dice.uniform(0.6, 4))
+        light = clouds(dice, array.shape[0], array.shape[1], dice.uniform(0.6, 4))
         array = array + (dice.uniform(-25, 25) * strength * light)[..., None]
     if happens(0.35):
         array = array + (dice.uniform(1, 10) * strength * grain(dice, array.shape[:2]))[..., None]

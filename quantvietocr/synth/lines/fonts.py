@@ -59,21 +59,33 @@ CLASSES = (
 
 @dataclass(frozen=True)
 class Face:
-    """One usable face. Lengths are shares of the em: multiply by the pixel size."""
+    """One usable face. Lengths are shares of the em: multiply them by the pixel size.
+
+    Attributes:
+        path: the font file.
+        family: name of the family.
+        style: the font's own words, such as "Bold Italic".
+        kind: one of CLASSES.
+        bold: whether its strokes are heavy.
+        italic: whether it is slanted.
+        ascent: top of the tallest capital with two marks, above the baseline.
+        descent: bottom of the lowest letter, below the baseline.
+        x_height: height of an x.
+    """
 
     path: str
     family: str
-    style: str  # the font's own words: "Bold Italic"
-    kind: str  # one of CLASSES
+    style: str
+    kind: str
     bold: bool
     italic: bool
-    ascent: float  # top of the tallest capital with two marks, above the baseline
-    descent: float  # bottom of the lowest letter, below the baseline
+    ascent: float
+    descent: float
     x_height: float
 
     @property
     def weight(self) -> float:
-        """How often this face comes up inside its family."""
+        """How often this face comes up within its family, beside 1.0 for a plain one."""
         weight = 0.45 if self.bold else 1.0
         weight *= 0.5 if self.italic else 1.0
         weight *= 0.1 if FAINT.search(self.style) else 1.0
@@ -82,9 +94,16 @@ class Face:
 
 
 def find_files(places: Sequence[str]) -> list[Path]:
-    """Font files under ``places`` (files or folders); () = the system's folders and matplotlib's own DejaVu.
+    """Find font files.
 
-    Sorted and without duplicates. Raises FileNotFoundError when a named place does not exist.
+    Args:
+        places: files or folders to look in; empty for the system's folders and matplotlib's own DejaVu.
+
+    Returns:
+        The files, sorted and without duplicates.
+
+    Raises:
+        SynthError: one of the places does not exist.
     """
     for place in places:
         if not Path(place).expanduser().exists():
@@ -102,12 +121,19 @@ def find_files(places: Sequence[str]) -> list[Path]:
 
 
 def check(path: Path, vocab: str) -> Face | str:
-    """The face at ``path`` if it draws every character of ``vocab``, else the reason why not."""
+    """Return the face in a font file if it draws every character of `vocab`, else the reason why not.
+
+    Args:
+        path: the font file.
+        vocab: the characters.
+
+    Returns:
+        The face, or a few words that count a rejected file.
+    """
     try:
         with TTFont(path, lazy=True, fontNumber=0) as font:
-            cmap = font.getBestCmap() or {}
-            missing = [c for c in vocab if ord(c) not in cmap]
-            if missing:
+            characters = font.getBestCmap() or {}
+            if any(ord(c) not in characters for c in vocab):
                 return "characters missing"
             names = font["name"]
             family = names.getBestFamilyName() or path.stem
@@ -134,7 +160,7 @@ def check(path: Path, vocab: str) -> Face | str:
 
 
 def _check_glyphs(font: ImageFont.FreeTypeFont, vocab: str) -> str:
-    """Why the drawn glyphs are not usable, or "". The map of a font may promise what its outlines do not hold."""
+    """Say why the drawn glyphs are not usable, or "". A font's map may promise what its outlines do not hold."""
 
     def shape(char: str) -> tuple[tuple[int, int], bytes]:
         mask = font.getmask(char, mode="L")
@@ -146,8 +172,8 @@ def _check_glyphs(font: ImageFont.FreeTypeFont, vocab: str) -> str:
             if font.getlength(char) <= 0:
                 return "space has no width"
             continue
-        size, ink = drawn = shape(char)
-        if not ink or not max(ink):
+        drawn = shape(char)
+        if not max(drawn[1], default=0):
             return "empty glyphs"
         if drawn == notdef:
             return "placeholder glyphs"
@@ -166,9 +192,14 @@ def _cache_file() -> Path:
 
 
 def check_all(files: Iterable[Path], vocab: str) -> tuple[list[Face], Counter[str]]:
-    """Usable faces, and the count of rejected files by reason.
+    """Check font files. Verdicts are kept in the user's cache folder, by path, time of change, size and vocabulary.
 
-    Verdicts are kept in the user's cache folder, by path, time of change, size and vocabulary.
+    Args:
+        files: the font files.
+        vocab: characters that a usable face draws.
+
+    Returns:
+        The usable faces, and the count of rejected files by reason.
     """
     cache_file = _cache_file()
     try:
@@ -177,7 +208,9 @@ def check_all(files: Iterable[Path], vocab: str) -> tuple[list[Face], Counter[st
     except (OSError, ValueError):
         cache = {}  # no cache yet, or one cut short by another program: check again
     vocab_key = hashlib.sha256(f"{CHECK_VERSION}{vocab}".encode()).hexdigest()[:16]
-    files, faces, rejected, fresh = list(files), [], Counter(), 0
+    files, fresh = list(files), 0
+    faces: list[Face] = []
+    rejected: Counter[str] = Counter()
     for path in files:
         stat = path.stat()
         key = f"{path}|{stat.st_mtime_ns}|{stat.st_size}|{vocab_key}"
@@ -202,9 +235,16 @@ def check_all(files: Iterable[Path], vocab: str) -> tuple[list[Face], Counter[st
 
 
 class FontPool:
-    """Faces to draw from: first a family, then a face of it, so a family's number of files does not matter.
+    """Faces to draw from: first a family, then a face of it, so that the number of files of a family does not matter.
 
-    Raises RuntimeError when no face covers the vocabulary.
+    Args:
+        places: font files or folders, as in `find_files`.
+        vocab: characters that every face must draw.
+        family_faces: at most so many faces are kept of a family.
+        open_fonts: at most so many fonts are held open.
+
+    Raises:
+        SynthError: a place does not exist, or no face covers the vocabulary.
     """
 
     def __init__(self, places: Sequence[str], vocab: str, family_faces: int, open_fonts: int = 192) -> None:
@@ -230,7 +270,15 @@ class FontPool:
         self._open_limit = open_fonts
 
     def pick(self, dice: Dice, kinds: tuple[tuple[str, float], ...] = ()) -> Face:
-        """A face; ``kinds`` multiplies the weights of :data:`CLASSES`: (("times", 3.0), ("mono", 0.4))."""
+        """Draw a face.
+
+        Args:
+            dice: source of everything random.
+            kinds: factors on the weights of CLASSES: (("times", 3.0), ("mono", 0.4)).
+
+        Returns:
+            The face.
+        """
         if kinds not in self._by_kinds:
             weights = {
                 name: weight * prod(factor for kind, factor in kinds if kind == name) for name, weight, _ in CLASSES
@@ -241,13 +289,13 @@ class FontPool:
         return dice.pick(self._faces[dice.pick(self._by_kinds[kinds])])
 
     def sibling(self, face: Face, bold: bool, italic: bool) -> Face | None:
-        """The face of the same family that is (not) bold and (not) italic, if there is one."""
+        """Return the face of the same family that is (not) bold and (not) italic, if there is one."""
         return next(
             (other for other in self.families[face.family] if other.bold == bold and other.italic == italic), None
         )
 
     def open(self, face: Face, size: int) -> ImageFont.FreeTypeFont:
-        """FreeType font at ``size`` pixels per em; the least recently used ones are closed."""
+        """Open a face at `size` pixels per em; the least recently used fonts are closed."""
         key = (face.path, size)
         font = self._open.get(key)
         if font is None:

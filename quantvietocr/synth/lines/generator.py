@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -32,9 +33,15 @@ SNIPPETS = 256  # texts kept for the lines above and below
 
 @dataclass
 class Line:
-    """A generated line: ``image`` (H, W, 3) uint8 RGB, its ``text``, the font file drawn with, and its look (``kind``).
+    """A generated line.
 
-    ``family`` and ``font_class`` (one of fonts.CLASSES) are the font's.
+    Attributes:
+        image: the picture, uint8 RGB (H, W, 3).
+        text: its label.
+        font: path of the font file that it is drawn with.
+        kind: name of the look (`profiles.Profile.name`).
+        family: family of the font.
+        font_class: class of the font, one of `fonts.CLASSES`.
     """
 
     image: np.ndarray
@@ -46,10 +53,18 @@ class Line:
 
 
 class LineGenerator:
-    """Generates line ``i`` for any ``i >= 0``, in any order, in any process, always the same.
+    """Generates line `i` for any `i >= 0`, in any order, in any process, always the same.
 
-    The first build checks every font (cached afterwards) and reads the text files. Sending a generator to another
-    process sends its configuration; fonts and texts are read again there. Raises as FontPool and TextFile do.
+    The first generator checks every font (the result is cached) and reads the text files. Sending a generator to
+    another process sends its configuration; fonts and texts are read again there.
+
+    Args:
+        config: what decides the lines.
+        seed: a whole number from 0 that decides everything random.
+        vocab: characters that labels may hold.
+
+    Raises:
+        SynthError: the seed is negative, no font can be used, or a text file cannot be read.
     """
 
     def __init__(self, config: SynthConfig = SynthConfig(), seed: int = 0, vocab: str = DEFAULT_CHARS) -> None:
@@ -61,11 +76,11 @@ class LineGenerator:
         dice = Dice(np.random.default_rng([seed, 0, 1]))
         self._snippets = [self.source.sample(dice, "any")[0] for _ in range(SNIPPETS)]
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return LineGenerator, (self.config, self.seed, self.vocab)
 
     def line(self, index: int) -> Line:
-        """Line number ``index`` (0, 1, 2 ...)."""
+        """Draw line number `index` (0, 1, 2 ...)."""
         dice = Dice(np.random.default_rng([self.seed, index]))
         style = dice.pick(self.config.styles) if len(self.config.styles) > 1 else self.config.styles[0]
         profile = STYLE_PROFILES[style] if style in STYLE_PROFILES else dice.pick(MIXTURE)
@@ -76,7 +91,7 @@ class LineGenerator:
         return Line(image, ink.text, face.path, profile.name, face.family, face.kind)
 
     def describe(self) -> str:
-        """What the lines are made from: fonts accepted and rejected with reasons, text files with their lines."""
+        """Say what the lines are made from: fonts accepted and rejected with reasons, text files with their lines."""
         faces = sum(len(members) for members in self.pool.families.values())
         reasons = ", ".join(f"{count} {reason}" for reason, count in Counter(self.pool.rejected).most_common())
         return (
@@ -86,10 +101,19 @@ class LineGenerator:
         )
 
     def write(self, folder: str | Path, count: int, workers: int = 1, progress: bool = True) -> Path:
-        """Write lines 0 .. count-1 as VietOCR's format: ``folder/img/000000.png`` and ``folder/annotation.txt``.
+        """Write lines 0 .. count-1 in VietOCR's format: `folder/img/000000.png` and `folder/annotation.txt`.
 
-        The annotation (``img/000000.png<TAB>text``) appears only when every image is there; its path is returned.
-        ``folder/lines.tsv`` says what each of its rows was drawn with, in the same order: see ORIGIN.
+        The annotation (`img/000000.png<TAB>text`) appears only when every image is there. `folder/lines.tsv` says what
+        each of its rows was drawn with, in the same order: see ORIGIN.
+
+        Args:
+            folder: where to write; it is made where it is missing.
+            count: number of lines.
+            workers: processes that draw; 1 draws in this one.
+            progress: whether to show a progress bar on stderr.
+
+        Returns:
+            The annotation's path.
         """
         folder = Path(folder)
         (folder / "img").mkdir(parents=True, exist_ok=True)
@@ -109,7 +133,15 @@ class LineGenerator:
 
 
 def write_tables(folder: Path, rows: Sequence[tuple[str, str]]) -> Path:
-    """Write lines.tsv, then annotation.txt, of the rows that `write_line` gave; returns the annotation's path."""
+    """Write lines.tsv, then annotation.txt.
+
+    Args:
+        folder: where to write.
+        rows: what `write_line` returned for each line.
+
+    Returns:
+        The annotation's path.
+    """
     write_text(
         folder / "lines.tsv", "".join(f"{row}\n" for row in ["\t".join(ORIGIN), *(origin for _, origin in rows)])
     )
@@ -119,21 +151,30 @@ def write_tables(folder: Path, rows: Sequence[tuple[str, str]]) -> Path:
 
 
 def write_line(line: Line, folder: Path, index: int) -> tuple[str, str]:
-    """Save a line's picture, ``folder/img/INDEX.png``: its row of the annotation and its row of lines.tsv."""
+    """Save a line's picture as `folder/img/INDEX.png`.
+
+    Args:
+        line: the line.
+        folder: where to write; it has a folder `img`.
+        index: the line's number.
+
+    Returns:
+        The line's row of the annotation and its row of lines.tsv.
+    """
     name = f"img/{index:06d}.png"
     Image.fromarray(line.image).save(folder / name, compress_level=3)
     origin = (name, Path(line.font).name, line.family, line.font_class, line.kind)
     return f"{name}\t{line.text}", "\t".join(origin)
 
 
-def _collect(done, rows: list[tuple[str, str]], bar: tqdm) -> None:
-    for some in done:
-        rows.extend(some)
-        bar.update(len(some))
+def _collect(chunks: Iterable[list[tuple[str, str]]], rows: list[tuple[str, str]], bar: tqdm) -> None:
+    for chunk in chunks:
+        rows.extend(chunk)
+        bar.update(len(chunk))
 
 
 def _write_chunk(generator: LineGenerator, folder: Path, indices: range) -> list[tuple[str, str]]:
-    """Draw and save these lines: what `write_line` gives for each."""
+    """Draw and save these lines; returns what `write_line` returned for each."""
     return [write_line(generator.line(index), folder, index) for index in indices]
 
 
@@ -147,4 +188,5 @@ def _adopt(generator: LineGenerator) -> None:
 
 
 def _write_in_worker(folder: Path, indices: range) -> list[tuple[str, str]]:
+    assert _adopted is not None  # `_adopt` ran when the worker began
     return _write_chunk(_adopted, folder, indices)

@@ -1,41 +1,20 @@
 """Enumerations and repeated digits.
 
-Their members are so alike that a reader that attends by what it just wrote can skip one, or lose its place.
+Their members look so alike that a reader which attends by what it just wrote can skip one, or lose its position.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from ...common.wordlists import entries
 from . import words as w
 from .dice import Dice, Weighted
 
-HEADS = (
-    "số",
-    "các số",
-    "Điều",
-    "các Điều",
-    "khoản",
-    "các khoản",
-    "điểm",
-    "mục",
-    "các mục",
-    "lô số",
-    "thửa số",
-    "tổ",
-    "các tổ",
-    "Phường",
-    "phường",
-    "Quận",
-    "kỳ",
-    "đợt",
-    "tờ số",
-    "Phụ lục",
-    "trang",
-    "hàng ghế",
-    "bàn số",
-    "mã số",
-)
+HEADS = entries("""
+    số | các số | Điều | các Điều | khoản | các khoản | điểm | mục | các mục | lô số | thửa số | tổ | các tổ
+    Phường | phường | Quận | kỳ | đợt | tờ số | Phụ lục | trang | hàng ghế | bàn số | mã số
+""")
 REPEATED = ("xã", "phường", "thôn", "ấp", "đường", "ông", "bà", "huyện", "tỉnh", "Trường", "món")
 JOINTS = Weighted(
     [(", ", 0.66), (",", 0.08), ("; ", 0.08), (" ", 0.08), ("/", 0.03), (" - ", 0.03), ("-", 0.02), (". ", 0.02)]
@@ -45,9 +24,16 @@ LETTERS = "abcdđeghik"
 
 
 def make_list(dice: Dice) -> str:
-    """An enumeration of three to twelve members: numbers most often, in a row or with gaps, also letters, codes, names.
+    """Make up an enumeration of three to twelve members.
 
-    One in four is a number of repeated digits instead, alike in the same way: ``0009998888``, ``1000000000``.
+    Most often the members are numbers, in a row or with gaps; they may be letters, codes or names too. One text in four
+    is a number of repeated digits instead, which look alike in the same way: `0009998888`, `1000000000`.
+
+    Args:
+        dice: source of everything random.
+
+    Returns:
+        The text, perhaps with a word before it that says what is counted.
     """
     if dice.chance(0.25):
         return _repeated_digits(dice)
@@ -98,13 +84,13 @@ def _unordered(dice: Dice, count: int) -> list[str]:
 
 
 def _same(dice: Dice, count: int) -> list[str]:
-    """One or two values over and over, as in the columns of a table."""
+    """Repeat one or two values, as in the columns of a table."""
     values = [dice.pick(("0", "1", "00", "x", "X", "0,0", "100%", str(dice.integer(1, 500)))) for _ in range(2)]
     return [values[dice.chance(0.25)] for _ in range(count)]
 
 
 def _marked(dice: Dice, count: int) -> list[str]:
-    """Numbers of one heading, or with one letter before or after each."""
+    """Give the numbers of one heading, or numbers with one letter before or after each."""
     numbers = _numbers(dice, count)
     before, after = dice.pick(
         (

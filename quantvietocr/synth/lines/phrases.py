@@ -1,76 +1,24 @@
-"""The embedded source: functions that make up one piece of text, each from the dice of its line."""
+"""The embedded source: functions that make up one piece of text, each with the dice of its line."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from ...common.wordlists import entries
 from . import words as w
 from .dice import Dice, Weighted
 from .sentences import HEADINGS, SENTENCES
 from .syllables import syllables
 
-LATIN = [
-    "google",
-    "facebook",
-    "email",
-    "iPhone",
-    "wifi",
-    "internet",
-    "server",
-    "marketing",
-    "Samsung",
-    "online",
-    "VinMart",
-    "Coopmart",
-    "BigC",
-    "Zalo",
-    "TikTok",
-    "Shopee",
-    "Lazada",
-    "Jollibee",
-    "Pizza",
-    "Burger",
-    "combo",
-    "size",
-    "XL",
-    "kg",
-    "ml",
-    "km",
-    "cm",
-    "Windows",
-    "Wave",
-    "Future",
-    "Honda",
-    "Toyota",
-    "Kawasaki",
-    "jazz",
-    "Washington",
-    "Jakarta",
-    "Fukuoka",
-    "Mexico",
-    "Wolfgang",
-    "Jeff",
-    "Zidane",
-    "Kyiv",
-    "file",
-    "PDF",
-    "USB",
-    "video",
-    "chat",
-    "fax",
-    "taxi",
-    "website",
-]
-DOMAINS = [
-    "gmail.com",
-    "yahoo.com.vn",
-    "outlook.com",
-    "hcmut.edu.vn",
-    "evn.com.vn",
-    "thanhnien.vn",
-    "baochinhphu.vn",
-    "zmail.net",
-]
+LATIN = entries("""
+    google | facebook | email | iPhone | wifi | internet | server | marketing | Samsung | online | VinMart
+    Coopmart | BigC | Zalo | TikTok | Shopee | Lazada | Jollibee | Pizza | Burger | combo | size | XL | kg | ml | km
+    cm | Windows | Wave | Future | Honda | Toyota | Kawasaki | jazz | Washington | Jakarta | Fukuoka | Mexico
+    Wolfgang | Jeff | Zidane | Kyiv | file | PDF | USB | video | chat | fax | taxi | website
+""")
+DOMAINS = entries("""
+    gmail.com | yahoo.com.vn | outlook.com | hcmut.edu.vn | evn.com.vn | thanhnien.vn | baochinhphu.vn | zmail.net
+""")
 CONFUSABLE = [
     "IlL1|iíìỉĩị!jJ",
     "oO0QDĐƠÔ",
@@ -93,6 +41,7 @@ ASCII_SYMBOLS = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 
 
 def person(dice: Dice) -> str:
+    """Make up a person's name, sometimes with a title."""
     parts = [dice.pick(w.SURNAMES), dice.pick(w.MIDDLE), dice.pick(w.GIVEN)]
     if dice.chance(0.25):
         parts.insert(2, dice.pick(w.GIVEN))
@@ -103,6 +52,7 @@ def person(dice: Dice) -> str:
 
 
 def address(dice: Dice) -> str:
+    """Make up an address, or its last parts."""
     number = dice.pick(("Số ", "", "", "Ngõ ", "K", "Lô ")) + str(dice.integer(1, 999))
     number += dice.pick(("", "", "/" + str(dice.integer(1, 99)), dice.pick("ABC"), "-" + str(dice.integer(2, 99))))
     area = dice.pick(("P. ", "Phường ", "X. ", "Xã ", "P.", "phường ")) + dice.pick(w.AREAS)
@@ -113,6 +63,7 @@ def address(dice: Dice) -> str:
 
 
 def date(dice: Dice) -> str:
+    """Make up a date in one of six forms; the calendar may not have it."""
     day, month, year = dice.integer(1, 31), dice.integer(1, 12), dice.integer(1940, 2035)
     form = dice.integer(0, 7)
     if form <= 2:
@@ -129,6 +80,7 @@ def date(dice: Dice) -> str:
 
 
 def time_of_day(dice: Dice) -> str:
+    """Make up a time of day, half the time behind a date."""
     hour, minute, second = dice.integer(0, 23), dice.integer(0, 59), dice.integer(0, 59)
     clock = dice.pick(
         (
@@ -143,6 +95,7 @@ def time_of_day(dice: Dice) -> str:
 
 
 def amount(dice: Dice) -> str:
+    """Make up a number as of money, without a unit."""
     value = int(dice.log_uniform(1, 90_000)) * dice.pick((1000, 1000, 500, 100, 1))
     value += dice.pick((0, 0, 0, dice.integer(0, 999)))
     separator = dice.pick((".", ".", ",", ",", "", " "))
@@ -150,11 +103,13 @@ def amount(dice: Dice) -> str:
 
 
 def money(dice: Dice) -> str:
+    """Make up an amount of money, most often with a unit."""
     text = amount(dice) + dice.pick(w.UNITS)
     return "-" + text if dice.chance(0.06) else text
 
 
 def phone(dice: Dice) -> str:
+    """Make up a telephone number."""
     head = dice.pick(("09", "03", "07", "08", "05")) + dice.digits(1)
     form = dice.integer(0, 5)
     if form == 0:
@@ -171,6 +126,7 @@ def phone(dice: Dice) -> str:
 
 
 def web(dice: Dice) -> str:
+    """Make up an e-mail or web address."""
     user = "".join(dice.pick("abcdefghijklmnopqrstuvwxyz") for _ in range(dice.integer(3, 9)))
     user += dice.pick(("", "", dice.digits(2), "_" + dice.pick(LATIN).lower(), "." + dice.pick(LATIN).lower()))
     if dice.chance(0.6):
@@ -181,6 +137,7 @@ def web(dice: Dice) -> str:
 
 
 def code(dice: Dice) -> str:
+    """Make up a number of a document, a vehicle, an account or the like."""
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
     some = "".join(dice.pick(letters) for _ in range(dice.integer(1, 4)))
     form = dice.integer(0, 8)
@@ -204,6 +161,7 @@ def code(dice: Dice) -> str:
 
 
 def item(dice: Dice) -> str:
+    """Make up a row of what was bought."""
     name = dice.pick(w.GOODS)
     name = name.upper() if dice.chance(0.3) else name
     pieces = dice.integer(1, 20)
@@ -225,11 +183,13 @@ def item(dice: Dice) -> str:
 
 
 def total(dice: Dice) -> str:
+    """Make up a sum of a receipt with its label."""
     label = dice.pick(w.TOTALS)
     return label + dice.pick((": ", ":", " ", " : ", ": ")) + money(dice)
 
 
 def receipt_note(dice: Dice) -> str:
+    """Make up what else a receipt says."""
     form = dice.integer(0, 5)
     if form == 0:
         label = dice.pick(("Bàn", "BÀN", "Quầy", "HĐ số", "Ca", "Order", "Số HĐ"))
@@ -242,6 +202,7 @@ def receipt_note(dice: Dice) -> str:
 
 
 def field(dice: Dice) -> str:
+    """Make up a field of a form: its label and value, or dots to write on."""
     form = dice.integer(0, 5)
     label, value = (
         (dice.pick(w.FIELDS), person),
@@ -260,6 +221,7 @@ def field(dice: Dice) -> str:
 
 
 def legal(dice: Dice) -> str:
+    """Make up a line of an official paper."""
     form, body, act = dice.integer(0, 6), dice.pick(w.BODIES), dice.pick(w.ACTS)
     if form == 0:
         opening, paper = dice.pick(("Căn cứ", "Theo", "Thực hiện")), dice.pick(w.PAPERS)
@@ -284,16 +246,18 @@ def legal(dice: Dice) -> str:
 
 
 def sentence(dice: Dice) -> str:
+    """Draw one of the written sentences."""
     return dice.pick(SENTENCES)
 
 
 def cased(dice: Dice, text: str) -> str:
+    """Return `text` as it is, in capitals, or with first letters in capitals."""
     form = dice.random()
     return text if form < 0.4 else text.upper() if form < 0.7 else text.title() if form < 0.9 else text.capitalize()
 
 
 def syllable_run(dice: Dice) -> str:
-    """Syllables drawn evenly: any combination of letters and marks, not only the frequent ones."""
+    """Draw syllables evenly: any combination of letters and marks, not only the frequent ones."""
     every = syllables()
     run = [dice.pick(every) for _ in range(dice.integer(1, 6))]
     if dice.chance(0.15):
@@ -302,7 +266,7 @@ def syllable_run(dice: Dice) -> str:
 
 
 def tone_pairs(dice: Dice) -> str:
-    """One vowel with every tone, in a frame: what a reader confuses most."""
+    """Draw one vowel with several tones, each in the same frame: what a reader confuses most."""
     base = dice.pick(
         (
             "aàảãáạ",
@@ -329,7 +293,7 @@ def tone_pairs(dice: Dice) -> str:
 
 
 def symbols(dice: Dice) -> str:
-    """Numbers, brackets and punctuation as they stand in tables, formulas and file names."""
+    """Make up numbers, brackets and punctuation as they stand in tables, formulas and file names."""
     a, b = dice.integer(0, 9999), dice.integer(1, 99)
     letter = dice.pick("abcdghkmnpqtvxyzABCDEFGHKLMNPQTXYZ")
     return dice.pick(
@@ -365,7 +329,7 @@ def symbols(dice: Dice) -> str:
 
 
 def make_scramble(vocab: str) -> Callable[[Dice], str]:
-    """A maker of random strings over ``vocab``, so that no character is rarer than its even share."""
+    """Return a maker of random strings over `vocab`, so that no character is rarer than its even share."""
     letters = vocab.replace(" ", "")
     ascii_part = "".join(c for c in letters if c.isascii() and c.isalnum()) or letters
     symbol_part = "".join(c for c in letters if c in ASCII_SYMBOLS) or letters
@@ -397,7 +361,7 @@ MAKERS: dict[str, Callable[[Dice], str]] = {
     "symbols": symbols,
 }
 
-# How often each maker is asked, by what the line is to look like; "scramble" is made for the vocabulary at hand.
+# How often each maker is asked, for each kind of page. "scramble" is made for the vocabulary at hand.
 MIX = {
     "any": Weighted(
         [

@@ -11,7 +11,11 @@ Kinds = tuple[tuple[str, float], ...]
 
 @dataclass(frozen=True)
 class Profile:
-    """One look. ``fonts`` multiplies the weights of the font classes."""
+    """One look of a page.
+
+    Attributes:
+        fonts: factors on the weights of the font classes (`fonts.CLASSES`).
+    """
 
     name: str
     mix: str = "any"  # key of phrases.MIX

@@ -1,4 +1,4 @@
-"""Text to ink: one line drawn as a coverage mask (0 = paper, 255 = ink), cropped as a line detector would."""
+"""From text to ink: one line drawn as a coverage mask (0 = paper, 255 = ink), cropped as a line detector would."""
 
 from __future__ import annotations
 
@@ -16,16 +16,27 @@ EM_SIZES = (26, 30, 34, 38, 42, 48)  # pixels per em while drawing; few, so that
 MIN_X_HEIGHT = 6.5  # pixels of an x after resizing: smaller is not legible in Vietnamese
 READER_HEIGHT = 32  # pixels: the reader's input height, which max_width refers to
 
+Bounds = tuple[int, int, int, int]  # left, top, right, bottom, in pixels of the canvas
+Margins = tuple[float, float, float, float]  # above, below, left, right, in pixels
+
 
 @dataclass
 class Ink:
-    """A drawn line: ``mask`` is an "L" image, ``text`` what of the label fitted, ``x_height`` in pixels."""
+    """A drawn line.
+
+    Attributes:
+        mask: the ink, mode "L".
+        text: the part of the label that fitted.
+        x_height: height of an x after resizing by `scale`, in pixels.
+        scale: factor by which the mask must still be resized to reach the wanted height of the crop.
+        stretch: factor on the width on top of that, for narrow or wide letters.
+    """
 
     mask: Image.Image
     text: str
     x_height: float
-    scale: float  # still to be resized by this much to reach the wanted crop height
-    stretch: float  # and by this much more in width (narrow or wide letters)
+    scale: float
+    stretch: float
 
 
 @dataclass
@@ -45,9 +56,22 @@ def draw(
     config: SynthConfig,
     snippets: Sequence[str],
 ) -> Ink:
-    """Draw ``text`` on one line; words that do not fit the reader's width are cut off, and the label with them.
+    """Draw a text on one line.
 
-    ``snippets`` are strings for the lines above and below.
+    Words that do not fit the reader's width are cut off, and the label with them.
+
+    Args:
+        dice: source of everything random.
+        text: the label.
+        is_long: whether the line is meant to be long, so that letters become narrower before words are cut off.
+        face: what to draw with.
+        pool: opens fonts, and knows the other faces of the family.
+        profile: the look of the page.
+        config: lengths, widths and heights.
+        snippets: texts for the lines above and below.
+
+    Returns:
+        The ink and the label of what was drawn.
     """
     size = dice.pick(EM_SIZES)
     font = pool.open(face, size)
@@ -56,18 +80,13 @@ def draw(
     gaps = _gaps(dice, profile, len(words), font.getlength(" ") * word_gap, size)
     stretch = dice.uniform(0.82, 1.14) if dice.chance(0.2) else 1.0
 
-    crop = dice.random()
-    style = "box" if crop < profile.crops[0] else "tight" if crop < profile.crops[0] + profile.crops[1] else "loose"
-    if len(text) <= 3:
-        style = "box"  # a tight crop of "o" or "," could be any of o, O, 0 or , ' .
-    up, down, left, right = _margins(dice, style, face, size)
+    style = _crop_style(dice, profile, text)
+    margins = _margins(dice, style, face, size)
+    _, _, left, right = margins
     # The reader keeps max_width at height 32; long lines may be squeezed into it, as long printed lines are.
     squeeze = min(config.max_squeeze, dice.uniform(1.45, 1.95) if is_long else dice.uniform(1.0, 1.2))
-    line_height = up + down
-    if style != "box":
-        _, top, _, bottom = font.getbbox(text, anchor="ls")
-        line_height += max(bottom, 0) - min(top, -face.x_height * size)
-    room = config.max_width / READER_HEIGHT * squeeze * line_height - left - right
+    height = _line_height(style, margins, text, face, font)
+    room = config.max_width / READER_HEIGHT * squeeze * height - left - right
     if is_long:
         # Narrower letters before fewer words: that is how a line comes to hold 100 characters.
         stretch = min(1.0, max(0.8, room / (sum(word.width for word in words) + sum(gaps))))
@@ -80,18 +99,15 @@ def draw(
     base = int(face.ascent * size) + pad + abs(drift)
     canvas = Image.new("L", (int(width + left + right) + 2 * pad, base + int(face.descent * size) + pad + abs(drift)))
     pen = ImageDraw.Draw(canvas)
-    x = x0 = pad + int(left)
+    x0 = pad + int(left)
+    x = x_end = float(x0)
     for word, gap in zip(words, gaps):
         _draw_word(pen, word, x, base, letter_gap)
         x_end = x + word.width
         x = x_end + gap
     box = canvas.getbbox() or (x0, base - size // 2, int(x_end) + 1, base)
 
-    if style == "box":
-        top, bottom = min(base - up, box[1] - 1), max(base + down, box[3] + 1)
-    else:
-        # At least from the baseline to the x-height, or a dash would fill the picture.
-        top, bottom = min(box[1], base - face.x_height * size) - up, max(box[3], base) + down
+    top, bottom = _crop_rows(style, margins, box, base, face.x_height * size)
     bounds = (
         max(0, int(min(x0, box[0]) - left)),
         max(0, int(top)),
@@ -105,14 +121,39 @@ def draw(
     mask = _level(canvas, bounds, drift, dice) if drift else canvas.crop(bounds)
 
     low, high = config.height
-    height = high * (low / high) ** (dice.random() ** (1 / profile.height_bias))
-    scale = height / mask.height
+    scale = high * (low / high) ** (dice.random() ** (1 / profile.height_bias)) / mask.height
     scale = min(max(scale, MIN_X_HEIGHT / (face.x_height * size)), 1.25 if size > 34 else 1.5, 120 / mask.height)
     return Ink(mask, " ".join(word.text for word in words), face.x_height * size * scale, scale, stretch)
 
 
+def _crop_style(dice: Dice, profile: Profile, text: str) -> str:
+    """Choose how the line is cropped: by its line box ("box"), "tight" around the ink, or "loose"."""
+    drawn = dice.random()
+    if len(text) <= 3 or drawn < profile.crops[0]:
+        return "box"  # of every short text too: a tight crop of "o" or "," could be any of o, O, 0 or , ' .
+    return "tight" if drawn < profile.crops[0] + profile.crops[1] else "loose"
+
+
+def _line_height(style: str, margins: Margins, text: str, face: Face, font: ImageFont.FreeTypeFont) -> float:
+    """Height of the crop in pixels, as far as it is known before the words are cut to the width."""
+    height = margins[0] + margins[1]
+    if style != "box":
+        _, top, _, bottom = font.getbbox(text, anchor="ls")
+        height += max(bottom, 0) - min(top, -face.x_height * font.size)
+    return height
+
+
+def _crop_rows(style: str, margins: Margins, box: Bounds, base: int, x_height: float) -> tuple[float, float]:
+    """Top and bottom of the crop on the canvas, in pixels; box: around the ink, base: the baseline."""
+    up, down, _, _ = margins
+    if style == "box":
+        return min(base - up, box[1] - 1), max(base + down, box[3] + 1)
+    # At least from the baseline to the x-height, or a dash would fill the picture.
+    return min(box[1], base - x_height) - up, max(box[3], base) + down
+
+
 def _spacing(dice: Dice, profile: Profile, face: Face, size: int) -> tuple[float, float]:
-    """Pixels between letters, and the factor on the width of a space."""
+    """Draw the pixels between letters and the factor on the width of a space."""
     if not dice.chance(profile.spacing):
         return 0.0, 1.0
     if dice.chance(0.3):
@@ -122,7 +163,7 @@ def _spacing(dice: Dice, profile: Profile, face: Face, size: int) -> tuple[float
 
 
 def _gaps(dice: Dice, profile: Profile, count: int, space: float, size: int) -> list[float]:
-    """Pixels after each of ``count`` words: spaces, and now and then the wide gap between two columns."""
+    """Return the pixels after each of `count` words: spaces, and now and then the wide gap between two columns."""
     gaps = [space] * count
     if count > 1 and dice.chance(profile.columns):
         for _ in range(dice.integer(1, 2)):
@@ -133,7 +174,7 @@ def _gaps(dice: Dice, profile: Profile, count: int, space: float, size: int) -> 
 def _measure(
     dice: Dice, text: str, face: Face, font: ImageFont.FreeTypeFont, pool: FontPool, size: int, letter_gap: float
 ) -> list[_Word]:
-    """The words with their fonts: in some lines the first few words stand in another weight or slant."""
+    """Return the words with their fonts: in some lines the first few words stand in another weight or slant."""
     words = text.split(" ")
     fonts = [font] * len(words)
     if len(words) > 3 and dice.chance(0.08):
@@ -146,7 +187,7 @@ def _measure(
 
 
 def _fit(words: list[_Word], gaps: list[float], room: float, min_chars: int) -> list[_Word]:
-    """As many leading words as fit into ``room`` pixels, at least one; of one long word, as many letters."""
+    """Keep as many leading words as fit into `room` pixels, at least one; of one long word, as many letters."""
     used, chars, count = 0.0, -1, 0
     for word, gap in zip(words, gaps):
         if count and used + word.width > room and chars >= min_chars:
@@ -160,8 +201,8 @@ def _fit(words: list[_Word], gaps: list[float], room: float, min_chars: int) -> 
     return words
 
 
-def _margins(dice: Dice, style: str, face: Face, size: int) -> tuple[float, float, float, float]:
-    """Pixels above, below, left, right: from the baseline for "box", else from the ink."""
+def _margins(dice: Dice, style: str, face: Face, size: int) -> Margins:
+    """Draw the pixels above, below, left and right: from the baseline for "box", else from the ink."""
     if style == "box":
         side = dice.uniform(0.1, 0.4)
         up, down = max(face.ascent, 0.93) + dice.uniform(0.0, 0.15), face.descent + dice.uniform(0.02, 0.22)
@@ -177,7 +218,7 @@ def _margins(dice: Dice, style: str, face: Face, size: int) -> tuple[float, floa
 
 
 def _drift(dice: Dice, profile: Profile, config: SynthConfig, width: float, size: int) -> int:
-    """Pixels the line climbs (+) or falls (-) from its left end to its right end."""
+    """Draw the pixels by which the line climbs (+) or falls (-) from its left end to its right end."""
     if not dice.chance(profile.warp * min(1.0, config.degrade)):
         return 0
     # Bounded by the letters' size, not by an angle: a long line that drifts more runs out of any crop.
@@ -200,10 +241,10 @@ def _neighbours(
     base: int,
     size: int,
     face: Face,
-    bounds: tuple[int, int, int, int],
+    bounds: Bounds,
     snippets: Sequence[str],
 ) -> None:
-    """Lines above and below at the pitch of running text: their strokes reach into a crop that is not tight."""
+    """Draw lines above and below at the pitch of running text: their strokes reach into a crop that is not tight."""
     # Closer than this, marks and tails of the two lines would run into each other.
     pitch = max(dice.uniform(1.12, 1.5), face.ascent + face.descent + 0.02) * size
     width = bounds[2] - bounds[0]
@@ -217,15 +258,8 @@ def _neighbours(
             pen.text((bounds[0] + dice.uniform(-0.5, 0.5) * size, y), text, fill=255, font=font, anchor="ls")
 
 
-def _rules(
-    dice: Dice,
-    pen: ImageDraw.ImageDraw,
-    box: tuple[int, int, int, int],
-    base: int,
-    size: int,
-    bounds: tuple[int, int, int, int],
-) -> None:
-    """Lines that are not text: underline, dotted line of a form, table rules beside, above or below the text."""
+def _rules(dice: Dice, pen: ImageDraw.ImageDraw, box: Bounds, base: int, size: int, bounds: Bounds) -> None:
+    """Draw lines that are not text: underline, dotted line of a form, table rules beside, above or below the text."""
     thick = max(1, round(dice.uniform(0.03, 0.06) * size))
     form = dice.random()
     if form < 0.25:
@@ -248,22 +282,21 @@ def _rules(
                 pen.rectangle((bounds[0], y, bounds[2], y + thick - 1), fill=255)
 
 
-def _level(canvas: Image.Image, bounds: tuple[int, int, int, int], drift: int, dice: Dice) -> Image.Image:
-    """The crop at ``bounds``, widened by the drift, with the line climbing, curved, slanted and in perspective."""
-    left, top, right, bottom = bounds
+def _level(canvas: Image.Image, bounds: Bounds, drift: int, dice: Dice) -> Image.Image:
+    """Return the crop at `bounds`, widened by the drift, with the line climbing, curved, slanted and in perspective."""
     half = abs(drift) / 2
-    top, bottom = max(0, top - half), min(canvas.height, bottom + half)
+    top, bottom = max(0, bounds[1] - half), min(canvas.height, bounds[3] + half)
     tall = round(bottom - top)
     skew = dice.uniform(-0.15, 0.15) * tall
     # Wider by the slant, and the perspective mostly outwards: no letter may lose its edge.
-    left, right = left - abs(skew), right + abs(skew)
+    left, right = bounds[0] - abs(skew), bounds[2] + abs(skew)
     wide = round(right - left)
     sag = dice.uniform(-0.5, 0.5) * drift if wide > 5 * tall and dice.chance(0.3) else 0.0
     narrow, wider = (dice.uniform(-0.06, 0.01) * tall for _ in range(2))  # height lost at the left, at the right
     steps = 6 if sag else 1
 
     def edge(share: float) -> tuple[float, float]:
-        """Source y of the top and bottom of the picture, ``share`` of the way from its left to its right."""
+        """Source y of the top and bottom of the picture, at that share of the way from its left to its right."""
         shift = drift * (0.5 - share) + sag * (4 * share * (1 - share) - 0.5)
         lost = narrow + (wider - narrow) * share
         return top + shift + lost, bottom + shift - lost

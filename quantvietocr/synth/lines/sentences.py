@@ -2,40 +2,15 @@
 
 from __future__ import annotations
 
-HEADINGS = (
-    "CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM",
-    "Độc lập - Tự do - Hạnh phúc",
-    "QUYẾT ĐỊNH",
-    "THÔNG BÁO",
-    "TỜ TRÌNH",
-    "GIẤY ỦY QUYỀN",
-    "HỢP ĐỒNG MUA BÁN",
-    "BIÊN BẢN HỌP",
-    "ĐƠN XIN NGHỈ PHÉP",
-    "PHIẾU KHÁM BỆNH",
-    "BẢNG KÊ CHI TIẾT",
-    "Nơi nhận:",
-    "QUYẾT ĐỊNH:",
-    "CHỦ TỊCH",
-    "KT. CHỦ TỊCH",
-    "PHÓ CHỦ TỊCH",
-    "TM. ỦY BAN NHÂN DÂN",
-    "GIÁM ĐỐC SỞ",
-    "Mẫu số 01",
-    "PHỤ LỤC I",
-    "Chương II",
-    "ỦY BAN NHÂN DÂN",
-    "HỘI ĐỒNG NHÂN DÂN",
-    "Kính gửi:",
-    "- Như Điều 3;",
-    "- Lưu: VT, KT.",
-    "CĂN CƯỚC CÔNG DÂN",
-    "GIẤY KHAI SINH",
-    "SỔ HỘ KHẨU",
-    "BẢNG ĐIỂM",
-    "GIẤY CHỨNG NHẬN",
-    "THỰC ĐƠN",
-)
+from ...common.wordlists import entries
+
+HEADINGS = entries("""
+    CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM | Độc lập - Tự do - Hạnh phúc | QUYẾT ĐỊNH | THÔNG BÁO | TỜ TRÌNH
+    GIẤY ỦY QUYỀN | HỢP ĐỒNG MUA BÁN | BIÊN BẢN HỌP | ĐƠN XIN NGHỈ PHÉP | PHIẾU KHÁM BỆNH | BẢNG KÊ CHI TIẾT
+    Nơi nhận: | QUYẾT ĐỊNH: | CHỦ TỊCH | KT. CHỦ TỊCH | PHÓ CHỦ TỊCH | TM. ỦY BAN NHÂN DÂN | GIÁM ĐỐC SỞ | Mẫu số 01
+    PHỤ LỤC I | Chương II | ỦY BAN NHÂN DÂN | HỘI ĐỒNG NHÂN DÂN | Kính gửi: | - Như Điều 3; | - Lưu: VT, KT.
+    CĂN CƯỚC CÔNG DÂN | GIẤY KHAI SINH | SỔ HỘ KHẨU | BẢNG ĐIỂM | GIẤY CHỨNG NHẬN | THỰC ĐƠN
+""")
 
 SENTENCES = (
     "Quyết định này có hiệu lực kể từ ngày ký và thay thế các quy định trước đây trái với nội dung nêu trên.",

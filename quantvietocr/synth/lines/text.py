@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...common.files import ReadErrors
 from .config import SynthConfig, SynthError
 from .dice import Dice, Weighted
 from .lists import make_list
@@ -57,13 +58,20 @@ TYPOGRAPHIC = {
     "\ufeff": "",
 }
 _TYPOGRAPHIC = re.compile("[" + "".join(map(re.escape, TYPOGRAPHIC)) + "]")
-CHUNK = 1 << 22  # characters read and cleaned at a time: bounds the memory of loading a large file
+CHUNK = 1 << 22  # characters read and cleaned at a time, which bounds the memory that a large file takes
 CLASSES = ((1, 25), (25, 60), (60, 110))  # characters: the three classes of SynthConfig.lengths
 CASES = Weighted([("", 0.84), ("upper", 0.09), ("lower", 0.03), ("title", 0.04)])
 
+_READ_ERRORS = ReadErrors(
+    SynthError,
+    missing="texts: {path} does not exist: give .txt or .txt.gz files, one sentence per line",
+    unreadable="texts: {path} cannot be read ({reason}): give .txt or .txt.gz files, one sentence per line",
+    encoding="texts: {path} cannot be read as UTF-8 text ({reason}): convert it to UTF-8",
+)
+
 
 def clean(text: str) -> str:
-    """``text`` in NFC with typographic characters as ASCII and single spaces; line breaks are kept."""
+    """Compose `text` (NFC), write typographic characters as ASCII, make spaces single; line breaks are kept."""
     text = unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n")
     text = _TYPOGRAPHIC.sub(lambda found: TYPOGRAPHIC[found[0]], text)
     return re.sub(" *\n *", "\n", re.sub("  +", " ", text)).strip(" ")
@@ -72,29 +80,31 @@ def clean(text: str) -> str:
 class TextFile:
     """Sentences of one file, held as one UTF-8 buffer and the offsets of its lines.
 
-    A line with a character outside the vocabulary is left out and counted in ``dropped``.
-    Raises FileNotFoundError, or ValueError when the file is not UTF-8 or nothing in it can be used.
+    A line with a character outside the vocabulary is left out and counted in `dropped`.
+
+    Args:
+        path: a .txt or .txt.gz file in UTF-8.
+        vocab: characters that a line may hold.
+
+    Raises:
+        SynthError: there is no such file, it is not UTF-8, or no line of it can be used.
     """
 
     def __init__(self, path: str, vocab: str) -> None:
         self.path = path
         file = Path(path).expanduser()
-        if not file.is_file():
-            raise SynthError(f"texts: {path} does not exist: give .txt or .txt.gz files, one sentence per line")
         outside = re.compile(f"[^{re.escape(vocab)}]")
         buffer, lengths, self.dropped = bytearray(), [0], 0
-        try:
-            with (gzip.open if file.suffix == ".gz" else open)(file, "rt", encoding="utf-8-sig") as stream:
-                while chunk := stream.readlines(CHUNK):
-                    for line in clean("".join(chunk)).split("\n"):
-                        if outside.search(line):
-                            self.dropped += 1
-                        elif line:
-                            encoded = line.encode() + b"\n"
-                            buffer += encoded
-                            lengths.append(len(encoded))
-        except (UnicodeDecodeError, OSError, EOFError) as error:
-            raise SynthError(f"texts: {path} cannot be read as UTF-8 text ({error}): convert it to UTF-8") from error
+        opening = gzip.open if file.suffix == ".gz" else open
+        with _READ_ERRORS.naming(path), opening(file, "rt", encoding="utf-8-sig") as stream:
+            while chunk := stream.readlines(CHUNK):
+                for line in clean("".join(chunk)).split("\n"):
+                    if outside.search(line):
+                        self.dropped += 1
+                    elif line:
+                        encoded = line.encode() + b"\n"
+                        buffer += encoded
+                        lengths.append(len(encoded))
         if not buffer:
             raise SynthError(f"texts: {path} has no line made of the vocabulary's characters alone: check its encoding")
         self.buffer = bytes(buffer)
@@ -104,7 +114,7 @@ class TextFile:
         return len(self.offsets) - 1
 
     def line(self, dice: Dice) -> str:
-        """A line: most often one by its share of the file's bytes, so that prose outweighs titles; else any."""
+        """Draw a line: most often by its share of the file's bytes, so that prose outweighs titles; else evenly."""
         if dice.chance(0.7):
             index = int(np.searchsorted(self.offsets, dice.integer(0, len(self.buffer) - 1), "right")) - 1
         else:
@@ -122,14 +132,22 @@ def _syllables_by_letter() -> dict[str, tuple[str, ...]]:
 
 
 def _rare_pools(letters: list[str]) -> tuple[list[str], ...]:
-    """Pools to draw from evenly: two of the four are capitals with two marks, one symbols, one every character."""
+    """Return pools to draw from evenly: two of the four hold capitals with two marks, one symbols, one all letters."""
     marked = [c for c in letters if c.isupper() and len(unicodedata.normalize("NFD", c)) == 3]
     symbols = [c for c in letters if not c.isalnum()]
     return marked or letters, marked or letters, symbols or letters, letters
 
 
 class TextSource:
-    """Labels: NFC, inside the vocabulary, no double or outer spaces, between min_chars and max_chars long."""
+    """Labels: NFC, inside the vocabulary, no double or outer spaces, between min_chars and max_chars long.
+
+    Args:
+        config: lengths, text files and shares.
+        vocab: characters that a label may hold.
+
+    Raises:
+        SynthError: a text file cannot be used.
+    """
 
     def __init__(self, config: SynthConfig, vocab: str) -> None:
         self.config = config
@@ -144,10 +162,16 @@ class TextSource:
         self._classes = Weighted([(bounds, share) for bounds, share in zip(CLASSES, config.lengths)])
 
     def sample(self, dice: Dice, mix: str, embedded_bias: float = 1.0) -> tuple[str, bool]:
-        """A label, and whether it is meant to be a long line.
+        """Make up a label.
 
-        ``mix`` is a key of ``phrases.MIX``. A share s of labels comes from the embedded source, s to the power of
-        ``embedded_bias``: below 1 a receipt says receipt things more often, while 0 and 1 stay what they are.
+        Args:
+            dice: source of everything random.
+            mix: a key of `phrases.MIX`.
+            embedded_bias: exponent on the share of labels from the embedded source. Below 1 a receipt says receipt
+                things more often, while shares of 0 and 1 stay what they are.
+
+        Returns:
+            The label, and whether it is meant to be a long line.
         """
         low, high = dice.pick(self._classes)
         is_long = low >= CLASSES[2][0]
@@ -173,7 +197,7 @@ class TextSource:
         return text
 
     def _with_rare(self, dice: Dice, text: str) -> str:
-        """``text`` with one to three more words, each holding a character that text alone hardly shows a reader.
+        """Put one to three more words into `text`, each with a character that text alone hardly shows a reader.
 
         Half of them are capitals with two marks, a quarter symbols, the rest drawn evenly from the vocabulary. A
         capital stands in a text of capitals half the time, as in headings.
@@ -190,7 +214,7 @@ class TextSource:
 
     @staticmethod
     def _with_list(dice: Dice, text: str) -> str:
-        """``text`` with an enumeration between two of its first words."""
+        """Put an enumeration between two of the first words of `text`."""
         words, members = text.split(), make_list(dice)
         words.insert(dice.integer(0, min(len(words), 4)), members.upper() if text.isupper() else members)
         return " ".join(words)
@@ -208,7 +232,8 @@ class TextSource:
         )
 
     def _window(self, dice: Dice, target: int) -> str:
-        """About ``target`` characters of running text, from the start of a line or from some word on."""
+        """Take about `target` characters of running text, from the start of a line or from some word on."""
+        assert self._files is not None  # `sample` asks only where there are text files
         file = dice.pick(self._files)
         text = file.line(dice)
         if len(text) > target and dice.chance(0.75):
@@ -220,7 +245,7 @@ class TextSource:
         return getattr(text, case)() if case else text
 
     def _fit(self, dice: Dice, text: str, target: int) -> str:
-        """``text`` cut at a word near ``target`` characters, inside the vocabulary, within the configured lengths."""
+        """Cut `text` at a word near `target` characters, and keep it within the vocabulary and the set lengths."""
         if self._outside.search(text):
             # Case changes and other vocabularies can ask for letters that are not there.
             text = "".join(c for c in text if c in self._allowed)
@@ -234,7 +259,7 @@ class TextSource:
         return text
 
     def describe(self) -> str:
-        """One line per text file: lines kept, lines left out."""
+        """Say how many lines of each text file are kept and left out, one file per line."""
         rows = [
             f"{file.path}: {len(file)} lines, {file.dropped} left out (characters outside the vocabulary)"
             for file in self.files

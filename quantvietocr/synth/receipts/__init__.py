@@ -1,4 +1,4 @@
-"""Receipt generator: photos and scans of whole receipts and forms, with every line's quadrilateral and every field known."""
+"""Receipt generator: photos and scans of whole receipts and forms, with the place of every line and field known."""
 
 from .generator import ReceiptConfig, ReceiptGenerator, ReceiptPage
 

@@ -1,4 +1,4 @@
-"""What a receipt says: a shop, what was bought, and sums that add up. Nothing in it is of a real person or shop."""
+"""What a receipt says: a shop, what was bought, and sums that add up. No person or shop in it is real."""
 
 from __future__ import annotations
 
@@ -17,7 +17,15 @@ _GOODS = re.compile(r"(~?)(.+) (\d+)-(\d+)")
 
 @dataclass(frozen=True)
 class Bought:
-    """One position. price = quantity x unit_price, rounded to whole đồng; quantity has decimals where it is kilograms."""
+    """One position of a receipt.
+
+    Attributes:
+        name: what was bought.
+        quantity: pieces, or kilograms with decimals.
+        unit: what the quantity counts.
+        unit_price: price of one, in đồng.
+        price: quantity × unit price, rounded to whole đồng.
+    """
 
     name: str
     quantity: int | float
@@ -28,9 +36,16 @@ class Bought:
 
 @dataclass(frozen=True)
 class Content:
-    """Everything that may be printed; amounts in đồng. ``adjustments`` run from the sum of the items to ``total``.
+    """Everything that may be printed. Amounts are in đồng; a text is empty where it is not printed.
 
-    ``total``: what is to be paid. ``payments``: (label, amount) after it. ``included_tax``: the VAT inside the total, or 0.
+    Attributes:
+        kind: kind of shop, a key of `goods.GOODS`.
+        items: what was bought.
+        adjustments: (label, amount) each; they lead from the sum of the items to the total.
+        total: what is to be paid.
+        payments: (label, amount) each, printed after the total.
+        included_tax: the tax inside the total, or 0 where none is named.
+        tax_rate: its rate in percent.
     """
 
     kind: str
@@ -62,24 +77,33 @@ class Content:
 
 @dataclass(frozen=True)
 class Style:
-    """How one till writes numbers and dates."""
+    """How one till writes numbers and dates.
 
-    separator: str  # between thousands
-    unit: str  # after an amount that carries one: "đ", " VNĐ", ""
-    day: str  # strftime of the date
-    clock: str  # strftime of the time, "" where none is printed
+    Attributes:
+        separator: what stands between thousands.
+        unit: what stands after an amount that carries a unit: "đ", " VNĐ", "".
+        day: strftime pattern of the date.
+        clock: strftime pattern of the time, "" where none is printed.
+    """
+
+    separator: str
+    unit: str
+    day: str
+    clock: str
 
     def amount(self, value: int, unit: bool = False) -> str:
+        """Write an amount in đồng, with the unit behind it where `unit` asks for it."""
         return f"{value:,}".replace(",", self.separator) + (self.unit if unit else "")
 
     def count(self, quantity: int | float) -> str:
-        """1, 12, or a weight with the decimal sign that goes with the separator."""
+        """Write a quantity: 1, 12, or a weight with the decimal sign that goes with the separator."""
         if isinstance(quantity, int):
             return str(quantity)
         return f"{quantity:.3f}".replace(".", "," if self.separator == "." else ".")
 
 
 def make_style(dice: Dice) -> Style:
+    """Draw how a till writes numbers and dates."""
     unit = dice.pick(("đ", "đ", " đ", " VNĐ", "VND", "", ""))
     day = dice.pick(("%d/%m/%Y", "%d/%m/%Y", "%d/%m/%Y", "%d-%m-%Y", "%d.%m.%Y", "%Y-%m-%d", "%d/%m/%y"))
     return Style(
@@ -91,7 +115,7 @@ def make_style(dice: Dice) -> Style:
 
 
 def make_content(dice: Dice, most_items: int) -> Content:
-    """A receipt of 1 to ``most_items`` positions."""
+    """Make up a receipt of 1 to `most_items` positions."""
     kind = dice.pick(tuple(goods.GOODS))
     items = _items(dice, kind, min(most_items, int(dice.log_uniform(1.5, most_items + 0.99))))
     adjustments, total, included, rate = _sums(dice, kind, sum(item.price for item in items))
@@ -125,15 +149,19 @@ def make_content(dice: Dice, most_items: int) -> Content:
 
 @cache
 def _catalogue(kind: str) -> tuple[tuple[str, bool, int, int], ...]:
-    found = []
+    """Return what a kind of shop sells: name, whether by weight, lowest and highest price of one in 1,000 đồng."""
+    rows = []
     for row in goods.GOODS[kind].split("|"):
-        by_weight, name, low, high = _GOODS.fullmatch(" ".join(row.split())).groups()
-        found.append((name, bool(by_weight), int(low), int(high)))
-    return tuple(found)
+        match = _GOODS.fullmatch(" ".join(row.split()))
+        assert match is not None, row
+        by_weight, name, low, high = match.groups()
+        rows.append((name, bool(by_weight), int(low), int(high)))
+    return tuple(rows)
 
 
 def _items(dice: Dice, kind: str, count: int) -> tuple[Bought, ...]:
-    left, items, upper = list(_catalogue(kind)), [], dice.chance(0.2)
+    left, upper = list(_catalogue(kind)), dice.chance(0.2)
+    items: list[Bought] = []
     while len(items) < count and left:
         name, by_weight, low, high = left.pop(dice.integer(0, len(left) - 1))
         if low >= 10:
@@ -150,7 +178,7 @@ def _items(dice: Dice, kind: str, count: int) -> tuple[Bought, ...]:
 
 
 def _sums(dice: Dice, kind: str, subtotal: int) -> tuple[tuple[tuple[str, int], ...], int, int, int]:
-    """Adjustments, total, the tax inside it and its rate in percent."""
+    """Make up the adjustments, the total, the tax inside it and its rate in percent."""
     adjustments, total, rate = [], subtotal, dice.pick((8, 8, 10, 5 if kind == "pharmacy" else 10))
     if dice.chance(0.3):
         percent = dice.pick((5, 10, 10, 15, 20))
@@ -163,13 +191,13 @@ def _sums(dice: Dice, kind: str, subtotal: int) -> tuple[tuple[tuple[str, int], 
     if kind == "restaurant" and dice.chance(0.2):
         adjustments.append(("Phí dịch vụ (5%)", total * 5 // 100))
         total += total * 5 // 100
-    included, form = 0, dice.random()
-    if form < 0.3:
+    included, tax_form = 0, dice.random()
+    if tax_form < 0.3:
         tax = (total * rate + 50) // 100
         labels = f"Thuế GTGT ({rate}%)", f"VAT {rate}%", f"Thuế GTGT {rate}%", f"Tiền thuế ({rate}%)"
         adjustments.append((dice.pick(labels), tax))
         total += tax
-    elif form < 0.5:
+    elif tax_form < 0.5:
         included = (total * rate + (100 + rate) // 2) // (100 + rate)
     return tuple(adjustments), total, included, rate
 
@@ -203,8 +231,8 @@ def _address(dice: Dice) -> str:
     else:
         district = f"{dice.pick(('Q. ', 'TP. ', 'H. '))}{dice.pick(words.AREAS)}"
     street = dice.pick(words.STREETS)
-    said = "đường " if dice.chance(0.3) and not street.startswith(("Đường", "Quốc lộ", "Tỉnh lộ")) else ""
-    parts = [f"{number} {said}{street}", ward, district, dice.pick(words.PLACES)]
+    before = "đường " if dice.chance(0.3) and not street.startswith(("Đường", "Quốc lộ", "Tỉnh lộ")) else ""
+    parts = [f"{number} {before}{street}", ward, district, dice.pick(words.PLACES)]
     kept = parts if dice.chance(0.6) else [part for part in parts[:3] if part != district] + parts[3:]
     return ", ".join(kept)
 
@@ -225,22 +253,30 @@ _DIGITS = ["không", "một", "hai", "ba", "bốn", "năm", "sáu", "bảy", "t�
 
 
 def _below_thousand(value: int, leading: bool) -> list[str]:
-    """``leading``: hundreds are said even where there are none, as after a thousand."""
+    """Spell a number below 1000; with `leading`, name the hundreds even where there are none, as after a thousand."""
     hundreds, tens, ones = value // 100, value // 10 % 10, value % 10
-    said = [_DIGITS[hundreds], "trăm"] if hundreds or leading else []
+    spelt = [_DIGITS[hundreds], "trăm"] if hundreds or leading else []
     if tens == 0:
-        return said + (["lẻ"] if said else []) + [_DIGITS[ones]] if ones else said
-    said += ["mười"] if tens == 1 else [_DIGITS[tens], "mươi"]
+        return spelt + (["lẻ"] if spelt else []) + [_DIGITS[ones]] if ones else spelt
+    spelt += ["mười"] if tens == 1 else [_DIGITS[tens], "mươi"]
     if ones:
-        said.append("mốt" if ones == 1 and tens > 1 else "lăm" if ones == 5 else _DIGITS[ones])
-    return said
+        spelt.append("mốt" if ones == 1 and tens > 1 else "lăm" if ones == 5 else _DIGITS[ones])
+    return spelt
 
 
 def in_words(value: int) -> str:
-    """An amount as forms spell it out: 1250000 is "Một triệu hai trăm năm mươi nghìn đồng". Up to 999,999,999."""
-    said: list[str] = []
-    for power, name in ((1_000_000, ["triệu"]), (1000, ["nghìn"]), (1, [])):
+    """Spell an amount as forms do: 1250000 is "Một triệu hai trăm năm mươi nghìn đồng".
+
+    Args:
+        value: the amount in đồng, from 0 to 999,999,999.
+
+    Returns:
+        The words, the first with a capital.
+    """
+    spelt: list[str] = []
+    powers: tuple[tuple[int, list[str]], ...] = ((1_000_000, ["triệu"]), (1000, ["nghìn"]), (1, []))
+    for power, name in powers:
         part = value // power % 1000
         if part:
-            said += _below_thousand(part, bool(said)) + name
-    return " ".join(said or ["không"]).capitalize() + " đồng"
+            spelt += _below_thousand(part, bool(spelt)) + name
+    return " ".join(spelt or ["không"]).capitalize() + " đồng"

@@ -1,19 +1,19 @@
 """Generated receipts on disk: pictures, the truth beside each, and their lines cut out for training.
 
-``NAME.json`` beside ``NAME.jpg``, version 1. Places are pixels of the picture as it lies, x to the right, y down; a box is
-the upper left, upper right, lower right and lower left corner of its text, four [x, y]:
+`NAME.json` stands beside `NAME.jpg` and has version 1. Coordinates are pixels of the picture as it lies, x to the
+right, y down. A box is the upper left, upper right, lower right and lower left corner of its text, four [x, y]:
 
     version     1                   picture, sha256     the picture's file name and the hash of its bytes
     kind        receipt-80mm, receipt-57mm or form-a5   font    the family it is set in
     width, height   of the picture  turned              degrees clockwise that turn it upright: 0, 90, 180 or 270
     lines       {"box", "text"}, top to bottom, left to right: print without a gap in it; the cells of a row are lines
-    rows        [[places in lines, left to right], …]: what shares a baseline
+    rows        [[indices of lines, left to right], …]: what shares a baseline
     ignore      {"box", "what"}: rule (drawn, or a row of dashes or dots), frame, barcode, qr, logo: no text
     fields      shop, address, date (ISO 8601, with the time where it is printed), total (đồng): {"value", "lines"}
     items       {"name", "quantity", "unit_price", "price", "lines"}: price is what the row costs, before any discount
     made        {"settings", "index"}: what it was generated from
 
-``receipts.json`` names the pictures and the settings; it appears when all are there.
+`receipts.json` names the pictures and the settings; it appears when all are there.
 """
 
 from __future__ import annotations
@@ -49,19 +49,32 @@ def write_receipts(
     progress: bool = True,
     anew: bool = False,
 ) -> Path:
-    """Write receipts 0 .. count-1; those that are there, whole, are kept, unless ``anew``. Returns ``receipts.json``'s path.
+    """Write receipts 0 .. count-1.
 
-    A picture is written before its truth, each whole or not at all. Raises ReceiptFilesError where ``folder`` holds pictures
-    of other settings.
+    A picture is written before its truth, each whole or not at all.
+
+    Args:
+        generator: draws the receipts.
+        folder: where to write; it is made where it is missing.
+        count: number of receipts.
+        workers: processes that draw; 1 draws in this one.
+        progress: whether to show a progress bar on stderr.
+        anew: whether to write also the receipts that are there already, whole.
+
+    Returns:
+        The path of `receipts.json`.
+
+    Raises:
+        ReceiptFilesError: the folder holds pictures of other settings.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     made, listing = settings(generator.config, generator.seed), folder / LISTING
     _refuse_others(folder, made)
     listing.unlink(missing_ok=True)
-    open_ = [index for index in range(count) if anew or not _is_whole(folder, index, made)]
-    with tqdm(total=count, initial=count - len(open_), unit="page", disable=not progress, file=sys.stderr) as bar:
-        for _ in _written(generator, folder, open_, min(workers, len(open_))):
+    missing = [index for index in range(count) if anew or not _is_whole(folder, index, made)]
+    with tqdm(total=count, initial=count - len(missing), unit="page", disable=not progress, file=sys.stderr) as bar:
+        for _ in _written(generator, folder, missing, min(workers, len(missing))):
             bar.update(1)
     pages = [f"{name_of(index)}.json" for index in range(count)]
     write_text(listing, json.dumps({"version": 1, "settings": made, "pages": pages}, indent=1) + "\n")
@@ -69,20 +82,28 @@ def write_receipts(
 
 
 def name_of(index: int) -> str:
+    """Return the name of a receipt's files, without their suffix."""
     return f"receipt_{index:06d}"
 
 
 def read_truths(folder: str | Path) -> list[tuple[Path, dict[str, Any]]]:
-    """The pictures that ``receipts.json`` of ``folder`` names, with their truths, in its order.
+    """Read the truths that `receipts.json` of a folder names.
 
-    Raises ReceiptFilesError where it is not there, or a truth or picture is missing or broken.
+    Args:
+        folder: what `write_receipts` wrote into.
+
+    Returns:
+        (picture file, truth) of each receipt, in the order of `receipts.json`.
+
+    Raises:
+        ReceiptFilesError: `receipts.json` is not there, or a truth or picture is missing or broken.
     """
     listing = Path(folder) / LISTING
     try:
         pages = json.loads(listing.read_text(encoding="utf-8"))["pages"]
-        found = [json.loads((listing.parent / page).read_text(encoding="utf-8")) for page in pages]
-        pictures = [listing.parent / truth["picture"] for truth in found]
-        whole = [_sha256(picture.read_bytes()) == truth["sha256"] for picture, truth in zip(pictures, found)]
+        truths = [json.loads((listing.parent / page).read_text(encoding="utf-8")) for page in pages]
+        pictures = [listing.parent / truth["picture"] for truth in truths]
+        whole = [_sha256(picture.read_bytes()) == truth["sha256"] for picture, truth in zip(pictures, truths)]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ReceiptFilesError(
             f"{folder} holds no whole set of generated receipts ({type(error).__name__}: {error}): "
@@ -91,13 +112,23 @@ def read_truths(folder: str | Path) -> list[tuple[Path, dict[str, Any]]]:
     if not all(whole):
         changed = pictures[whole.index(False)]
         raise ReceiptFilesError(f"{changed} is not the picture its truth was written for: make the receipts again.")
-    return list(zip(pictures, found))
+    return list(zip(pictures, truths))
 
 
 def write_lines(folder: str | Path, progress: bool = True) -> Path:
-    """Cut the lines out of the receipts of ``folder``: ``lines/img/NAME_000.png``, ``lines/annotation.txt`` (VietOCR's form).
+    """Cut the lines out of the receipts of a folder: `lines/img/NAME_000.png` and `lines/annotation.txt`.
 
-    A crop is the line's box, made upright; returns the annotation's path. Raises as :func:`read_truths`.
+    A crop is the line's box, made upright.
+
+    Args:
+        folder: what `write_receipts` wrote into.
+        progress: whether to show a progress bar on stderr.
+
+    Returns:
+        The path of the annotation, which is in VietOCR's format.
+
+    Raises:
+        ReceiptFilesError: as `read_truths`.
     """
     target = Path(folder) / "lines"
     (target / "img").mkdir(parents=True, exist_ok=True)
@@ -110,7 +141,9 @@ def write_lines(folder: str | Path, progress: bool = True) -> Path:
         for number, line in enumerate(truth["lines"]):
             name = f"img/{path.stem}_{number:03d}.png"
             # As the reader cuts them, so that one trained on them reads what it will see.
-            crop(picture, Box(tuple(map(tuple, line["box"])))).save(target / name, compress_level=3)
+            upper_left, upper_right, lower_right, lower_left = map(tuple, line["box"])
+            box = Box((upper_left, upper_right, lower_right, lower_left))
+            crop(picture, box).save(target / name, compress_level=3)
             rows.append(f"{name}\t{line['text']}\n")
     write_text(annotation, "".join(rows))
     return annotation
@@ -125,6 +158,7 @@ def _refuse_others(folder: Path, made: dict[str, Any]) -> None:
 
 
 def _noted(file: Path) -> Any:
+    """Return the settings that a truth notes, None where it cannot be read."""
     try:
         return json.loads(file.read_text(encoding="utf-8"))["made"]["settings"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -140,8 +174,11 @@ def _is_whole(folder: Path, index: int, made: dict[str, Any]) -> bool:
 
 
 def _written(generator: ReceiptGenerator, folder: Path, indices: list[int], workers: int) -> Iterator[None]:
+    """Write these receipts, and give control back after each."""
     if workers <= 1:
-        yield from (_write(generator, folder, index) for index in indices)
+        for index in indices:
+            _write(generator, folder, index)
+            yield
         return
     with ProcessPoolExecutor(workers, initializer=_adopt, initargs=(generator,)) as executor:
         yield from executor.map(_write_in_worker, [folder] * len(indices), indices)
@@ -160,7 +197,7 @@ def _write(generator: ReceiptGenerator, folder: Path, index: int) -> None:
 
 
 def to_json(truth: dict[str, Any]) -> str:
-    """A truth as its file holds it: a line of text for each line and item, so that people can read it."""
+    """Write a truth as its file holds it: a line of text for each line and item, so that people can read it."""
     rows = []
     for key, value in truth.items():
         if key in ("lines", "items", "ignore") and value:
@@ -185,4 +222,5 @@ def _adopt(generator: ReceiptGenerator) -> None:
 
 
 def _write_in_worker(folder: Path, index: int) -> None:
+    assert _adopted is not None  # `_adopt` ran when the worker began
     _write(_adopted, folder, index)

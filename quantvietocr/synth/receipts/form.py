@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 from ..lines.dice import Dice
 from ..lines.fonts import FontPool
 from .content import Content, Style, in_words
@@ -12,7 +14,18 @@ WIDTH, HEIGHT = 148, 210  # mm, A5
 
 
 def set_form(content: Content, style: Style, per_mm: float, pool: FontPool, dice: Dice) -> Sheet:
-    """A sales form on A5 paper; longer than that where the table is."""
+    """Set a sales form on A5 paper; it is longer than that where the table is.
+
+    Args:
+        content: what is printed.
+        style: how numbers and dates are written.
+        per_mm: pixels per millimetre.
+        pool: fonts to draw from.
+        dice: source of everything random.
+
+    Returns:
+        The sheet.
+    """
     face = pool.pick(dice, FONTS)
     size = round(dice.uniform(3.3, 4.1) * per_mm)  # 9.5 to 11.5 points
     margin, leading = dice.uniform(9, 14) * per_mm, dice.uniform(1.35, 1.6)
@@ -47,9 +60,9 @@ def set_form(content: Content, style: Style, per_mm: float, pool: FontPool, dice
     setter.lines(f"{dice.pick(('Số tiền viết bằng chữ', 'Bằng chữ'))}: {in_words(content.total)}", "l")
     setter.skip(0.5)
     quarter = (setter.right - setter.left) / 4
-    places = setter.left + quarter, setter.right - quarter
-    setter.row([("Người mua hàng", places[0], "c"), ("Người bán hàng", places[1], "c")], bold=True)
-    setter.row([("(Ký, ghi rõ họ tên)", place, "c") for place in places], round(size * 0.9))
+    middles = setter.left + quarter, setter.right - quarter
+    setter.row([("Người mua hàng", middles[0], "c"), ("Người bán hàng", middles[1], "c")], bold=True)
+    setter.row([("(Ký, ghi rõ họ tên)", middle, "c") for middle in middles], round(size * 0.9))
     setter.y += dice.uniform(12, 22) * per_mm
     if dice.chance(0.4):
         setter.lines(content.thanks)
@@ -63,7 +76,7 @@ def _payment(content: Content) -> str:
 
 
 def _labelled(setter: Typesetter, label: str, value: str, dotted: bool) -> None:
-    """Label and value on one line; dots run from the value to the margin."""
+    """Set label and value on one line; dots run from the value to the margin where they are asked for."""
     text = f"{label} {value}"
     setter.row([(text, setter.left, "l")])
     start = setter.left + setter.width(text) + 0.8 * setter.size
@@ -74,35 +87,23 @@ def _labelled(setter: Typesetter, label: str, value: str, dotted: bool) -> None:
 
 
 def _table(setter: Typesetter, content: Content, style: Style, dice: Dice) -> None:
-    """The table and its sums, ruled."""
+    """Set the table and its sums, ruled."""
     heads = ["STT", dice.pick(("Tên hàng", "Tên hàng hóa, dịch vụ", "Diễn giải")), "ĐVT", "SL", "Đơn giá", "Thành tiền"]
     cells = [
         [
-            str(place),
+            str(number),
             item.name,
             item.unit,
             style.count(item.quantity),
             style.amount(item.unit_price),
             style.amount(item.price),
         ]
-        for place, item in enumerate(content.items, 1)
+        for number, item in enumerate(content.items, 1)
     ]
-    sums = []
-    if content.adjustments:
-        sums.append((dice.pick(("Cộng tiền hàng", "Tạm tính")), style.amount(content.items_total), ""))
-    sums += [(label, style.amount(value), "") for label, value in content.adjustments]
-    label = dice.pick(("Tổng cộng", "TỔNG CỘNG", "Tổng tiền thanh toán"))
-    sums.append((label, style.amount(content.total, unit=True), "total"))
+    sums = _sums(content, style, dice)
     pad = 0.45 * setter.size
-    wide = [
-        max(setter.width(text, bold=number == 0) for number, text in enumerate(column)) + 2 * pad
-        for column in zip(heads, *cells)
-    ]
-    wide[5] = max(wide[5], max(setter.width(amount, bold=True) for _, amount, _ in sums) + 2 * pad)
-    wide[1] = setter.right - setter.left - sum(wide[:1] + wide[2:])
-    edges = [setter.left]
-    for part in wide:
-        edges.append(edges[-1] + part)
+    widths = _column_widths(setter, heads, cells, [amount for _, amount, _ in sums], pad)
+    edges = list(accumulate(widths, initial=setter.left))
     sides = "clccrr"
 
     def cell(column: int, text: str) -> tuple[str, float, str]:
@@ -112,17 +113,17 @@ def _table(setter: Typesetter, content: Content, style: Style, dice: Dice) -> No
     gap, top = 0.42 * setter.size, setter.y + 0.2 * setter.size
     levels = [top]
     setter.y = top
-    setter.row([(text, (edges[place] + edges[place + 1]) / 2, "c") for place, text in enumerate(heads)], bold=True)
+    setter.row([(text, (edges[index] + edges[index + 1]) / 2, "c") for index, text in enumerate(heads)], bold=True)
     setter.y += gap
     levels.append(setter.y)
-    for place, row in enumerate(cells):
-        first, *rest = setter.wrap(row[1], wide[1] - 2 * pad)
+    for index, row in enumerate(cells):
+        first, *rest = setter.wrap(row[1], widths[1] - 2 * pad)
         setter.row(
             [cell(0, row[0]), cell(1, first), *(cell(column, row[column]) for column in range(2, 6))],
-            roles=[f"item-{place}"] * 6,
+            roles=[f"item-{index}"] * 6,
         )
         for line in rest:
-            setter.row([cell(1, line)], roles=[f"item-{place}"])
+            setter.row([cell(1, line)], roles=[f"item-{index}"])
         setter.y += gap
         levels.append(setter.y)
     bottom = setter.y
@@ -140,3 +141,26 @@ def _table(setter: Typesetter, content: Content, style: Style, dice: Dice) -> No
     ends = [setter.y, *[bottom] * 4, setter.y, setter.y]
     marks += [Mark("frame", (x, top, x + thick, end + thick)) for x, end in zip(edges, ends)]
     setter.sheet.marks += marks
+
+
+def _sums(content: Content, style: Style, dice: Dice) -> list[tuple[str, str, str]]:
+    """Return (label, amount, role) of each row below the items."""
+    sums = []
+    if content.adjustments:
+        sums.append((dice.pick(("Cộng tiền hàng", "Tạm tính")), style.amount(content.items_total), ""))
+    sums += [(label, style.amount(value), "") for label, value in content.adjustments]
+    label = dice.pick(("Tổng cộng", "TỔNG CỘNG", "Tổng tiền thanh toán"))
+    return [*sums, (label, style.amount(content.total, unit=True), "total")]
+
+
+def _column_widths(
+    setter: Typesetter, heads: list[str], cells: list[list[str]], amounts: list[str], pad: float
+) -> list[float]:
+    """Return the widths of the columns in pixels; the second takes the room that is left."""
+    wide = [
+        max(setter.width(text, bold=number == 0) for number, text in enumerate(column)) + 2 * pad
+        for column in zip(heads, *cells)
+    ]
+    wide[5] = max(wide[5], max(setter.width(amount, bold=True) for amount in amounts) + 2 * pad)
+    wide[1] = setter.right - setter.left - sum(wide[:1] + wide[2:])
+    return wide

@@ -15,7 +15,7 @@ from ...checkpoint.vocab import DEFAULT_CHARS
 from ..lines.config import SynthError
 from ..lines.dice import Dice, Weighted
 from ..lines.fonts import FontPool
-from ..recipes import libraries
+from ..recipe_files import libraries
 from .content import Content, Style, make_content, make_style
 from .form import set_form
 from .ink import DOTS, print_sheet
@@ -26,18 +26,27 @@ from .thermal import set_receipt
 
 TRUTH_VERSION = 1
 KINDS = Weighted([("receipt-80mm", 0.5), ("receipt-57mm", 0.25), ("form-a5", 0.25)])
-PAPER = {"receipt-80mm": 80, "receipt-57mm": 57}
-MOST_ITEMS = {"receipt-80mm": 14, "receipt-57mm": 9, "form-a5": 9}
-FACES = 16  # of a font family at most
+PAPER = {"receipt-80mm": 80, "receipt-57mm": 57}  # mm, width of a till's paper
+MAX_ITEMS = {"receipt-80mm": 14, "receipt-57mm": 9, "form-a5": 9}
+FAMILY_FACES = 16  # at most so many faces are kept of a font family
 
 
 @dataclass(frozen=True)
 class ReceiptConfig:
-    """What, with a seed and an index, decides a picture. Raises SynthError for a value that makes no sense."""
+    """What decides a picture, together with a seed and an index.
 
-    fonts: tuple[str, ...] = ()  # font files or folders; () = the system's folders + matplotlib's DejaVu
-    degrade: float = 1.0  # 0: upright clean scans, 1: photos and scans as people send them
-    turned: float = 0.0  # share of pictures lying on a side or upside down
+    Attributes:
+        fonts: font files or folders; empty for the system's folders and matplotlib's DejaVu.
+        degrade: 0 gives upright clean scans, 1 photos and scans as people send them.
+        turned: share of pictures lying on a side or upside down.
+
+    Raises:
+        SynthError: a value makes no sense.
+    """
+
+    fonts: tuple[str, ...] = ()
+    degrade: float = 1.0
+    turned: float = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "fonts", tuple(self.fonts))
@@ -47,47 +56,59 @@ class ReceiptConfig:
 
 @dataclass(frozen=True)
 class ReceiptPage:
-    """A generated picture: its JPEG file's bytes, and the ``truth`` about it (see ``files.py`` for the keys)."""
+    """A generated picture.
+
+    Attributes:
+        jpeg: the bytes of its JPEG file.
+        truth: what is on it; see `files.py` for the keys.
+    """
 
     jpeg: bytes
     truth: dict[str, Any]
 
     @property
     def image(self) -> np.ndarray:
-        """The picture as anyone decodes it, (H, W, 3) uint8 RGB."""
+        """The picture as anyone decodes it, uint8 RGB (H, W, 3)."""
         return np.asarray(Image.open(io.BytesIO(self.jpeg)).convert("RGB"))
 
 
 class ReceiptGenerator:
-    """Generates receipt ``i`` for any ``i >= 0``, in any order, in any process, always the same.
+    """Generates receipt `i` for any `i >= 0`, in any order, in any process, always the same.
 
-    What is said, how it is set and what happens to the paper come from three streams of random numbers, so that the texts
-    do not hang on the damage. Raises as FontPool does.
+    What is said, how it is set and what happens to the paper come from three streams of random numbers, so that the
+    texts do not depend on the damage.
+
+    Args:
+        config: what decides the pictures.
+        seed: a whole number from 0 that decides everything random.
+
+    Raises:
+        SynthError: the seed is negative, or no font can be used.
     """
 
     def __init__(self, config: ReceiptConfig = ReceiptConfig(), seed: int = 0) -> None:
         if seed < 0:
             raise SynthError(f"receipts: seed={seed}: use a whole number from 0")
         self.config, self.seed = config, seed
-        self.pool = FontPool(config.fonts, DEFAULT_CHARS, FACES)
+        self.pool = FontPool(config.fonts, DEFAULT_CHARS, FAMILY_FACES)
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return ReceiptGenerator, (self.config, self.seed)
 
     def page(self, index: int) -> ReceiptPage:
-        """Receipt number ``index`` (0, 1, 2 ...)."""
-        said, place, damage = (Dice(np.random.default_rng([self.seed, index, stream])) for stream in (1, 2, 3))
-        kind = place.pick(KINDS)
-        content, style = make_content(said, MOST_ITEMS[kind]), make_style(said)
+        """Draw receipt number `index` (0, 1, 2 ...)."""
+        texts, setting, damage = (Dice(np.random.default_rng([self.seed, index, stream])) for stream in (1, 2, 3))
+        kind = setting.pick(KINDS)
+        content, style = make_content(texts, MAX_ITEMS[kind]), make_style(texts)
         thermal = kind in PAPER
         # Pixels per millimetre of the picture: what a phone makes of a till slip, or an office scanner of a form.
-        per_mm = place.uniform(8.5, 12.5) if thermal else place.uniform(6.5, 8.5)
-        dots = thermal and place.chance(0.55)
+        per_mm = setting.uniform(8.5, 12.5) if thermal else setting.uniform(6.5, 8.5)
+        dots = thermal and setting.chance(0.55)
         if thermal:
-            sheet = set_receipt(content, style, PAPER[kind], DOTS if dots else per_mm, self.pool, place)
+            sheet = set_receipt(content, style, PAPER[kind], DOTS if dots else per_mm, self.pool, setting)
         else:
-            sheet = set_form(content, style, per_mm, self.pool, place)
-        printed = print_sheet(sheet, self.pool, place, dots, per_mm / DOTS if dots else 1.0)
+            sheet = set_form(content, style, per_mm, self.pool, setting)
+        printed = print_sheet(sheet, self.pool, setting, dots, per_mm / DOTS if dots else 1.0)
         lying, lies = damage.pick((90, 180, 270)), damage.chance(self.config.turned)
         turned = lying if lies else 0  # the same draws either way: what lies is the same photo, turned
         photo = take_photo(printed, thermal, self.config.degrade, damage, turned)
@@ -97,21 +118,21 @@ class ReceiptGenerator:
 
 
 def _truth(kind: str, content: Content, style: Style, sheet: Sheet, photo: Photo, turned: int) -> dict[str, Any]:
-    """What is on the picture, as ``files.py`` documents it."""
+    """Say what is on the picture, as `files.py` documents it."""
     height, width, _ = photo.image.shape
     rows: dict[int, list[int]] = {}
-    places: dict[str, list[int]] = {}
-    for number, text in enumerate(sheet.texts):
-        rows.setdefault(text.row, []).append(number)
+    lines: dict[str, list[int]] = {}  # role → indices of its lines
+    for index, text in enumerate(sheet.texts):
+        rows.setdefault(text.row, []).append(index)
         if text.role:
-            places.setdefault(text.role, []).append(number)
+            lines.setdefault(text.role, []).append(index)
     items = [
         {
             "name": item.name,
             "quantity": item.quantity,
             "unit_price": item.unit_price,
             "price": item.price,
-            "lines": places.get(f"item-{number}", []),
+            "lines": lines.get(f"item-{number}", []),
         }
         for number, item in enumerate(content.items)
     ]
@@ -128,7 +149,7 @@ def _truth(kind: str, content: Content, style: Style, sheet: Sheet, photo: Photo
         "rows": list(rows.values()),
         "ignore": [{"box": _points(quad), "what": mark.kind} for mark, quad in zip(sheet.marks, photo.marked)],
         "fields": {
-            name: {"value": value, "lines": places.get(name, [])}
+            name: {"value": value, "lines": lines.get(name, [])}
             for name, value in (
                 ("shop", content.shop),
                 ("address", content.address),
@@ -145,7 +166,7 @@ def _points(quad: Quad) -> list[list[float]]:
 
 
 def settings(config: ReceiptConfig, seed: int) -> dict[str, Any]:
-    """What decides the pictures, as JSON takes it: of fonts their files' names, in a hash, and the libraries' versions."""
+    """Return what decides the pictures, as JSON takes it: fonts are a hash of their files' names."""
     names = "\n".join(Path(font).name for font in config.fonts)
     fonts = hashlib.sha256(names.encode()).hexdigest()[:16] if names else "the system's"
     return {"seed": seed, "degrade": config.degrade, "turned": config.turned, "fonts": fonts, "made_with": libraries()}

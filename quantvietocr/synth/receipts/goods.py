@@ -1,10 +1,11 @@
-"""What shops are called, sell and print. Plain data, written for this project; names and prices are made up.
-
-GOODS: kind of shop → "name lowest-highest price of one in 1,000 đồng"; a `~` before the name: sold by weight, price per kg.
-"""
+"""What shops are called, sell and print: plain data, written for this project. Names and prices are made up."""
 
 from __future__ import annotations
 
+from ...common.wordlists import entries
+
+# Kind of shop → what it sells: name, then lowest-highest price of one in 1,000 đồng. What is sold by weight has a `~`
+# before its name and a price per kg.
 GOODS = {
     "cafe": """Cà phê đen đá 15-32|Cà phê sữa đá 18-39|Bạc xỉu 22-45|Cà phê trứng 35-55|Cà phê cốt dừa 39-59
         |Trà đào cam sả 35-59|Trà vải hoa hồng 39-59|Trà sữa trân châu đường đen 35-62|Hồng trà sữa 29-49
@@ -52,7 +53,7 @@ GOODS = {
         |Nón lưỡi trai 69-139|Dép quai ngang 89-159|Giày thể thao đế êm số 39 299-599|Thắt lưng da bò 149-299
         |Túi vải đeo chéo 79-169|Khăn choàng lụa 99-219|Phí sửa lai quần 20-40""",
 }
-# What the shop is called: kind → before the name; the name is one of NAMES, or two syllables of LUCKY.
+# Kind of shop → what stands before its name; the name is one of NAMES, or two syllables of LUCKY.
 SHOPS = {
     "cafe": "Cà Phê|Tiệm Cà Phê|Trà Sữa|Quán Nước|The Coffee Corner|Tiệm Trà|Góc Cà Phê",
     "restaurant": "Nhà Hàng|Quán Ăn|Quán Cơm|Phở|Bếp Nhà|Lẩu Nướng|Ẩm Thực",
@@ -62,68 +63,19 @@ SHOPS = {
     "hardware": "Cửa Hàng Điện Nước|Vật Liệu Xây Dựng|Điện Máy|Cửa Hàng Kim Khí",
     "fashion": "Thời Trang|Shop Quần Áo|Cửa Hàng Giày Dép|Boutique",
 }
-NAMES = [
-    "Mây Chiều",
-    "Lúa Vàng",
-    "Ngõ Nhỏ",
-    "Bình Minh",
-    "Gió Biển",
-    "Hoa Sữa",
-    "Sen Hồng",
-    "Cây Đa",
-    "Phố Cũ",
-    "Quê Nhà",
-    "Hương Đồng",
-    "Trăng Khuyết",
-    "Bến Xưa",
-    "Nắng Sớm",
-    "Đồi Thông",
-    "Sông Xanh",
-    "Vườn Ổi",
-    "Mái Lá",
-    "Ánh Dương",
-    "Hạt Nhỏ",
-    "Bốn Mùa",
-    "Tre Xanh",
-    "Ban Mai",
-    "Kỷ Niệm",
-    "Hải Âu",
-    "Rừng Thông",
-]
-LUCKY = [
-    "An",
-    "Bình",
-    "Cát",
-    "Đại",
-    "Gia",
-    "Hưng",
-    "Khang",
-    "Lộc",
-    "Minh",
-    "Ngọc",
-    "Phát",
-    "Phú",
-    "Quý",
-    "Tâm",
-    "Tấn",
-    "Thành",
-    "Thịnh",
-    "Thuận",
-    "Tín",
-    "Vượng",
-    "Đức",
-    "Hòa",
-]
-TITLES = [
-    "HÓA ĐƠN BÁN HÀNG",
-    "HÓA ĐƠN THANH TOÁN",
-    "PHIẾU THANH TOÁN",
-    "HÓA ĐƠN BÁN LẺ",
-    "PHIẾU TÍNH TIỀN",
-    "Hóa đơn bán hàng",
-    "BIÊN LAI",
-    "HÓA ĐƠN",
-]
+NAMES = entries("""
+    Mây Chiều | Lúa Vàng | Ngõ Nhỏ | Bình Minh | Gió Biển | Hoa Sữa | Sen Hồng | Cây Đa | Phố Cũ | Quê Nhà
+    Hương Đồng | Trăng Khuyết | Bến Xưa | Nắng Sớm | Đồi Thông | Sông Xanh | Vườn Ổi | Mái Lá | Ánh Dương | Hạt Nhỏ
+    Bốn Mùa | Tre Xanh | Ban Mai | Kỷ Niệm | Hải Âu | Rừng Thông
+""")
+LUCKY = entries("""
+    An | Bình | Cát | Đại | Gia | Hưng | Khang | Lộc | Minh | Ngọc | Phát | Phú | Quý | Tâm | Tấn | Thành | Thịnh
+    Thuận | Tín | Vượng | Đức | Hòa
+""")
+TITLES = entries("""
+    HÓA ĐƠN BÁN HÀNG | HÓA ĐƠN THANH TOÁN | PHIẾU THANH TOÁN | HÓA ĐƠN BÁN LẺ | PHIẾU TÍNH TIỀN | Hóa đơn bán hàng
+    BIÊN LAI | HÓA ĐƠN
+""")
 THANKS = [
     "Xin cảm ơn quý khách!",
     "Cảm ơn và hẹn gặp lại!",
@@ -133,20 +85,13 @@ THANKS = [
     "CẢM ƠN QUÝ KHÁCH. HẸN GẶP LẠI!",
     "Kính chúc quý khách một ngày tốt lành",
 ]
-NOTES = [
-    "Hàng mua rồi miễn đổi trả",
-    "Giá đã bao gồm thuế GTGT",
-    "Quý khách vui lòng kiểm tra lại hàng và tiền thừa trước khi rời quầy",
-    "Đổi hàng trong vòng 07 ngày kèm hóa đơn",
-    "Phiếu này không có giá trị xuất hóa đơn GTGT",
-    "Chỉ xuất hóa đơn trong ngày",
-    "Mọi góp ý xin gọi số điện thoại trên",
-    "Bản in lại",
-    "Giữ hóa đơn để tích điểm thành viên",
-    "Quét mã để nhận ưu đãi cho lần sau",
-    "Mật khẩu wifi: 88888888",
-    "Giao hàng miễn phí cho đơn từ 200.000đ",
-]
+NOTES = entries("""
+    Hàng mua rồi miễn đổi trả | Giá đã bao gồm thuế GTGT
+    Quý khách vui lòng kiểm tra lại hàng và tiền thừa trước khi rời quầy | Đổi hàng trong vòng 07 ngày kèm hóa đơn
+    Phiếu này không có giá trị xuất hóa đơn GTGT | Chỉ xuất hóa đơn trong ngày
+    Mọi góp ý xin gọi số điện thoại trên | Bản in lại | Giữ hóa đơn để tích điểm thành viên
+    Quét mã để nhận ưu đãi cho lần sau | Mật khẩu wifi: 88888888 | Giao hàng miễn phí cho đơn từ 200.000đ
+""")
 SLOGANS = [
     "Ngon từ tâm",
     "Từ 1998",

@@ -1,4 +1,4 @@
-"""A sheet to ink: coverage (0 = paper, 255 = ink) and where on it each text and mark stands."""
+"""From a sheet to ink: coverage (0 = paper, 255 = ink) and where on it each text and mark stands."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..lines.dice import Dice
 from ..lines.fonts import FontPool
 from .layout import Mark, Sheet, Text
 
-Bounds = tuple[float, float, float, float]
+Bounds = tuple[float, float, float, float]  # left, top, right, bottom, in pixels
 DOTS = 8.0  # per mm: the head of a thermal printer, 203 dpi
 AROUND = 0.08  # em: a box stands this far from the ink
 _FINDER = ("1111111", "1000001", "1011101", "1011101", "1011101", "1000001", "1111111")
@@ -18,7 +18,13 @@ _FINDER = ("1111111", "1000001", "1011101", "1011101", "1011101", "1000001", "11
 
 @dataclass
 class Printed:
-    """``ink`` is an "L" image; ``boxes`` of the sheet's texts, ``marked`` of its marks: left, top, right, bottom pixels."""
+    """A printed sheet.
+
+    Attributes:
+        ink: the ink, mode "L".
+        boxes: of the sheet's texts.
+        marked: boxes of its marks.
+    """
 
     ink: Image.Image
     boxes: list[Bounds]
@@ -26,7 +32,18 @@ class Printed:
 
 
 def print_sheet(sheet: Sheet, pool: FontPool, dice: Dice, dots: bool, scale: float) -> Printed:
-    """Draw ``sheet`` and enlarge it ``scale`` times; ``dots``: in the one-bit dots of a thermal head."""
+    """Draw a sheet.
+
+    Args:
+        sheet: what stands where.
+        pool: opens fonts.
+        dice: source of everything random.
+        dots: whether to print in the one-bit dots of a thermal head.
+        scale: what the sides of the drawn sheet are multiplied by.
+
+    Returns:
+        The ink and its boxes, after scaling.
+    """
     ink = Image.new("L", (sheet.width, sheet.height))
     pen = ImageDraw.Draw(ink)
     for mark in sheet.marks:
@@ -46,7 +63,7 @@ def print_sheet(sheet: Sheet, pool: FontPool, dice: Dice, dots: bool, scale: flo
 
 
 def _draw_text(ink: Image.Image, pen: ImageDraw.ImageDraw, text: Text, pool: FontPool) -> Bounds:
-    """Draw one piece; returns its box: around the ink, and at least from the baseline to the height of an x."""
+    """Draw one text; returns its box: around the ink, and at least from the baseline to the height of an x."""
     font = pool.open(text.face, text.size)
     left, top, right, bottom = font.getbbox(text.text, anchor="ls")
     top, bottom = min(top, -text.face.x_height * text.size), max(bottom, 0)
@@ -57,8 +74,8 @@ def _draw_text(ink: Image.Image, pen: ImageDraw.ImageDraw, text: Text, pool: Fon
         piece = Image.new("L", (int(right) + 4, above + below))
         ImageDraw.Draw(piece).text((0, above), text.text, fill=255, font=font, anchor="ls")
         piece = piece.resize((piece.width, round(piece.height * text.tall)), Image.Resampling.BICUBIC)
-        place = round(text.x), round(text.y - above * text.tall)
-        ink.paste(255, place, piece)
+        corner = round(text.x), round(text.y - above * text.tall)
+        ink.paste(255, corner, piece)
     pad = AROUND * text.size
     return text.x + left - pad, text.y + top * text.tall - pad, text.x + right + pad, text.y + bottom * text.tall + pad
 
@@ -93,7 +110,7 @@ def _draw_mark(pen: ImageDraw.ImageDraw, mark: Mark, sheet: Sheet, pool: FontPoo
 
 
 def _draw_qr(pen: ImageDraw.ImageDraw, left: float, top: float, module: float, dice: Dice) -> None:
-    """25 x 25 modules that look like a QR code; they say nothing."""
+    """Draw 25 × 25 modules that look like a QR code; they say nothing."""
     dark = [[dice.chance(0.5) for _ in range(25)] for _ in range(25)]
     for row, column in ((0, 0), (0, 18), (18, 0)):
         for y in range(-1, 8):

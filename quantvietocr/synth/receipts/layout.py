@@ -9,15 +9,22 @@ from PIL import ImageFont
 
 from ..lines.fonts import Face, FontPool
 
-ADJACENT = 0.6  # em: pieces nearer than this to each other read as one line
+ADJACENT = 0.6  # em; texts nearer than this to each other read as one line
 
 
 @dataclass(frozen=True)
 class Text:
-    """A piece of print: ``x`` and baseline ``y`` in pixels of the sheet, ``size`` pixels per em, ``tall`` times as high.
+    """A piece of print.
 
-    ``row`` numbers the pieces that share a baseline; ``role`` is what of the receipt it says: shop, address, date, total,
-    item-0, item-1 ..., or "".
+    Attributes:
+        text: what it says.
+        x: left end, in pixels of the sheet.
+        y: baseline, in pixels of the sheet.
+        size: pixels per em.
+        face: what it is drawn with.
+        tall: factor on the height of the letters.
+        row: a number that the texts of one baseline share.
+        role: which part of the receipt it says: shop, address, date, total, item-0, item-1 ..., or "".
     """
 
     text: str
@@ -32,9 +39,13 @@ class Text:
 
 @dataclass(frozen=True)
 class Mark:
-    """What is no text: kind rule, frame, barcode, qr, logo; ``box`` left, top, right, bottom in pixels.
+    """Something on the paper that is no text.
 
-    A rule with ``dashes`` is a row of that character, else a drawn line.
+    Attributes:
+        kind: rule, frame, barcode, qr or logo.
+        box: left, top, right, bottom in pixels of the sheet.
+        dashes: the characters of a rule that is a row of them; "" for one that is drawn.
+        size: pixels per em of those characters.
     """
 
     kind: str
@@ -45,7 +56,16 @@ class Mark:
 
 @dataclass
 class Sheet:
-    """A page before ink: pixels, pixels per millimetre, what stands on it; ``face`` draws the dashes."""
+    """A page before it is printed.
+
+    Attributes:
+        width: in pixels.
+        height: in pixels.
+        per_mm: pixels per millimetre.
+        face: what rows of dashes are drawn with.
+        texts: what it says.
+        marks: what else stands on it.
+    """
 
     width: int
     height: int
@@ -56,7 +76,17 @@ class Sheet:
 
 
 class Typesetter:
-    """Sets lines from top to bottom between two margins; lengths in pixels, ``size`` in pixels per em."""
+    """Sets lines from top to bottom between two margins.
+
+    Args:
+        pool: opens fonts.
+        face: what to set in; bold text takes the bold face of its family.
+        width: of the paper, in pixels.
+        margin: at the left and at the right, in pixels.
+        per_mm: pixels per millimetre.
+        size: of the letters, in pixels per em.
+        leading: from one baseline to the next, in em.
+    """
 
     def __init__(
         self, pool: FontPool, face: Face, width: int, margin: float, per_mm: float, size: int, leading: float
@@ -69,20 +99,23 @@ class Typesetter:
 
     @property
     def middle(self) -> float:
+        """Half way between the margins, in pixels."""
         return (self.left + self.right) / 2
 
     def font(self, size: int = 0, bold: bool = False) -> ImageFont.FreeTypeFont:
+        """Open the face at `size` pixels per em, 0 for the usual size."""
         return self.pool.open(self.bold if bold else self.regular, size or self.size)
 
     def width(self, text: str, size: int = 0, bold: bool = False) -> float:
+        """Measure a text, in pixels."""
         return self.font(size, bold).getlength(text)
 
     def skip(self, lines: float) -> None:
-        """Paper left blank, in lines of the usual size."""
+        """Leave paper blank, as high as so many lines of the usual size."""
         self.y += lines * self.leading * self.size
 
     def wrap(self, text: str, room: float, size: int = 0, bold: bool = False) -> list[str]:
-        """``text`` in as many lines as it takes; a single word that is wider than ``room`` stands out."""
+        """Break a text into as many lines as it takes; a single word that is wider than `room` pixels stands out."""
         lines: list[str] = []
         for word in text.split():
             if lines and self.width(f"{lines[-1]} {word}", size, bold) <= room:
@@ -99,9 +132,14 @@ class Typesetter:
         tall: float = 1.0,
         roles: Sequence[str] = (),
     ) -> None:
-        """One baseline with ``cells`` of (text, x, "l" | "r" | "c"): x is the left end, right end or middle.
+        """Set texts on one baseline. Neighbours that all but touch become one text, as any reader takes them.
 
-        Neighbours that all but touch are one piece, as any reader takes them. ``roles``: of each cell.
+        Args:
+            cells: (text, x, side) each: with side "l", "r" or "c", x is the left end, the right end or the middle.
+            size: pixels per em, 0 for the usual size.
+            bold: whether to set in bold.
+            tall: factor on the height of the letters.
+            roles: of each cell; those that are missing have none.
         """
         size = size or self.size
         self.y += self.leading * size * tall
@@ -133,7 +171,7 @@ class Typesetter:
         role: str = "",
         indent: float = 0.0,
     ) -> None:
-        """``text`` wrapped between the margins, each line at the left ("l"), right or in the middle."""
+        """Set a text wrapped between the margins, each line at the left ("l"), right ("r") or in the middle ("c")."""
         x = {"l": self.left + indent, "r": self.right, "c": self.middle}[side]
         for line in self.wrap(text, self.right - self.left - indent, size, bold):
             self.row([(line, x, side)], size, bold, tall, [role])
@@ -148,7 +186,7 @@ class Typesetter:
         role: str = "",
         at: float | None = None,
     ) -> None:
-        """A label at the left (or from ``at``) and its value at the right end, on two rows where one is too narrow."""
+        """Set a label at the left (or from `at`) and its value at the right, on two rows where one is too narrow."""
         at = self.left if at is None else at
         if at + self.width(label, size, bold) + (size or self.size) + self.width(value, size, bold) <= self.right:
             self.row([(label, at, "l"), (value, self.right, "r")], size, bold, tall, [role, role])
@@ -158,7 +196,7 @@ class Typesetter:
             self.row([(value, self.right, "r")], size, bold, tall, [role])
 
     def rule(self, dashes: str = "", left: float | None = None, right: float | None = None) -> None:
-        """A line across: of a character, or drawn; takes half a line of paper."""
+        """Set a rule across the paper: a row of the character `dashes`, or a drawn line."""
         left, right = self.left if left is None else left, self.right if right is None else right
         if dashes:
             self.y += self.leading * self.size
@@ -172,12 +210,12 @@ class Typesetter:
             self.sheet.marks.append(Mark("rule", (left, self.y, right, self.y + thick)))
 
     def block(self, kind: str, width: float, height: float, side: str = "c") -> None:
-        """A mark ``width`` x ``height`` at the left, right or in the middle, below the cursor."""
+        """Set a mark of `width` × `height` pixels at the left, right or in the middle, below the last line."""
         x = {"l": self.left, "r": self.right - width, "c": self.middle - width / 2}[side]
         self.sheet.marks.append(Mark(kind, (x, self.y, x + width, self.y + height)))
         self.y += height
 
     def done(self, margin: float) -> Sheet:
-        """The sheet, cut ``margin`` below the last line."""
+        """Return the sheet, cut `margin` pixels below the last line."""
         self.sheet.height = round(self.y + margin)
         return self.sheet

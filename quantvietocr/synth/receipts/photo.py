@@ -1,8 +1,9 @@
-"""Ink to photo or scan: faded thermal print, bent paper on a table, shadow, blur, noise. Places are carried along."""
+"""From ink to photo or scan: faded thermal print, bent paper on a table, shadow, blur, noise; boxes go along."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
@@ -12,15 +13,23 @@ from ..lines.dice import Dice
 from .ink import Bounds, Printed
 from .surface import Bend, Camera, Point, Quad, make_bend
 
+# RGB levels of tables: of wood, and of plain tops.
 WOODS = (150, 104, 66), (118, 78, 48), (186, 146, 104), (84, 58, 42), (206, 178, 142)
 TOPS = (52, 54, 60), (120, 124, 128), (176, 172, 166), (44, 70, 92), (92, 50, 46), (205, 205, 200)
 EDGE = 6  # pixels of nothing around the paper, so that its edge is smooth
-KEPT = 0.5  # share of the ink that fading leaves at least
+MIN_INK = 0.5  # share of the ink that fading always leaves
 
 
 @dataclass
 class Photo:
-    """``image`` (H, W, 3) uint8 RGB before compression; ``quality`` of its JPEG; quadrilaterals of texts and marks in it."""
+    """A picture of a printed sheet.
+
+    Attributes:
+        image: uint8 RGB (H, W, 3), before compression.
+        quality: quality of its JPEG file.
+        quads: where the sheet's texts stand in it.
+        marked: where the sheet's marks stand in it.
+    """
 
     image: np.ndarray
     quality: int
@@ -29,9 +38,17 @@ class Photo:
 
 
 def take_photo(printed: Printed, thermal: bool, damage: float, dice: Dice, turned: int = 0) -> Photo:
-    """The picture of a printed sheet. ``damage`` 0: an upright, clean scan; 1: as people send them.
+    """Photograph or scan a printed sheet.
 
-    ``turned``: the picture is turned that many degrees counterclockwise: 0, 90, 180 or 270.
+    Args:
+        printed: the sheet.
+        thermal: whether it is a till's thermal paper.
+        damage: 0 gives an upright, clean scan; 1 is as people send them.
+        dice: source of everything random.
+        turned: degrees by which the picture is turned counterclockwise: 0, 90, 180 or 270.
+
+    Returns:
+        The picture and where the texts and marks stand in it.
     """
     scanned = dice.chance(1 - 0.85 * min(1.0, damage) if thermal else 1 - 0.5 * min(1.0, damage))
     width, height = printed.ink.width + 2 * EDGE, printed.ink.height + 2 * EDGE
@@ -42,7 +59,7 @@ def take_photo(printed: Printed, thermal: bool, damage: float, dice: Dice, turne
     across = make_bend(dice, width, across_folds, 0.0 if scanned else dice.uniform(0, 0.1) * damage)
     paper, outline = _paper(printed, across, down, thermal, bent, damage, dice)
     turn, lean = (0.012, 0.0) if scanned else (0.06, 0.09)
-    margins = tuple(dice.uniform(0.005, 0.04) if scanned else dice.uniform(0.02, 0.16) for _ in range(4))
+    left, top, right, bottom = (dice.uniform(0.005, 0.04) if scanned else dice.uniform(0.02, 0.16) for _ in range(4))
     camera = Camera(
         across,
         down,
@@ -50,34 +67,34 @@ def take_photo(printed: Printed, thermal: bool, damage: float, dice: Dice, turne
         dice.uniform(-lean, lean) * damage,
         dice.uniform(-lean, lean) * damage,
         8.0 if scanned else dice.uniform(1.6, 3.0),
-        margins,
+        (left, top, right, bottom),
     )
     table = _table(dice, camera.size, scanned)
     picture, cover = camera.take(paper, outline, table)
     image = _light(picture, cover, scanned, damage, dice)
 
-    def carried(box: Bounds) -> Quad:
-        left, top, right, bottom = (value + EDGE for value in box)
-        return tuple(camera.see(point) for point in ((left, top), (right, top), (right, bottom), (left, bottom)))
+    def seen(x: float, y: float) -> Point:
+        return _turn(camera.see((x + EDGE, y + EDGE)), turned, camera.size)
 
-    places = [carried(box) for box in printed.boxes], [carried(box) for box in printed.marked]
+    def carried(box: Bounds) -> Quad:
+        return seen(box[0], box[1]), seen(box[2], box[1]), seen(box[2], box[3]), seen(box[0], box[3])
+
     quality = 95 if damage == 0 else dice.integer(max(40, round(92 - 42 * damage)), 93)
     if turned:
         image = np.ascontiguousarray(np.rot90(image, turned // 90))
-        places = tuple([[_turn(point, turned, camera.size) for point in quad] for quad in quads] for quads in places)
-    return Photo(image, quality, *places)
+    return Photo(image, quality, [carried(box) for box in printed.boxes], [carried(box) for box in printed.marked])
 
 
 def _turn(point: Point, degrees: int, size: tuple[int, int]) -> Point:
-    """Where a point goes when a picture of ``size`` is turned counterclockwise."""
+    """Return where a point goes when a picture of `size` is turned counterclockwise."""
     (x, y), (width, height) = point, size
-    return {90: (y, width - x), 180: (width - x, height - y), 270: (height - y, x)}[degrees]
+    return {0: point, 90: (y, width - x), 180: (width - x, height - y), 270: (height - y, x)}[degrees]
 
 
 def _paper(
     printed: Printed, across: Bend, down: Bend, thermal: bool, bent: float, damage: float, dice: Dice
 ) -> tuple[Image.Image, Image.Image]:
-    """The inked paper with its shading, RGB, EDGE pixels wider on each side; and where there is paper, "L"."""
+    """Make the inked paper with its shading, RGB, EDGE pixels wider on each side; and where there is paper, "L"."""
     ink = np.pad(np.asarray(printed.ink, dtype=np.float32) * (1 / 255), EDGE)
     height, width = ink.shape
     if thermal and dice.chance(0.8 * damage):
@@ -100,12 +117,12 @@ def _paper(
 
 
 def _worn(ink: np.ndarray, dice: Dice, damage: float) -> np.ndarray:
-    """Thermal print after weeks in a purse: pale in places, pale columns where the head is worn, rough dots."""
+    """Wear thermal print as weeks in a purse do: pale in places, pale columns from a worn head, rough dots."""
     height, width = ink.shape
     patches = 0.5 + 0.5 * clouds(dice, height, width, dice.uniform(0.06, 0.4))
-    ink = ink * np.clip(1 - dice.uniform(0.0, 0.5) * damage * patches, KEPT, 1)
+    ink = ink * np.clip(1 - dice.uniform(0.0, 0.5) * damage * patches, MIN_INK, 1)
     if dice.chance(0.4):
-        ink = ink * np.clip(1 - 0.22 * damage * np.abs(grain(dice, (height, width))), KEPT, 1)
+        ink = ink * np.clip(1 - 0.22 * damage * np.abs(grain(dice, (height, width))), MIN_INK, 1)
     if dice.chance(0.25):
         for _ in range(dice.integer(1, 3)):
             at = dice.integer(0, width - 3)
@@ -114,14 +131,14 @@ def _worn(ink: np.ndarray, dice: Dice, damage: float) -> np.ndarray:
 
 
 def _shading(bend: Bend, length: int, light: float) -> np.ndarray:
-    """Brightness along one axis, (length,) float32: stretches turned to the light are brighter."""
-    middles = [(a + b) / 2 for a, b in zip(bend.knots, bend.knots[1:])]
+    """Return the brightness along one axis, (length,) float32: stretches turned to the light are brighter."""
+    middles = [(a + b) / 2 for a, b in pairwise(bend.knots)]
     bright = np.interp(np.arange(length), middles, [1 + light * slope for slope in bend.slopes])
     return np.clip(bright, 0.8, 1.08).astype(np.float32)
 
 
 def _crease(shade: np.ndarray, ink: np.ndarray, place: float, axis: int, dice: Dice) -> None:
-    """A fold: dark on one side, bright on the other, ink rubbed off on its ridge. In place."""
+    """Draw a fold in place: dark on one side, bright on the other, ink rubbed off on its ridge."""
     length = shade.shape[axis]
     away = np.arange(length, dtype=np.float32) - place
     reach, depth = dice.uniform(6, 18), dice.uniform(0.04, 0.13) * dice.pick((-1, 1))
@@ -134,7 +151,7 @@ def _crease(shade: np.ndarray, ink: np.ndarray, place: float, axis: int, dice: D
 
 
 def _outline(width: int, height: int, torn: bool, dice: Dice) -> Image.Image:
-    """Where there is paper: a rectangle, its lower end with the teeth of a tear-off edge where ``torn``."""
+    """Draw where there is paper: a rectangle, its lower end with the teeth of a tear-off edge where `torn`."""
     outline = Image.new("L", (width, height))
     pen = ImageDraw.Draw(outline)
     low = height - EDGE
@@ -149,7 +166,7 @@ def _outline(width: int, height: int, torn: bool, dice: Dice) -> Image.Image:
 
 
 def _table(dice: Dice, size: tuple[int, int], scanned: bool) -> Image.Image:
-    """What the paper lies on, RGB: a scanner's lid, or wood, stone, cloth or a plain top."""
+    """Draw what the paper lies on, RGB: a scanner's lid, or wood, stone, cloth or a plain top."""
     width, height = size
     if scanned:
         level = dice.pick((252, 244, 236, 60))
@@ -181,7 +198,7 @@ def _table(dice: Dice, size: tuple[int, int], scanned: bool) -> Image.Image:
 
 
 def _light(picture: Image.Image, cover: Image.Image, scanned: bool, damage: float, dice: Dice) -> np.ndarray:
-    """Shadows, uneven light, blur and noise, (H, W, 3) uint8."""
+    """Add shadows, uneven light, blur and noise; returns uint8 (H, W, 3)."""
     width, height = picture.size
     blur = dice.uniform(0.3, 0.95) * min(1.0, damage) * (0.7 if scanned else 1.0)
     if blur > 0.2:
@@ -204,7 +221,7 @@ def _light(picture: Image.Image, cover: Image.Image, scanned: bool, damage: floa
 
 
 def _cast(cover: Image.Image, dice: Dice) -> np.ndarray:
-    """The paper's own shadow on the table, as a factor (H, W) float32."""
+    """Draw the paper's own shadow on the table, as a factor (H, W) float32."""
     shift = dice.integer(-7, 7), dice.integer(3, 9)
     moved = Image.new("L", cover.size)
     moved.paste(cover, shift)
@@ -213,7 +230,7 @@ def _cast(cover: Image.Image, dice: Dice) -> np.ndarray:
 
 
 def _shadow(width: int, height: int, dice: Dice, damage: float) -> np.ndarray:
-    """The photographer's shadow: a soft-edged half of the picture, or a blob, as a factor (H, W) float32."""
+    """Draw the photographer's shadow: a soft-edged half of the picture, or a blob, as a factor (H, W) float32."""
     small = Image.new("L", (96, 128))
     pen = ImageDraw.Draw(small)
     if dice.chance(0.6):

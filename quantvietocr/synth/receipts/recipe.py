@@ -18,19 +18,27 @@ from tqdm import tqdm
 from ...common.files import write_text
 from ...common.yaml_settings import ConfigError, build
 from ..lines.config import SynthError
-from ..recipes import SEAL, Font, RecipeError, find_fonts, libraries, recipe_tree, refuse_values
+from ..recipe_files import SEAL, Font, RecipeError, find_fonts, libraries, recipe_tree, refuse_values
 from .files import read_truths, write_receipts
 from .generator import ReceiptConfig, ReceiptGenerator
 
-FIRST = 3  # receipts that ``first`` covers
+FIRST = 3  # receipts that `ReceiptRecipe.first` covers
 
 
 @dataclass(frozen=True)
 class ReceiptRecipe:
-    """What decides the receipts; ``degrade`` and ``turned`` as in :class:`ReceiptConfig`.
+    """What decides a set of receipts.
 
-    ``sha256`` covers all truths and decoded pixels in order, ``first`` those of the first FIRST; ``made_with`` says with
-    which libraries. All three are empty until :func:`seal_receipts` fills them in.
+    Attributes:
+        name: letters, digits, _ and -; it becomes the name of a folder.
+        seed: decides everything random.
+        count: number of receipts.
+        fonts: the font files, in the order in which they are used.
+        degrade: as in `ReceiptConfig`.
+        turned: as in `ReceiptConfig`.
+        sha256: hash of all truths and decoded pixels in order; empty until the recipe is sealed.
+        first: hash of the first FIRST receipts; empty until then.
+        made_with: the libraries that the recipe was sealed with; empty until then.
     """
 
     name: str
@@ -45,7 +53,17 @@ class ReceiptRecipe:
 
 
 def read_receipt_recipe(path: str | Path) -> ReceiptRecipe:
-    """The recipe at ``path``; ``fonts:`` as in a recipe of lines. Raises RecipeError for a setting that cannot be used."""
+    """Read a recipe of receipts.
+
+    Args:
+        path: the YAML file; `fonts:` in it is as in a recipe of lines.
+
+    Returns:
+        The recipe.
+
+    Raises:
+        RecipeError: a setting cannot be used.
+    """
     path = Path(path)
     tree = recipe_tree(path, ReceiptRecipe)
     try:
@@ -58,9 +76,22 @@ def read_receipt_recipe(path: str | Path) -> ReceiptRecipe:
 
 
 def receipts_of(recipe_path: str | Path, folder: str | Path, workers: int = 1, progress: bool = True) -> Path:
-    """Make a recipe's receipts in ``folder``, keeping those that are there; returns ``receipts.json``.
+    """Make a recipe's receipts, keeping those that are there.
 
-    Says on stderr where they are not those that the recipe's hash stands for. Raises RecipeError, ReceiptFilesError.
+    A line on stderr says where the receipts are not those that the recipe's hash stands for.
+
+    Args:
+        recipe_path: the recipe.
+        folder: where the receipts lie.
+        workers: processes that draw.
+        progress: whether to show a progress bar on stderr.
+
+    Returns:
+        The path of `receipts.json`.
+
+    Raises:
+        RecipeError: the recipe cannot be used, or fonts are missing.
+        ReceiptFilesError: the folder holds receipts of other settings.
     """
     recipe = read_receipt_recipe(recipe_path)
     listing = write_receipts(_generator(recipe), folder, recipe.count, workers, progress)
@@ -70,9 +101,22 @@ def receipts_of(recipe_path: str | Path, folder: str | Path, workers: int = 1, p
 
 
 def seal_receipts(recipe_path: str | Path, folder: str | Path, workers: int = 1, progress: bool = True) -> Path:
-    """Make the receipts and write their hashes, and the libraries' versions, into the recipe; returns ``receipts.json``.
+    """Make the receipts anew and write their hashes, and the libraries' versions, into the recipe.
 
-    Other lines of the recipe file stay as they are. Raises as :func:`receipts_of`.
+    Other rows of the recipe file stay as they are.
+
+    Args:
+        recipe_path: the recipe, which is changed.
+        folder: where the receipts are written.
+        workers: processes that draw.
+        progress: whether to show a progress bar on stderr.
+
+    Returns:
+        The path of `receipts.json`.
+
+    Raises:
+        RecipeError: as `receipts_of`.
+        ReceiptFilesError: as `receipts_of`.
     """
     recipe_path = Path(recipe_path)
     recipe = read_receipt_recipe(recipe_path)
@@ -88,17 +132,24 @@ def seal_receipts(recipe_path: str | Path, folder: str | Path, workers: int = 1,
 
 
 def first_receipts_sha256(recipe: ReceiptRecipe) -> str:
-    """Hash of the first FIRST receipts, made in memory. Raises RecipeError where a font is missing."""
+    """Hash the first FIRST receipts of a recipe, made in memory. Raises RecipeError where a font is missing."""
     generator = _generator(recipe)
     return receipts_sha256((page.truth, page.image) for page in map(generator.page, range(min(FIRST, recipe.count))))
 
 
 def receipts_sha256(pages: Iterable[tuple[dict[str, Any], np.ndarray]]) -> str:
-    """Hash over truths (what is on the page and where) and (H, W, 3) uint8 RGB pixels, in order."""
+    """Hash receipts in order.
+
+    Args:
+        pages: (truth, pixels) each; pixels are uint8 RGB (H, W, 3). Of a truth counts what is on the page and where.
+
+    Returns:
+        SHA-256 as 64 hexadecimal digits.
+    """
     total = hashlib.sha256()
     for truth, pixels in pages:
-        said = {key: truth[key] for key in ("kind", "turned", "lines", "rows", "ignore", "fields", "items")}
-        total.update(json.dumps(said, ensure_ascii=False, sort_keys=True).encode())
+        hashed = {key: truth[key] for key in ("kind", "turned", "lines", "rows", "ignore", "fields", "items")}
+        total.update(json.dumps(hashed, ensure_ascii=False, sort_keys=True).encode())
         total.update(f"\0{pixels.shape[0]}x{pixels.shape[1]}\0".encode() + np.ascontiguousarray(pixels).tobytes())
     return total.hexdigest()
 

@@ -6,6 +6,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from PIL import Image, ImageChops, ImageDraw
 
@@ -17,10 +18,14 @@ Quad = tuple[Point, Point, Point, Point]
 
 @dataclass(frozen=True)
 class Bend:
-    """How paper runs along one axis: at ``knots`` (pixels of the paper) it stands ``along`` the table and ``up`` from it.
+    """How paper runs along one axis. It is straight between knots, so that lengths on the paper are kept.
 
-    Straight between knots, so that lengths on the paper are kept; ``slopes`` of each stretch, in radians. ``creases``: the
-    places of sharp folds.
+    Attributes:
+        knots: where the paper bends, in pixels of the paper.
+        along: how far along the table each knot stands, in pixels.
+        up: how far above the table each knot stands, in pixels.
+        slopes: of each stretch between two knots, in radians.
+        creases: where sharp folds are, in pixels of the paper.
     """
 
     knots: tuple[float, ...]
@@ -31,14 +36,15 @@ class Bend:
 
     @classmethod
     def of(cls, knots: Sequence[float], slopes: Sequence[float], creases: Sequence[float] = ()) -> Bend:
+        """Make a bend from its knots and the slope of each stretch between two of them."""
         along, up = [0.0], [0.0]
-        for a, b, slope in zip(knots, knots[1:], slopes, strict=False):
+        for (a, b), slope in zip(pairwise(knots), slopes):
             along.append(along[-1] + (b - a) * math.cos(slope))
             up.append(up[-1] + (b - a) * math.sin(slope))
         return cls(tuple(knots), tuple(along), tuple(up), tuple(slopes), tuple(creases))
 
     def at(self, place: float) -> Point:
-        """(along, up) of a place on the paper; beyond its ends it goes on straight."""
+        """Return (along, up) of a place on the paper; beyond its ends the paper goes on straight."""
         k = min(max(bisect_right(self.knots, place) - 1, 0), len(self.knots) - 2)
         share = (place - self.knots[k]) / (self.knots[k + 1] - self.knots[k])
         along = self.along[k] + share * (self.along[k + 1] - self.along[k])
@@ -46,7 +52,17 @@ class Bend:
 
 
 def make_bend(dice: Dice, length: float, folds: int, curl: float) -> Bend:
-    """Paper of ``length`` pixels with sharp ``folds`` at about even places, and bent overall by up to ``curl`` radians."""
+    """Draw how paper bends along one axis.
+
+    Args:
+        dice: source of everything random.
+        length: of the paper, in pixels.
+        folds: number of sharp folds, at about even distances.
+        curl: the paper bends overall by up to so many radians.
+
+    Returns:
+        The bend.
+    """
     creases = [length * (k + dice.uniform(0.8, 1.2)) / (folds + 1) for k in range(folds)]
     steps = 10 if curl else 1
     knots = sorted({0.0, float(length), *creases, *(length * k / steps for k in range(1, steps))})
@@ -54,7 +70,7 @@ def make_bend(dice: Dice, length: float, folds: int, curl: float) -> Bend:
     start, bow = dice.uniform(-1, 1) * curl, dice.uniform(-1, 1) * curl
     tilt = [dice.uniform(-0.09, 0.09) for _ in range(folds + 1)] if folds else [0.0]
     slopes = []
-    for a, b in zip(knots, knots[1:]):
+    for a, b in pairwise(knots):
         middle = (a + b) / 2
         slopes.append(
             tilt[sum(crease <= middle for crease in creases)]
@@ -65,10 +81,19 @@ def make_bend(dice: Dice, length: float, folds: int, curl: float) -> Bend:
 
 
 class Camera:
-    """Looks down at a paper of two bends; ``size`` is that of the picture, in pixels.
+    """Looks down at a paper of two bends.
 
-    ``roll``, ``tilt``, ``pan`` turn the paper (radians); ``near``: distance of the camera in lengths of the paper;
-    ``margins``: table around the paper, left, top, right, bottom, in shares of the paper's width (negative cuts it).
+    Args:
+        across: how the paper runs from left to right.
+        down: how it runs from top to bottom.
+        roll: turns the paper on the table, in radians.
+        tilt: turns it around the horizontal axis, in radians.
+        pan: turns it around the vertical axis, in radians.
+        near: distance of the camera, in lengths of the paper.
+        margins: table around the paper, left, top, right, bottom, in shares of its width; a negative one cuts it.
+
+    Attributes:
+        size: width and height of the picture, in pixels.
     """
 
     def __init__(
@@ -96,7 +121,7 @@ class Camera:
         )
 
     def see(self, point: Point) -> Point:
-        """Where a point of the paper stands in the picture."""
+        """Return where a point of the paper stands in the picture."""
         (x, up_x), (y, up_y) = self.across.at(point[0]), self.down.at(point[1])
         x, y, z = x - self._centre[0], y - self._centre[1], up_x + up_y
         (cos_r, sin_r), (cos_t, sin_t), (cos_p, sin_p) = self._turns
@@ -107,11 +132,20 @@ class Camera:
         return x * scale - self._shift[0], y * scale - self._shift[1]
 
     def take(self, paper: Image.Image, outline: Image.Image, table: Image.Image) -> tuple[Image.Image, Image.Image]:
-        """``paper`` (RGB) where its ``outline`` (L) is white, over ``table`` (RGB, of ``size``); and where it shows."""
+        """Take the picture.
+
+        Args:
+            paper: the inked paper, RGB.
+            outline: where there is paper, mode "L".
+            table: what the paper lies on, RGB, as large as the picture.
+
+        Returns:
+            The picture, RGB, and where the paper shows in it, mode "L".
+        """
         picture, cover = table.copy(), Image.new("L", self.size)
         xs, ys = self.across.knots, self.down.knots
-        for top, bottom in zip(ys, ys[1:]):
-            for left, right in zip(xs, xs[1:]):
+        for top, bottom in pairwise(ys):
+            for left, right in pairwise(xs):
                 corners = ((left, top), (right, top), (right, bottom), (left, bottom))
                 self._paste(paper, outline, corners, picture, cover)
         return picture, cover
@@ -119,7 +153,7 @@ class Camera:
     def _paste(
         self, paper: Image.Image, outline: Image.Image, corners: Quad, picture: Image.Image, cover: Image.Image
     ) -> None:
-        """One flat part of the paper; a plane seen by a camera is a homography of its rectangle."""
+        """Paste one flat part of the paper: a plane seen by a camera is a homography of its rectangle."""
         seen = tuple(self.see(point) for point in corners)
         xs, ys = zip(*seen)
         left, top = max(0, math.floor(min(xs)) - 1), max(0, math.floor(min(ys)) - 1)
@@ -142,9 +176,19 @@ class Camera:
 
 
 def inverse(seen: Sequence[Point], corners: Sequence[Point]) -> tuple[float, ...]:
-    """Pillow's eight coefficients that lead from the quadrilateral ``seen`` back to the rectangle ``corners``.
+    """Find the projection from a quadrilateral back to a rectangle.
 
-    Both from the upper left corner clockwise. In closed form (Heckbert, 1989), so that the last bit is the same everywhere.
+    It is in closed form, so that the last bit is the same everywhere.
+
+    Args:
+        seen: the quadrilateral, from the upper left corner clockwise.
+        corners: the rectangle, in the same order.
+
+    Returns:
+        Pillow's eight coefficients.
+
+    Source:
+        Heckbert 1989, Fundamentals of Texture Mapping and Image Warping.
     """
     (x0, y0), (x1, y1), (x2, y2), (x3, y3) = seen
     (left, top), _, (right, bottom), _ = corners

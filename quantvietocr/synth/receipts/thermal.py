@@ -15,11 +15,23 @@ HEADS = (
     ("Tên món", "SL", "ĐG", "TT"),
     ("TÊN HÀNG", "SL", "GIÁ", "T.TIỀN"),
 )
-COLUMNS = {80: (38, 48), 57: (28, 34)}  # characters of a monospaced line
+COLUMNS = {80: (38, 48), 57: (28, 34)}  # mm of paper → characters of a monospaced line, fewest and most
 
 
 def set_receipt(content: Content, style: Style, paper: int, per_mm: float, pool: FontPool, dice: Dice) -> Sheet:
-    """A receipt on ``paper`` mm wide paper."""
+    """Set a till receipt.
+
+    Args:
+        content: what is printed.
+        style: how numbers and dates are written.
+        paper: width of the paper in mm, a key of PAPERS.
+        per_mm: pixels per millimetre.
+        pool: fonts to draw from.
+        dice: source of everything random.
+
+    Returns:
+        The sheet.
+    """
     face = pool.pick(dice, FONTS)
     width, printed = round(paper * per_mm), PAPERS[paper] * per_mm
     # As many columns as such a printer has; letters of other fonts are narrower, so that they may be larger.
@@ -140,7 +152,7 @@ def _items(setter: Typesetter, content: Content, style: Style, dice: Dice, paper
 
 
 def _counted(setter: Typesetter, items: tuple[Bought, ...], names: list[str], style: Style, dice: Dice) -> None:
-    """Name, count and what the row costs; no price of one."""
+    """Set rows of name, count and what the row costs, without the price of one."""
     times = dice.pick(("", "x"))
     prices = [style.amount(item.price) for item in items]
     counts = [f"{times}{style.count(item.quantity)}" for item in items]
