@@ -9,7 +9,7 @@ import shutil
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,8 @@ from ...quantize.static import quantize_dynamic, quantize_static
 from ...reading.evaluate import score_checkpoint
 from ...train.loop import train
 from ..lines.compare import compare
+from ..lines.report import Row
+from ..lines.sets import Problems, Unknown
 from .report import Budget, MethodRow, MethodTable, write
 
 
@@ -41,9 +43,16 @@ class MethodError(UserError):
 class Job:
     """What every method makes its file from.
 
-    source: the float file; checkpoint: its content. data: annotation of the lines to calibrate and train on; samples: its
-    lines. config: training settings, the same for every trained method. budget: see `Budget`. out: folder for the files.
-    vietocr_yaml: the YAML the network was trained with, where it is not VietOCR's own. command: recorded in the files.
+    Attributes:
+        source: the float file.
+        checkpoint: its content.
+        data: annotation of the lines to calibrate and train on.
+        samples: its lines.
+        config: training settings, the same for every trained method.
+        budget: what the method may use.
+        out: folder for the files.
+        vietocr_yaml: the YAML the network was trained with, where it is not VietOCR's own.
+        command: recorded in the files.
     """
 
     source: Path
@@ -62,7 +71,14 @@ class Job:
 
 @dataclass(frozen=True)
 class Method:
-    """A way to a quantized file. make: job → checkpoint, or for a trained one the file that training leaves."""
+    """A way to a quantized file.
+
+    Attributes:
+        name: what `--only` and the table call it.
+        about: what it is.
+        make: job → checkpoint, or for a trained one the file that training leaves.
+        trained: whether it trains.
+    """
 
     name: str
     about: str
@@ -252,25 +268,31 @@ def run(
     limit: int = 0,
     repeats: int = 3,
     threads: int = 1,
-    unknown: str = "stop",
-    problems: str = "stop",
+    unknown: Unknown = "stop",
+    problems: Problems = "stop",
     vietocr_yaml: str | None = None,
     command: str | None = None,
 ) -> MethodTable:
-    """Make a file by each method (or those of `only`) and read `test` with all; writes methods.md, .json and .png in `out`.
+    """Make a file by each method and read `test` with all; writes methods.md, .json and .png in `out`.
 
-    source: the float file. data: annotation to calibrate and train on. config: training settings that all trained methods
-    share. limit, repeats, threads, unknown, problems: as in `compare.compare`. command: recorded in the files.
-    A method that fails is a row that says why. Raises MethodError for an unknown name, and as `compare`.
+    A method that fails is a row that says why.
+
+    Args:
+        source: the float file.
+        data: annotation to calibrate and train on.
+        test: annotation to read.
+        out: folder for the files.
+        config: training settings that all trained methods share.
+        budget: what each method may use.
+        only: names of methods; without, all.
+        limit, repeats, threads, unknown, problems: as in `compare`.
+        vietocr_yaml: the YAML the network was trained with, where it is not VietOCR's own.
+        command: recorded in the files.
+
+    Raises:
+        MethodError: an unknown name, or nothing to calibrate on. Else as `compare`.
     """
-    for name in only:
-        if name not in METHODS:
-            raise MethodError(f"--only {name}: no such method; name some of {', '.join(METHODS)}.")
-    if min(budget.calibration_lines, budget.searched_lines) < 1:
-        raise MethodError(
-            f"Methods calibrate on lines and search on lines: --lines is {budget.calibration_lines} and "
-            f"--searched-lines {budget.searched_lines}; both must be at least 1."
-        )
+    _check(only, budget)
     out, source = Path(out), Path(source)
     checkpoint = files.read(source, vietocr_yaml)
     if not checkpoint.is_float:
@@ -282,7 +304,7 @@ def run(
     job = Job(source, checkpoint, Path(data), annotation.samples, config, budget, out, vietocr_yaml, command)
     chosen = [METHODS[name] for name in METHODS if not only or name in only]
     made = {method.name: make(method, job) for method in chosen}
-    paths = {name: out / f"{name}.safetensors" for name, found in made.items() if found.done}
+    paths = {name: out / f"{name}.safetensors" for name, file in made.items() if file.done}
     (table,) = compare(
         test,
         [source, *paths.values()],
@@ -295,16 +317,31 @@ def run(
         problems=problems,
         command=command,
     )
-    read = dict(zip([None, *paths], table.rows))
-    rows = [MethodRow.of(source.stem, "the float network", read[None], None)]
-    for method in chosen:
-        found = made[method.name]
-        rows.append(
-            MethodRow.of(
-                method.name, method.about, read.get(method.name), found.seconds / 60, found.error, method.trained
-            )
-        )
+    rows = _rows(source.stem, chosen, made, dict(zip([None, *paths], table.rows)))
     spent = dataclasses.replace(budget, batch_size=config.train.batch_size)
     written = MethodTable(table.setup, spent, str(data), tuple(rows))
     write(written, table.rows, out)
     return written
+
+
+def _check(only: Sequence[str], budget: Budget) -> None:
+    for name in only:
+        if name not in METHODS:
+            raise MethodError(f"--only {name}: no such method; name some of {', '.join(METHODS)}.")
+    if min(budget.calibration_lines, budget.searched_lines) < 1:
+        raise MethodError(
+            f"Methods calibrate on lines and search on lines: --lines is {budget.calibration_lines} and "
+            f"--searched-lines {budget.searched_lines}; both must be at least 1."
+        )
+
+
+def _rows(
+    source: str, chosen: Sequence[Method], made: Mapping[str, _Made], compared: Mapping[str | None, Row]
+) -> list[MethodRow]:
+    """A row for the float network, which `compared` holds under None, and for each method."""
+    rows = [MethodRow.of(source, "the float network", compared[None], None)]
+    for method in chosen:
+        file = made[method.name]
+        row = compared.get(method.name)
+        rows.append(MethodRow.of(method.name, method.about, row, file.seconds / 60, file.error, method.trained))
+    return rows
