@@ -171,9 +171,8 @@ def methods(options: argparse.Namespace) -> None:
     )
     written = Path(options.out, "methods.md").read_text(encoding="utf-8")
     print(written)
-    for place in options.into:
-        file, _, section = place.rpartition("#")
-        insert_section(Path(file), section, written)
+    for target in options.into:
+        insert_section(target, written)
     print(f"In {options.out}: methods.md, methods.json, methods.png, and each method's file")
     if table.failed:
         raise UserError(

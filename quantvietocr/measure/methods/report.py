@@ -127,9 +127,9 @@ def markdown(table: MethodTable, compared: Sequence[Row]) -> str:
     made = (
         f"The methods make their files from {table.rows[0].name} and the lines of {table.data}. They measure ranges on "
         f"{budget.calibration_lines} of these. Each trained method takes {budget.steps} steps of at most "
-        f"{budget.batch_size} lines, the same lines in the same order. mixed may cost {100 * budget.max_drop:g} percentage "
-        f"points of CER on {budget.searched_lines} lines. Minutes to make are of wall time, calibration and training "
-        "included. Δ CER is the CER above the float network's."
+        f"{budget.batch_size} lines, the same lines in the same order. mixed may cost {100 * budget.max_drop:g} "
+        f"percentage points of CER on {budget.searched_lines} lines. Minutes to make are of wall time, calibration and "
+        "training included. Δ CER is the CER above the float network's."
     )
     how = f"{conditions_of(compared, table.setup)} {CER_INTERVAL_NOTE}"
     return "\n".join([*aligned(body, left=2), "", made, "", how, ""])

@@ -20,7 +20,7 @@ from ...errors import UserError
 from ...pictures.image import line_width
 from ...shipped import FLOAT, INT8, ROOT
 from ..conditions import conditions_now, load_average, usable_cores, versions_of
-from ..markdown import insert_section
+from ..markdown import check_section, insert_section
 from .chart import draw
 from .cold_start import Start, cold_start
 from .pictures import TEXTS, line_of, mixed_lines
@@ -42,12 +42,13 @@ class BenchError(UserError):
 
 def run(options: argparse.Namespace) -> None:
     """The verb: measure, print the tables, put them where `--into` says."""
+    for target in options.into:
+        check_section(target)
     found = bench(options.out, options.weights, options.threads, options.repeats, options.quick, options.command)
     text = markdown(found)
     print(text)
-    for place in options.into:
-        file, _, section = place.rpartition("#")
-        insert_section(Path(file), section, text)
+    for target in options.into:
+        insert_section(target, text)
     print(f"{choice(found)}\nIn {options.out}: bench.md, bench.json (every time measured), bench.png")
 
 
