@@ -146,7 +146,7 @@ def methods(options: argparse.Namespace) -> None:
     from ..errors import UserError
     from ..measure.markdown import insert_section
     from ..measure.methods.report import Budget
-    from ..measure.methods.run import run
+    from ..measure.methods.table import run
 
     annotation = f"data.train=[{{annotation: {json.dumps(options.data)}}}]"
     config = load_config(
