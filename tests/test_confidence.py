@@ -96,7 +96,9 @@ def test_what_a_file_says_of_confidence_changes_no_text_and_no_work(tiny_weights
     assert texts[0] == texts[1] == texts[2] and batches[0] == batches[1] == batches[2]
     assert sum(count for count, *_ in batches[0]) > 2 * len(pictures), "some were looked at again"
     assert searched.count(1) == searched.count(2) == searched.count(3) > 0
-    assert max(confidences[1]) < DOUBT_THRESHOLD < np.median(confidences[2]), "on the file's scale all are in doubt, or few"
+    assert max(confidences[1]) < DOUBT_THRESHOLD < np.median(confidences[2]), (
+        "on the file's scale all are in doubt, or few"
+    )
 
 
 def test_decisions_are_made_on_the_scale_of_the_shipped_int8_file():

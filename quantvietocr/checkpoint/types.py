@@ -13,6 +13,7 @@ import numpy as np
 
 from ..errors import UserError
 from ..pictures.image import ImageSpec
+from .layout import SCALE
 from .vocab import DEFAULT_CHARS
 
 FORMAT_VERSION = 1
@@ -98,8 +99,13 @@ class Checkpoint:
         tensor = self.tensors[name]
         if tensor.dtype != np.int8:
             return tensor.astype(np.float32, copy=False)
-        scale = self.tensors[name + ".scale"]
+        scale = self.tensors[name + SCALE]
         return tensor.astype(np.float32) * scale.reshape(-1, *[1] * (tensor.ndim - 1))
+
+    def weights(self, prefix: str) -> dict[str, np.ndarray]:
+        """Every `weight` whose name begins with `prefix`, by its whole name."""
+        names = [name for name in self.tensors if name.startswith(prefix) and not name.endswith(SCALE)]
+        return {name: self.weight(name) for name in names}
 
 
 def meta_of_json(text: str, path: str | os.PathLike) -> Meta:

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 from ..checkpoint.files import read
+from ..checkpoint.layout import DECODER
 from ..checkpoint.onnx_file import read_onnx
 from ..checkpoint.types import Checkpoint
 from .base import Engine, EngineError
@@ -37,7 +38,7 @@ def open_file(
     if isinstance(weights, Checkpoint):
         checkpoint = weights
     elif path.suffix == ".onnx" and config is None:
-        checkpoint = read_onnx(path, "transformer.decoder.")
+        checkpoint = read_onnx(path, DECODER)
     else:
         checkpoint = read(path, config)
     if name == "torch":

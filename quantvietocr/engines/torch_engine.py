@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..checkpoint import layout
 from ..checkpoint.folding import float_layers
 from ..checkpoint.types import Checkpoint, Layer
 from ..pictures.image import line_tensor
@@ -60,19 +61,19 @@ class TorchEngine:
         cnn = f"int8 CNN ({self.backend}, {meta.activation_bits}-bit activations)" if integers else "float32 CNN"
         encoder = "float32 encoder with float16 weights" if half else "float32 encoder"
         self.precision = f"{cnn}, {encoder}, float32 decoder steps"
-        self._input = output_range(checkpoint, "cnn.input") if integers and layers[0].precision == "int8" else None
+        self._input = output_range(checkpoint, layout.INPUT) if integers and layers[0].precision == "int8" else None
         self._layers = []
-        source = "cnn.input"
+        source = layout.INPUT
         for layer in layers:
             self._layers.append(operation(layer, checkpoint, source))
             source = layer.name if layer.op == "conv" else source
-        prefix = "transformer.encoder.rnn."
-        names = [name for name in checkpoint.tensors if name.startswith(prefix)]
-        weights = {name.removeprefix(prefix): checkpoint.weight(name) for name in names if not name.endswith(".scale")}
+        weights = {
+            name.removeprefix(layout.ENCODER_RNN): weight
+            for name, weight in checkpoint.weights(layout.ENCODER_RNN).items()
+        }
         self._encoder = _half_gru(weights) if half else float_gru(weights)
         self._to_hidden = [
-            torch.from_numpy(np.array(checkpoint.weight("transformer.encoder.fc." + part)))
-            for part in ("weight", "bias")
+            torch.from_numpy(np.array(checkpoint.weight(layout.ENCODER_FC + part))) for part in ("weight", "bias")
         ]
         self._lock = threading.Lock()
 
@@ -133,10 +134,10 @@ class TorchEngine:
 
 def output_range(checkpoint: Checkpoint, name: str) -> tuple[float, int] | None:
     """Scale and zero point of a layer's output, or of `cnn.input`; None where it has none."""
-    scale = checkpoint.tensors.get(name + ".output.scale")
+    scale = checkpoint.tensors.get(name + layout.RANGE_SCALE)
     if scale is None:
         return None
-    return float(scale), int(checkpoint.tensors[name + ".output.zero_point"])
+    return float(scale), int(checkpoint.tensors[name + layout.RANGE_ZERO])
 
 
 def operation(layer: Layer, checkpoint: Checkpoint, source: str) -> Callable[[Tensor], Tensor]:
@@ -174,11 +175,11 @@ def packed_convolution(layer: Layer, checkpoint: Checkpoint, source: str) -> tup
     """
     after = output_range(checkpoint, layer.name)
     if after is None:
-        raise EngineError(f"{checkpoint.origin} lacks {layer.name}.output.scale: make the file again.")
-    scale = checkpoint.tensors[layer.name + ".weight.scale"]
+        raise EngineError(f"{checkpoint.origin} lacks {layer.name}{layout.RANGE_SCALE}: make the file again.")
+    scale = checkpoint.tensors[layer.name + ".weight" + layout.SCALE]
     weight = _per_channel(checkpoint.tensors[layer.name + ".weight"], scale)
     # Other int8 kernels add biases as int32, in units of a product: rounded likewise, all engines give the same bytes.
-    unit = (checkpoint.tensors[source + ".output.scale"] * scale).astype(np.float64)
+    unit = (checkpoint.tensors[source + layout.RANGE_SCALE] * scale).astype(np.float64)
     bias = torch.from_numpy((np.rint(checkpoint.weight(layer.name + ".bias") / unit) * unit).astype(np.float32))
     return torch.ops.quantized.conv2d_prepack(weight, bias, layer.stride, layer.padding, (1, 1), 1), after
 

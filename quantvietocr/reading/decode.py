@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..checkpoint.layout import DECODER
 from ..checkpoint.vocab import Vocab
 from ..errors import UserError
 
@@ -51,7 +52,7 @@ class Decoder:
 
     def __init__(self, weights: Mapping[str, np.ndarray]) -> None:
         def get(name: str) -> np.ndarray:
-            return np.asarray(weights["transformer.decoder." + name], dtype=np.float32)
+            return np.asarray(weights[DECODER + name], dtype=np.float32)
 
         hidden = get("rnn.weight_hh_l0").shape[1]
         embedding = get("embedding.weight")

@@ -12,6 +12,7 @@ from queue import SimpleQueue
 
 import numpy as np
 
+from ..checkpoint.layout import DECODER
 from ..checkpoint.types import Checkpoint
 from ..engines.base import Encoder, Engine
 from . import decode
@@ -173,10 +174,7 @@ def batches_of_one_width(widths: Sequence[int], largest: int) -> list[list[int]]
 
 def decoder_of(checkpoint: Checkpoint) -> decode.Decoder:
     """The decoder of any checkpoint, int8 weights multiplied out."""
-    names = [
-        name for name in checkpoint.tensors if name.startswith("transformer.decoder.") and not name.endswith(".scale")
-    ]
-    return decode.Decoder({name: checkpoint.weight(name) for name in names})
+    return decode.Decoder(checkpoint.weights(DECODER))
 
 
 @cache
