@@ -40,7 +40,7 @@ class Predictor:
             is installed.
         config: The YAML that a float VietOCR model was trained with, if not with VietOCR's default vocabulary and
             sizes.
-        follow_states: False makes the beam search read exactly as VietOCR's (see `decode.beam`), which is worse.
+        follow_states: False makes the beam search read exactly as VietOCR's (see `beam.beam_search`), which is worse.
         options: What is done about wide lines, leaders, doubt and words.
         **changes: Fields of `ReadingOptions` by name; they replace those of `options`.
 
