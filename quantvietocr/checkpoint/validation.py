@@ -20,7 +20,7 @@ def validate(checkpoint: Checkpoint) -> None:
 
 
 class _Check:
-    """One checkpoint under examination; every method raises CheckpointError at what it finds."""
+    """One checkpoint under examination. Every method raises CheckpointError at the first thing that is wrong."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         self.tensors, self.meta, self.origin = checkpoint.tensors, checkpoint.meta, checkpoint.origin
@@ -103,8 +103,9 @@ class _Check:
             if rows != classes:
                 remedy = "pass the YAML it was trained with" if self.is_float else self.remedy
                 raise self.failure(
-                    f"tensor {name} has shape [{rows}, {columns}], a vocabulary of {len(self.meta.chars)} characters needs "
-                    f"[{classes}, {columns}]: a vocabulary of {rows - len(Vocab.specials)} characters fits this file",
+                    f"tensor {name} has shape [{rows}, {columns}], a vocabulary of {len(self.meta.chars)} characters "
+                    f"needs [{classes}, {columns}]: a vocabulary of {rows - len(Vocab.specials)} characters fits this "
+                    "file",
                     remedy,
                 )
         inner = self.width(f"{layout.ENCODER_RNN}weight_hh_l0", 1)
@@ -190,7 +191,7 @@ class _Check:
             raise self.failure(f"{zero_name} must be one whole number from 0 to 255, not {zero.tolist()}", self.damaged)
 
     def numbers(self) -> None:
-        """Whatever else is in the file."""
+        """What holds for every tensor: int8 ones have scales, others hold finite numbers."""
         for name, tensor in self.tensors.items():
             if tensor.dtype == np.int8:
                 scale = self.need(name + layout.SCALE)
@@ -210,17 +211,16 @@ class _Check:
 
 
 def _is_calibration(stored: Mapping[str, Any]) -> bool:
-    numbers = [stored.get("slope"), stored.get("offset")]
-    return set(stored) == {"slope", "offset"} and all(map(_is_finite, numbers)) and numbers[0] > 0
+    return set(stored) == {"slope", "offset"} and all(map(_is_finite, stored.values())) and stored["slope"] > 0
 
 
 def _is_finite(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _is_pair(value: Any, least: int) -> bool:
+def _is_pair(value: Any, minimum: int) -> bool:
     return (
         isinstance(value, tuple)
         and len(value) == 2
-        and all(type(number) is int and number >= least for number in value)
+        and all(type(number) is int and number >= minimum for number in value)
     )
