@@ -199,11 +199,11 @@ def test_predictor_reads_again_only_what_is_in_doubt(monkeypatch):
     monkeypatch.setattr("quantvietocr.reading.predictor.DECISION_SCALE", Calibration(1.0, 0.0))
     memory, hidden = np.zeros((1, 3, 8), np.float32), np.zeros((1, 4), np.float32)
     sure, unsure = Reading((4,), (0.99,), 0.99), Reading((4,), (0.6,), 0.99)
-    assert predictor._with_words(sure, memory, hidden) is sure
+    assert predictor._with_words(predictor.spelling, sure, memory, hidden) is sure
     for kept in (Reading((4,), (0.6,), 0.99, looped=2), Reading((4,), (0.6,), 0.0)):
-        assert predictor._with_words(kept, memory, hidden) is kept
+        assert predictor._with_words(predictor.spelling, kept, memory, hidden) is kept
     assert not asked
-    assert predictor._with_words(unsure, memory, hidden).ids == (5, 6) and len(asked) == 1
+    assert predictor._with_words(predictor.spelling, unsure, memory, hidden).ids == (5, 6) and len(asked) == 1
 
 
 def test_predictor_without_words_reads_greedily(monkeypatch):

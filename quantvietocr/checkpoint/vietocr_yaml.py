@@ -13,7 +13,7 @@ import yaml
 
 from ..errors import UserError
 from ..pictures.image import ImageSpec
-from .vocab import DEFAULT_CHARS
+from .vocab import DEFAULT_CHARS, Vocab
 
 #: The architecture of VietOCR's `vgg-seq2seq.yml` (https://github.com/pbcquoc/vietocr, config/).
 VGG_SEQ2SEQ: dict[str, Any] = {
@@ -40,7 +40,13 @@ class BridgeError(UserError):
 
 @dataclass(frozen=True)
 class VietOCRConfig:
-    """What is needed to build a VietOCR `seq2seq` network and to feed it: vocabulary, architecture, image size."""
+    """What is needed to build a VietOCR `seq2seq` network and to feed it.
+
+    Attributes:
+        chars: The vocabulary, in the order of the network's classes.
+        architecture: VietOCR's settings `backbone`, `seq_modeling`, `cnn` and `transformer`.
+        image: The sizes of picture that the network takes.
+    """
 
     chars: str = DEFAULT_CHARS
     architecture: Mapping[str, Any] = field(default_factory=lambda: copy.deepcopy(VGG_SEQ2SEQ))
@@ -49,14 +55,17 @@ class VietOCRConfig:
     @property
     def classes(self) -> int:
         """Characters plus VietOCR's four special tokens (pad, go, end, mask)."""
-        return len(self.chars) + 4
+        return len(self.chars) + len(Vocab.specials)
 
 
 def read_yaml(path: str | os.PathLike) -> VietOCRConfig:
     """Read the YAML a VietOCR model was trained with (`Cfg.save` or hand-written).
 
-    Keys that are absent take VietOCR's `base.yml`/`vgg-seq2seq.yml` values. Raises BridgeError for a model that is
-    not `seq2seq` on a VGG, for values that no such model can have, and for a file that is not VietOCR's YAML.
+    Keys that are absent take VietOCR's `base.yml`/`vgg-seq2seq.yml` values.
+
+    Raises:
+        BridgeError: For a model that is not `seq2seq` on a VGG, for values that no such model can have, and for a file
+            that is not VietOCR's YAML.
     """
     path = Path(path)
     try:

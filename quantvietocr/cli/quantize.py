@@ -73,7 +73,6 @@ def quantize(options: argparse.Namespace) -> None:
                 options.decoder,
                 options.calibration_lines,
                 options.seed,
-                vietocr_yaml=options.config,
                 **plain,
             )
     about = dataclasses.replace(quantized.meta, source_sha256=sha256(options.float), made_with=options.command)
@@ -96,7 +95,6 @@ def _quantize_within(options: argparse.Namespace, checkpoint, samples, scheme):
         options.lines,
         options.compact,
         options.seed,
-        vietocr_yaml=options.config,
         partial=Path(options.out).with_suffix(".sensitivity.jsonl"),
     )
     print(
@@ -123,13 +121,7 @@ def sensitivity(options: argparse.Namespace) -> None:
     print(annotation.report.summary(), file=sys.stderr)
     lines, others = drawn(annotation.samples, options.lines)
     numbers = alternatives(
-        checkpoint,
-        others,
-        Scheme(options.backend),
-        "float",
-        options.calibration_lines,
-        4 in options.bits,
-        vietocr_yaml=options.config,
+        checkpoint, others, Scheme(options.backend), "float", options.calibration_lines, 4 in options.bits
     )
     out = Path(options.out)
     results = measure(numbers, lines, tuple(dict.fromkeys(options.bits)), out / "partial.jsonl")

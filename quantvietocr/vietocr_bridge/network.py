@@ -17,10 +17,12 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..checkpoint.layout import EMBEDDING, LAST_CONVOLUTION, OUTPUT, backbone_of, sizes_of
 from ..checkpoint.types import Checkpoint
-from ..checkpoint.vietocr_yaml import BridgeError, VietOCRConfig, read_yaml
+from ..checkpoint.vietocr_yaml import VGG_SEQ2SEQ, BridgeError, VietOCRConfig
 from ..common.files import replace_whole
 
+DROPOUT: float = VGG_SEQ2SEQ["transformer"]["dropout"]  # VietOCR's own, in the encoder and the decoder
 INSTALL_HINT = "run `make setup`, or `pip install torchvision einops && pip install --no-deps vietocr==0.3.13`"
 
 
@@ -98,7 +100,7 @@ def load_float(network: nn.Module, state: Mapping[str, torch.Tensor], origin: st
     for name, tensor in state.items():
         if name in own and own[name].shape != tensor.shape:
             advice = "it was trained with another architecture; pass the YAML it was trained with."
-            vocabulary = name.startswith(("transformer.decoder.embedding", "transformer.decoder.fc_out"))
+            vocabulary = name.startswith((EMBEDDING, OUTPUT))
             if vocabulary and tensor.shape[:1] != own[name].shape[:1]:
                 advice = (
                     f"a vocabulary of {tensor.shape[0] - 4} characters fits this file and the one given has "
@@ -120,16 +122,28 @@ def load_float(network: nn.Module, state: Mapping[str, torch.Tensor], origin: st
     network.load_state_dict({k: v for k, v in state.items()}, strict=False)
 
 
-def float_network(
-    checkpoint: Checkpoint, vietocr_yaml: str | os.PathLike | None = None, cnn_dropout: float = 0.5
-) -> nn.Module:
-    """VietOCR's own network with the weights of a float checkpoint, in evaluation mode.
+def float_network(checkpoint: Checkpoint, cnn_dropout: float = 0.5, dropout: float = DROPOUT) -> nn.Module:
+    """VietOCR's own network with the weights of a float checkpoint, whose shapes say how it is built.
 
-    vietocr_yaml: the YAML it was trained with, where that is not VietOCR's own. Raises BridgeError.
+    Args:
+        checkpoint: A float checkpoint.
+        cnn_dropout: Probability before the last 1×1 convolution.
+        dropout: Probability in the encoder and the decoder.
+
+    Returns:
+        The network in evaluation mode.
+
+    Raises:
+        BridgeError: Where VietOCR is not installed, or a tensor is unknown to its network.
     """
-    config = read_yaml(vietocr_yaml) if vietocr_yaml else VietOCRConfig()
     pools = [list(pool) for pool in checkpoint.meta.pools]
-    architecture = dict(config.architecture) | {"cnn": config.architecture["cnn"] | {"ks": pools, "ss": pools}}
+    channels = checkpoint.tensors[f"{LAST_CONVOLUTION}.weight"].shape[0]
+    architecture = {
+        "backbone": backbone_of(checkpoint.tensors),
+        "seq_modeling": VGG_SEQ2SEQ["seq_modeling"],
+        "cnn": {"ks": pools, "ss": pools, "hidden": channels},
+        "transformer": sizes_of(checkpoint.tensors) | {"dropout": dropout},
+    }
     network = build_float(VietOCRConfig(checkpoint.meta.chars, architecture, checkpoint.meta.image), cnn_dropout)
     load_float(
         network, {name: torch.from_numpy(np.array(t)) for name, t in checkpoint.tensors.items()}, checkpoint.origin

@@ -90,7 +90,6 @@ def _static(observer: str) -> Callable[[Job], Checkpoint]:
             job.scheme(observer=observer),
             job.config.quant.decoder,
             job.budget.calibration_lines,
-            vietocr_yaml=job.vietocr_yaml,
         )
 
     return make
@@ -109,18 +108,12 @@ def _mixed(job: Job) -> Checkpoint:
         budget.searched_lines,
         compact=True,
         partial=job.out / "mixed.jsonl",
-        vietocr_yaml=job.vietocr_yaml,
     ).checkpoint
 
 
 def _compact(job: Job) -> Checkpoint:
     return quantize_compact(
-        job.checkpoint,
-        job.samples,
-        job.scheme(),
-        job.config.quant.decoder,
-        job.budget.calibration_lines,
-        vietocr_yaml=job.vietocr_yaml,
+        job.checkpoint, job.samples, job.scheme(), job.config.quant.decoder, job.budget.calibration_lines
     )
 
 

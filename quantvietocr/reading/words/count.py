@@ -13,7 +13,16 @@ from .model import WordModel, WordsError, build
 
 
 def count_files(files: Sequence[str | os.PathLike], least_word: int, least_pair: int) -> WordModel:
-    """The words of UTF-8 text files, `.txt` or `.txt.gz`. Raises WordsError naming a file that cannot be read."""
+    """Count the words of text files.
+
+    Args:
+        files: UTF-8 text, `.txt` or `.txt.gz`.
+        least_word: A word that comes up less often is left out.
+        least_pair: A pair of neighbours that comes up less often is left out.
+
+    Raises:
+        WordsError: For a file that cannot be read, and as `model.build`.
+    """
     return build(_lines(files), least_word, least_pair, {"texts": [Path(file).name for file in files]})
 
 
