@@ -161,7 +161,7 @@ def _conditions(table: Table) -> str:
         f"The readers read {setup.pages} generated receipts ({Path(setup.data).name}). These have {setup.lines:,} "
         f"lines with {setup.characters:,} characters. ms/page is the time from the decoded picture to rows and "
         "fields, the median of all pages. The readers take turns at each page, after one that is not timed. "
-        f"Each has {threads}. {' '.join(f'“{row.name}” runs on {row.engine}.' for row in table.rows)} "
+        f"Each has {threads}. {' '.join(f'“{row.name}”: {row.engine}.' for row in table.rows)} "
         f"{machine(setup.conditions)}"
     )
 
