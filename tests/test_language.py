@@ -13,6 +13,7 @@ from quantvietocr.reading import decode
 from quantvietocr.reading.confidence import Calibration
 from quantvietocr.reading.decode import EOS, Reading
 from quantvietocr.reading.words import model as words
+from quantvietocr.reading.words.count import count_files
 from quantvietocr.reading.words.model import WordModel, WordsError, build
 from quantvietocr.reading.words.search import Spelling, search
 
@@ -129,6 +130,11 @@ def test_a_file_that_is_no_word_file_is_refused(tmp_path, model, content, senten
 def test_a_text_without_words_makes_no_model(text, sentence):
     with pytest.raises(WordsError, match=sentence):
         build(text, least_word=5)
+
+
+def test_a_text_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(WordsError, match="none.txt: no such text file"):
+        count_files([tmp_path / "none.txt"], least_word=1, least_pair=1)
 
 
 def test_the_pair_decides_between_two_words_that_look_alike(model):

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from ..common.files import ReadErrors, read_text
 from ..errors import UserError
 from ..pictures.image import ImageSpec
 from .vocab import DEFAULT_CHARS, Vocab
@@ -36,6 +37,13 @@ VGG_SEQ2SEQ: dict[str, Any] = {
 
 class BridgeError(UserError):
     """A VietOCR file or installation cannot be used; the message says which, where and what to do."""
+
+
+_READ_ERRORS = ReadErrors(
+    BridgeError,
+    missing="No such file: {path} (expected the YAML the VietOCR model was trained with).",
+    unreadable="{path} cannot be read ({reason}): name the YAML the VietOCR model was trained with.",
+)
 
 
 @dataclass(frozen=True)
@@ -68,16 +76,9 @@ def read_yaml(path: str | os.PathLike) -> VietOCRConfig:
             that is not VietOCR's YAML.
     """
     path = Path(path)
+    text = read_text(path, _READ_ERRORS)
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError as error:
-        raise BridgeError(f"No such file: {path} (expected the YAML the VietOCR model was trained with).") from error
-    except OSError as error:
-        raise BridgeError(
-            f"{path} cannot be read ({error.strerror}): name the YAML the VietOCR model was trained with."
-        ) from error
-    except UnicodeDecodeError as error:
-        raise BridgeError(f"{path} is not UTF-8 text (byte {error.start}): save it as UTF-8.") from error
+        raw = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError) as error:  # ValueError: 2024-13-01 looks like a date and is none
         raise BridgeError(
             f"{path} is not readable as YAML ({str(error).splitlines()[0]}): save it with VietOCR's `config.save`."

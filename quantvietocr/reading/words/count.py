@@ -9,7 +9,15 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from ...common.files import ReadErrors
 from .model import WordModel, WordsError, build
+
+_READ_ERRORS = ReadErrors(
+    WordsError,
+    missing="{path}: no such text file; check the path.",
+    unreadable="{path}: cannot be read as UTF-8 text ({reason}); convert it, or leave it out.",
+    encoding="{path}: cannot be read as UTF-8 text ({reason}); convert it, or leave it out.",
+)
 
 
 def count_files(files: Sequence[str | os.PathLike], least_word: int, least_pair: int) -> WordModel:
@@ -27,17 +35,16 @@ def count_files(files: Sequence[str | os.PathLike], least_word: int, least_pair:
 
 
 def _lines(files: Sequence[str | os.PathLike]) -> Iterator[str]:
-    with tqdm(total=sum(os.stat(file).st_size for file in files), desc="words", unit="B", unit_scale=True) as bar:
+    total = 0
+    for file in files:
+        with _READ_ERRORS.naming(file):
+            total += os.stat(file).st_size
+    with tqdm(total=total, desc="words", unit="B", unit_scale=True) as bar:
         for file in files:
             before, packed = bar.n, str(file).endswith(".gz")
-            with open(file, "rb") as raw, gzip.open(raw) if packed else raw as stream:
-                try:
-                    for number, line in enumerate(stream):
-                        yield line.decode("utf-8-sig" if number == 0 else "utf-8")
-                        if number % 4096 == 0:
-                            bar.update(before + raw.tell() - bar.n)
-                except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
-                    raise WordsError(
-                        f"{file}: cannot be read as UTF-8 text ({error}); convert it, or leave it out."
-                    ) from error
+            with _READ_ERRORS.naming(file), open(file, "rb") as raw, gzip.open(raw) if packed else raw as stream:
+                for number, line in enumerate(stream):
+                    yield line.decode("utf-8-sig" if number == 0 else "utf-8")
+                    if number % 4096 == 0:
+                        bar.update(before + raw.tell() - bar.n)
             bar.update(before + os.stat(file).st_size - bar.n)
