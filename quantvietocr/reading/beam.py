@@ -82,11 +82,7 @@ def beam_search(
         else:
             total = log_probability + scores[:, :, None]
             total[tokens == EOS] = NO_CHILDREN
-            total = total.reshape(len(rows), -1)
-        best = np.argpartition(-total, width - 1, axis=1)[:, :width]
-        order = np.argsort(-np.take_along_axis(total, best, axis=1), axis=1, kind="stable")
-        best = np.take_along_axis(best, order, axis=1)
-        scores = np.take_along_axis(total, best, axis=1)
+        best, scores = _best(total.reshape(len(rows), -1), width)
         parents, tokens = best // classes, best % classes
         lines = np.arange(len(rows))[:, None]
         beams.tokens[step, rows], beams.parents[step, rows] = tokens, parents
@@ -102,6 +98,14 @@ def beam_search(
             spread = np.repeat(going, width)
             hidden, memory, keys = hidden[spread], memory[spread], keys[spread]
     return beams.readings()
+
+
+def _best(total: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Columns of the `count` greatest numbers of each row, the greatest first, and these numbers."""
+    best = np.argpartition(-total, count - 1, axis=1)[:, :count]
+    order = np.argsort(-np.take_along_axis(total, best, axis=1), axis=1, kind="stable")
+    best = np.take_along_axis(best, order, axis=1)
+    return best, np.take_along_axis(total, best, axis=1)
 
 
 def _trace(tokens: np.ndarray, parents: np.ndarray, probabilities: np.ndarray, step: int, slot: int) -> Reading:

@@ -57,44 +57,30 @@ def draw_lines(lines: Sequence[tuple[Image.Image, str, float]], path: str | os.P
         va="top",
         weight="bold",
     )
-    for index, (picture, text, confidence) in enumerate(lines):
+    for index, line in enumerate(lines):
         column, row = divmod(index, rows)
         left = MARGIN + column * (CELL_WIDTH + COLUMN_GAP)
-        top = height - MARGIN - TITLE_HEIGHT - row * cell_height
-        scale = min(PICTURE_HEIGHT / picture.height, CELL_WIDTH / picture.width)
-        shown_width, shown_height = picture.width * scale, picture.height * scale
-        axes = figure.add_axes(
-            (left / width, (top - shown_height) / height, shown_width / width, shown_height / height)
-        )
-        axes.imshow(picture, aspect="auto", interpolation="lanczos")
-        axes.set(xticks=[], yticks=[])
-        for spine in axes.spines.values():
-            spine.set(color="0.75", linewidth=0.6)
-        base = (top - shown_height - TEXT_BELOW) / height
-        _text(
-            figure,
-            renderer,
-            left / width,
-            base,
-            text,
-            TEXT_POINTS,
-            CELL_WIDTH - CONFIDENCE_WIDTH,
-            va="top",
-            color="#0b3d91",
-        )
-        _text(
-            figure,
-            renderer,
-            (left + CELL_WIDTH) / width,
-            base,
-            f"{confidence:.0%}",
-            CONFIDENCE_POINTS,
-            CONFIDENCE_WIDTH,
-            va="top",
-            ha="right",
-            color="0.45",
-        )
+        _draw_cell(figure, renderer, left, height - MARGIN - TITLE_HEIGHT - row * cell_height, *line)
     return save_figure(figure, path)
+
+
+def _draw_cell(
+    figure: Figure, renderer: RendererAgg, left: float, top: float, picture: Image.Image, text: str, confidence: float
+) -> None:
+    """Draw a line's picture, its upper left corner `left` and `top` inches from the lower left, its text under it."""
+    width, height = figure.get_size_inches()
+    scale = min(PICTURE_HEIGHT / picture.height, CELL_WIDTH / picture.width)
+    shown_width, shown_height = picture.width * scale, picture.height * scale
+    axes = figure.add_axes((left / width, (top - shown_height) / height, shown_width / width, shown_height / height))
+    axes.imshow(picture, aspect="auto", interpolation="lanczos")
+    axes.set(xticks=[], yticks=[])
+    for spine in axes.spines.values():
+        spine.set(color="0.75", linewidth=0.6)
+    base = (top - shown_height - TEXT_BELOW) / height
+    text_width, right = CELL_WIDTH - CONFIDENCE_WIDTH, (left + CELL_WIDTH) / width
+    _text(figure, renderer, left / width, base, text, TEXT_POINTS, text_width, va="top", color="#0b3d91")
+    chance, style = f"{confidence:.0%}", {"va": "top", "ha": "right", "color": "0.45"}
+    _text(figure, renderer, right, base, chance, CONFIDENCE_POINTS, CONFIDENCE_WIDTH, **style)
 
 
 def _text(
