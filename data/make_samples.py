@@ -24,17 +24,24 @@ CHOSEN = {
 
 
 def make(folder: Path) -> Path:
-    """Write the pictures and `annotation.txt` (VietOCR's format) into `folder`; returns the annotation's path."""
+    """Write the pictures and `annotation.txt`, in VietOCR's format.
+
+    Args:
+        folder: where to write; it is made where it is missing.
+
+    Returns:
+        The annotation's path.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     rows = []
     for style, numbers in CHOSEN.items():
         # Crops of 24 to 44 pixels: the reader wants 32, and the repository wants small files.
         generator = LineGenerator(SynthConfig(style=style, height=(24, 44), max_squeeze=1.2), seed=SEED)
-        for place, number in enumerate(numbers):
+        for index, number in enumerate(numbers):
             line = generator.line(number)
             grey = bool((line.image == line.image[..., :1]).all())
             pixels = np.ascontiguousarray(line.image[..., 0]) if grey else line.image
-            name = f"{style}_{place:02d}.png"
+            name = f"{style}_{index:02d}.png"
             Image.fromarray(pixels).save(folder / name, optimize=True)
             rows.append(f"{name}\t{line.text}\n")
     annotation = folder / "annotation.txt"
@@ -43,6 +50,7 @@ def make(folder: Path) -> Path:
 
 
 def main() -> None:
+    """Make the samples where the command line says."""
     parser = argparse.ArgumentParser(description="Make the shipped sample lines again.")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("samples"), help="folder to write into")
     print(make(parser.parse_args().out))

@@ -100,4 +100,4 @@ def test_every_number_of_looks_is_a_row_of_the_comparison(tiny_weights, tmp_path
         repeats=1,
         options=[ReadingOptions(retries=looks) for looks in (0, 2)],
     )
-    assert [row.name for row in table.rows] == [tiny_weights.stem, f"{tiny_weights.stem}, retries 2"]
+    assert [row.name for row in table.rows] == ["int8, all", "int8, all, retries 2"]

@@ -12,7 +12,15 @@ from PIL import Image
 from quantvietocr.checkpoint.vocab import DEFAULT_CHARS
 from quantvietocr.measure.lines.errors import SHOWN_GROUPS, SetErrors, errors_markdown, write_errors
 from quantvietocr.metrics.accuracy import confusions, score
-from quantvietocr.metrics.analysis import CLASSES, TOP, CharacterErrors, Part, analyse, edit_class, lower_bound
+from quantvietocr.metrics.analysis import (
+    CLASSES,
+    MAX_CHARACTERS,
+    CharacterErrors,
+    Part,
+    analyse,
+    edit_class,
+    lower_bound,
+)
 
 
 def noisy(number: int) -> tuple[list[str], list[str]]:
@@ -101,7 +109,7 @@ def test_misread_characters_are_counted_as_written():
     }
     assert [item.char for item in found.characters] == ["x", "b", "a"]
     many = analyse([DEFAULT_CHARS.replace(" ", "")], ["?"], [100], [32])
-    assert len(many.characters) == TOP
+    assert len(many.characters) == MAX_CHARACTERS
 
 
 def test_one_slip_in_a_rare_character_does_not_come_first():

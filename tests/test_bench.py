@@ -1,4 +1,4 @@
-"""`quantvietocr bench`: a row or a reason for every reader, ratios of what was measured, and readers that take turns."""
+"""`quantvietocr bench`: a row or a reason for every reader, ratios of what was measured, readers that take turns."""
 
 from __future__ import annotations
 
@@ -235,8 +235,8 @@ def test_ratios_are_against_vietocr_the_best_float32_and_bf16():
 def test_the_choice_is_the_fastest_and_names_what_is_level():
     said = choice(table())
     assert said.startswith(
-        "On this machine choose for one line at a time on 1 thread torch int8 (20.0 ms a line, 5.0× as fast as VietOCR, "
-        "2.5× as fast as the best float32, 1.5× as fast as bf16), OpenVINO int8 within 5% of it"
+        "On this machine choose for one line at a time on 1 thread torch int8 (20.0 ms a line, 5.0× as fast as "
+        "VietOCR, 2.5× as fast as the best float32, 1.5× as fast as bf16), OpenVINO int8 within 5% of it"
     )
     assert "for batches on 2 threads torch int8 (10.0 ms a line" in said and "does not pay" not in said
     found = table()

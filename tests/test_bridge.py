@@ -9,6 +9,7 @@ import pytest
 import torch
 import yaml
 
+from quantvietocr.checkpoint import Checkpoint, Meta
 from quantvietocr.checkpoint.vietocr_yaml import VGG_SEQ2SEQ, BridgeError, VietOCRConfig, read_yaml
 from quantvietocr.checkpoint.vocab import DEFAULT_CHARS
 from quantvietocr.pictures.image import ImageSpec
@@ -80,6 +81,26 @@ def test_the_network_is_vgg_seq2seq(network):
     assert shapes[FC_OUT] == (233, 1024)
     convolutions = [name for name, shape in shapes.items() if len(shape) == 4]
     assert len(convolutions) == 17 and VietOCRConfig().classes == 233
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("backbone", ["vgg11_bn", "vgg19_bn"])
+def test_the_weights_shapes_tell_the_architecture(backbone):
+    sizes = {"encoder_hidden": 16, "decoder_hidden": 20, "img_channel": 24, "decoder_embedded": 12, "dropout": 0.3}
+    pools = [[2, 2], [2, 2], [2, 1], [2, 2], [1, 1]]
+    architecture = {
+        "backbone": backbone,
+        "seq_modeling": "seq2seq",
+        "cnn": {"ss": pools, "ks": pools, "hidden": 24},
+        "transformer": sizes,
+    }
+    theirs = bridge.build_float(VietOCRConfig("abc", architecture)).eval()
+    state = {name: tensor.numpy() for name, tensor in theirs.state_dict().items()}
+    meta = Meta(chars="abc", pools=tuple((high, wide) for high, wide in pools))
+    ours = bridge.float_network(Checkpoint(state, meta), cnn_dropout=0.2, dropout=0.3)
+    assert str(ours).replace("p=0.2", "p=0.5") == str(theirs)
+    picture = torch.rand(1, 3, 32, 64)
+    torch.testing.assert_close(ours.cnn(picture), theirs.cnn(picture))
 
 
 def test_cnn_dropout_is_set_and_vietocrs_is_left(network):

@@ -12,7 +12,14 @@ from quantvietocr.cli.main import main
 from quantvietocr.engines.torch_engine import TorchEngine
 from quantvietocr.metrics.trust import auroc
 from quantvietocr.pictures.image import open_line
-from quantvietocr.reading.confidence import DECISION_SCALE, DOUBT_THRESHOLD, FEWEST, Calibration, ConfidenceError, fit
+from quantvietocr.reading.confidence import (
+    DECISION_SCALE,
+    DOUBT_THRESHOLD,
+    MIN_LINES,
+    Calibration,
+    ConfidenceError,
+    fit,
+)
 from quantvietocr.reading.decode import Reading
 from quantvietocr.shipped import weights_file
 
@@ -59,8 +66,10 @@ def test_the_fit_finds_what_the_lines_were_drawn_from():
 
 def test_too_few_lines_are_refused():
     readings, right = drawn(400, Calibration())
-    some = [i for i, good in enumerate(right) if good] + [i for i, good in enumerate(right) if not good][: FEWEST - 1]
-    with pytest.raises(ConfidenceError, match=f"and {FEWEST - 1} wrong are too few"):
+    some = [i for i, good in enumerate(right) if good] + [i for i, good in enumerate(right) if not good][
+        : MIN_LINES - 1
+    ]
+    with pytest.raises(ConfidenceError, match=f"and {MIN_LINES - 1} wrong are too few"):
         fit([readings[i] for i in some], [right[i] for i in some])
 
 
@@ -96,7 +105,9 @@ def test_what_a_file_says_of_confidence_changes_no_text_and_no_work(tiny_weights
     assert texts[0] == texts[1] == texts[2] and batches[0] == batches[1] == batches[2]
     assert sum(count for count, *_ in batches[0]) > 2 * len(pictures), "some were looked at again"
     assert searched.count(1) == searched.count(2) == searched.count(3) > 0
-    assert max(confidences[1]) < DOUBT_THRESHOLD < np.median(confidences[2]), "on the file's scale all are in doubt, or few"
+    assert max(confidences[1]) < DOUBT_THRESHOLD < np.median(confidences[2]), (
+        "on the file's scale all are in doubt, or few"
+    )
 
 
 def test_decisions_are_made_on_the_scale_of_the_shipped_int8_file():
@@ -121,7 +132,7 @@ def test_a_file_with_another_confidence_is_refused(int8_weights, stored):
 
 
 def test_the_verb_fits_a_file(float_weights, lines, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("quantvietocr.reading.confidence.FEWEST", 1)
+    monkeypatch.setattr("quantvietocr.reading.confidence.MIN_LINES", 1)
     path = write(read(float_weights), tmp_path / "w.safetensors")
     annotation = tmp_path / "annotation.txt"
     rows = (lines / "annotation.txt").read_text(encoding="utf-8").splitlines()

@@ -9,6 +9,7 @@ from torch import nn
 
 from quantvietocr.checkpoint.vocab import DEFAULT_CHARS
 from quantvietocr.reading import decode
+from quantvietocr.reading.beam import beam_search
 from quantvietocr.reading.decode import EOS, GO, Decoder, Reading
 from quantvietocr.vietocr_bridge.network import import_vietocr
 
@@ -108,12 +109,12 @@ def test_a_line_reads_the_same_alone_and_in_a_batch(theirs, ours):
     for width in WIDTHS:
         memory, hidden = encoded(theirs, features(width))
         together = decode.greedy(ours, memory, hidden, max_length=MOST)
-        beams = decode.beam(ours, memory, hidden, 3, max_length=MOST)
+        beams = beam_search(ours, memory, hidden, 3, max_length=MOST)
         for i in range(len(memory)):
             (alone,) = decode.greedy(ours, memory[i : i + 1], hidden[i : i + 1], max_length=MOST)
             assert alone.ids == together[i].ids
             np.testing.assert_allclose(alone.probabilities, together[i].probabilities, atol=1e-5)
-            (alone,) = decode.beam(ours, memory[i : i + 1], hidden[i : i + 1], 3, max_length=MOST)
+            (alone,) = beam_search(ours, memory[i : i + 1], hidden[i : i + 1], 3, max_length=MOST)
             assert alone.ids == beams[i].ids
             np.testing.assert_allclose(alone.probabilities, beams[i].probabilities, atol=1e-5)
 
@@ -122,7 +123,7 @@ def test_a_line_reads_the_same_alone_and_in_a_batch(theirs, ours):
 @pytest.mark.parametrize("beams", [2, 4])
 def test_beam_reads_what_vietocr_reads(theirs, ours, width, beams):
     images = features(width)
-    found = decode.beam(ours, *encoded(theirs, images), beams, max_length=MOST, follow_states=False)
+    found = beam_search(ours, *encoded(theirs, images), beams, max_length=MOST, follow_states=False)
     for image, reading in zip(images, found, strict=True):
         ids = theirs.translate.translate_beam_search(image[None], theirs.model, beams, max_seq_length=MOST)
         assert reading.ids == cut([*ids, EOS])
@@ -133,7 +134,7 @@ def test_a_beam_of_one_is_greedy(theirs, ours):
         inputs = encoded(theirs, features(width))
         greedy = decode.greedy(ours, *inputs, max_length=MOST)
         # Beam search stops a character earlier and, like VietOCR's, drops the last one of a line that has not ended.
-        for one, reading in zip(decode.beam(ours, *inputs, 1, max_length=MOST), greedy, strict=True):
+        for one, reading in zip(beam_search(ours, *inputs, 1, max_length=MOST), greedy, strict=True):
             assert one.ids == (reading.ids if len(reading.ids) < MOST else reading.ids[: MOST - 1])
 
 
@@ -160,12 +161,12 @@ def test_beams_take_their_states_along(theirs, ours, beams):
     expected, left_behind = [], []
     for width in WIDTHS:
         memory, hidden = encoded(theirs, features(width))
-        found = decode.beam(ours, memory, hidden, beams, max_length=MOST)
+        found = beam_search(ours, memory, hidden, beams, max_length=MOST)
         for i, reading in enumerate(found):
             text = plain_beam(ours, memory[i : i + 1], hidden[i : i + 1], beams)
             assert text is None or reading.ids == text
             expected.append(reading.ids)
-        left_behind += [r.ids for r in decode.beam(ours, memory, hidden, beams, max_length=MOST, follow_states=False)]
+        left_behind += [r.ids for r in beam_search(ours, memory, hidden, beams, max_length=MOST, follow_states=False)]
     assert expected != left_behind
 
 
@@ -175,7 +176,7 @@ def test_a_wide_beam_loses_nothing_that_greedy_finds(theirs, ours):
     for width in WIDTHS:
         memory, hidden = encoded(theirs, features(width))
         greedy = decode.greedy(ours, memory, hidden, max_length=MOST)
-        for i, found in enumerate(decode.beam(ours, memory, hidden, 24, max_length=MOST)):
+        for i, found in enumerate(beam_search(ours, memory, hidden, 24, max_length=MOST)):
             if max(len(greedy[i].ids), len(found.ids)) >= MOST - 1:
                 continue  # one of them has no end: not comparable
             line = memory[i : i + 1], hidden[i : i + 1]
@@ -185,7 +186,7 @@ def test_a_wide_beam_loses_nothing_that_greedy_finds(theirs, ours):
 
 def test_beam_probabilities_are_those_of_its_characters(theirs, ours):
     memory, hidden = encoded(theirs, features(37))
-    for i, found in enumerate(decode.beam(ours, memory, hidden, 4, max_length=MOST)):
+    for i, found in enumerate(beam_search(ours, memory, hidden, 4, max_length=MOST)):
         state, keys, token = hidden[i : i + 1], ours.keys(memory[i : i + 1]), GO
         for following, probability in zip(found.ids, found.probabilities, strict=True):
             logits, state, _ = ours.step(np.array([token]), state, memory[i : i + 1], keys)
@@ -195,7 +196,7 @@ def test_beam_probabilities_are_those_of_its_characters(theirs, ours):
 
 def test_beam_width_must_be_positive(theirs, ours):
     with pytest.raises(ValueError, match="beam width is 0; it must be at least 1"):
-        decode.beam(ours, *encoded(theirs, features(8)), 0)
+        beam_search(ours, *encoded(theirs, features(8)), 0)
 
 
 def test_mean_probability_is_over_characters():
@@ -286,7 +287,7 @@ def test_loops_are_dropped_line_by_line_and_a_cut_off_line_has_no_end():
     assert found[1].end == 0.0
 
 
-@pytest.mark.parametrize("read", [decode.greedy, decode.beam])
+@pytest.mark.parametrize("read", [decode.greedy, beam_search])
 def test_a_whitelist_is_kept_to(theirs, ours, read):
     inputs = encoded(theirs, features(37))
     assert any(set(r.ids) - set(range(4, 9)) for r in read(ours, *inputs, max_length=MOST))

@@ -13,6 +13,7 @@ from quantvietocr.reading import decode
 from quantvietocr.reading.confidence import Calibration
 from quantvietocr.reading.decode import EOS, Reading
 from quantvietocr.reading.words import model as words
+from quantvietocr.reading.words.count import count_files
 from quantvietocr.reading.words.model import WordModel, WordsError, build
 from quantvietocr.reading.words.search import Spelling, search
 
@@ -131,6 +132,11 @@ def test_a_text_without_words_makes_no_model(text, sentence):
         build(text, least_word=5)
 
 
+def test_a_text_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(WordsError, match="none.txt: no such text file"):
+        count_files([tmp_path / "none.txt"], least_word=1, least_pair=1)
+
+
 def test_the_pair_decides_between_two_words_that_look_alike(model):
     reading = found(model, spoken("tiến mặt", at_2={"ế": 0.6, "ề": 0.4}))
     assert text_of(reading) == "tiền mặt"
@@ -199,11 +205,11 @@ def test_predictor_reads_again_only_what_is_in_doubt(monkeypatch):
     monkeypatch.setattr("quantvietocr.reading.predictor.DECISION_SCALE", Calibration(1.0, 0.0))
     memory, hidden = np.zeros((1, 3, 8), np.float32), np.zeros((1, 4), np.float32)
     sure, unsure = Reading((4,), (0.99,), 0.99), Reading((4,), (0.6,), 0.99)
-    assert predictor._with_words(sure, memory, hidden) is sure
+    assert predictor._with_words(predictor.spelling, sure, memory, hidden) is sure
     for kept in (Reading((4,), (0.6,), 0.99, looped=2), Reading((4,), (0.6,), 0.0)):
-        assert predictor._with_words(kept, memory, hidden) is kept
+        assert predictor._with_words(predictor.spelling, kept, memory, hidden) is kept
     assert not asked
-    assert predictor._with_words(unsure, memory, hidden).ids == (5, 6) and len(asked) == 1
+    assert predictor._with_words(predictor.spelling, unsure, memory, hidden).ids == (5, 6) and len(asked) == 1
 
 
 def test_predictor_without_words_reads_greedily(monkeypatch):

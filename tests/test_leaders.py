@@ -14,8 +14,8 @@ from quantvietocr import Predictor
 from quantvietocr.pictures.image import ImageSpec, line_pixels
 from quantvietocr.reading import predictor
 from quantvietocr.reading.confidence import LineText
-from quantvietocr.reading.leaders import SURE, Leaders, joined, leaders_in
-from quantvietocr.reading.leaders.count import ADVANCE, UNDERLINE, count, dotted, size_of_letters, without_signs
+from quantvietocr.reading.leaders import COUNT_CHANCES, Leaders, joined, leaders_in
+from quantvietocr.reading.leaders.count import ADVANCE, UNDERSCORE_WIDTH, count, dotted, size_of_letters, without_signs
 from quantvietocr.reading.leaders.find import Stretch, ink, stretches
 
 WEIGHTS = Path(__file__).parents[1] / "weights/vgg_seq2seq-qat-int8.safetensors"
@@ -119,7 +119,7 @@ def test_underscores_are_counted_by_their_gaps_or_the_letters(number):
 def test_noise_on_a_solid_rule_is_no_joints():
     profile = 400 + 10 * np.random.default_rng(1).normal(size=200)
     rule = Stretch(0, 200, 20, 25, profile.astype(np.float32), np.full(200, 22, np.float32), 0.0)
-    assert count(rule, "_", 20.0, HEIGHT) == (round(200 / (20 * ADVANCE["_"] * UNDERLINE)), "letters")
+    assert count(rule, "_", 20.0, HEIGHT) == (round(200 / (20 * ADVANCE["_"] * UNDERSCORE_WIDTH)), "letters")
 
 
 def test_too_little_text_has_no_size():
@@ -145,7 +145,7 @@ def with_pieces(pixels: np.ndarray, first: tuple[str, float], *pieces: tuple[str
 def test_text_behind_a_rule_that_was_not_read_is():
     line = f"Nơi sinh: {'_' * 12} Thừa Thiên Huế"
     text, sure = with_pieces(drawn(line, gap=5), ("Nơi sinh: ____", 0.0), ("Nơi sinh:", 0.9), ("Thừa Thiên Huế", 0.8))
-    assert text == line and sure == pytest.approx(0.9 * 0.8 * SURE["period"])
+    assert text == line and sure == pytest.approx(0.9 * 0.8 * COUNT_CHANCES["period"])
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_a_full_stop_or_comma_that_its_piece_overlooks_is_seen(sign):
 
 def test_a_rule_alone_is_measured_by_the_picture():
     text, sure = with_pieces(drawn("_" * 20), ("_" * 31, 0.9))
-    assert set(text) == {"_"} and 10 <= len(text) <= 30 and sure <= SURE["joints"]
+    assert set(text) == {"_"} and 10 <= len(text) <= 30 and sure <= COUNT_CHANCES["joints"]
 
 
 @pytest.mark.parametrize("side", [0, 1])

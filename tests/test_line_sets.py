@@ -93,6 +93,9 @@ def test_what_is_known_of_the_lines_comes_along(tmp_path):
         (tmp_path / "mine" / "lines.tsv").write_text(bad, encoding="utf-8")
         with pytest.raises(LineSetError, match="lines.tsv is not a table with a column path"):
             sets_of(path)
+    (tmp_path / "mine" / "lines.tsv").write_bytes("path\tlook\nmột".encode("utf-16"))
+    with pytest.raises(LineSetError, match=r"lines.tsv is not UTF-8 text \(byte 0\)"):
+        sets_of(path)
 
 
 def test_what_cannot_be_told_apart_or_found_is_said(recipes, tmp_path):

@@ -140,7 +140,7 @@ def test_the_table(tmp_path, weights, data, capsys):
     assert written in capsys.readouterr().out and written.strip() in page.read_text(encoding="utf-8")
     names = [line.split("|")[1].strip() for line in written.splitlines() if line.startswith("| ")]
     assert names == ["Method", "float", "dynamic", "lsq"]
-    assert "each trained method 1 steps of at most 2 lines" in written
+    assert "Each trained method takes 1 steps of at most 2 lines" in written
     stored = json.loads((out / "methods.json").read_text(encoding="utf-8"))
     assert [row["name"] for row in stored["rows"]] == names[1:] and stored["budget"]["steps"] == 1
     for row in stored["rows"]:

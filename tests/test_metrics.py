@@ -6,7 +6,8 @@ import unicodedata
 import pytest
 
 from quantvietocr.metrics.accuracy import cer, confusions, exact, score
-from quantvietocr.metrics.edits import edit_distance, fold_diacritics
+from quantvietocr.metrics.edits import edit_distance, edits, fold_diacritics
+from quantvietocr.metrics.intervals import cer_interval
 from quantvietocr.metrics.trust import accept_at_precision, auroc
 
 
@@ -108,3 +109,27 @@ def test_meaningless_values_are_errors():
         auroc([0.5, float("nan")], [True, False])
     with pytest.raises(ValueError, match="between 0 and 1"):
         accept_at_precision([0.5], [True], 99)
+
+
+def test_the_interval_of_a_cer_covers_it_and_narrows_with_more_lines():
+    refs, preds = zip(*random_pairs(40), strict=True)
+    low, high = cer_interval(refs, preds)
+    assert low < cer(refs, preds) < high and (low, high) == cer_interval(refs, preds)
+    wide = high - low
+    low, high = cer_interval(refs * 16, preds * 16)
+    assert wide / 5 < high - low < wide / 3  # a quarter, of sixteen times as many lines
+    assert cer_interval(["abc"] * 9, ["abc"] * 9) == (0.0, 0.0)
+
+
+def test_the_interval_is_that_of_lines_and_not_of_characters():
+    # One line in ten is all wrong: the share of such lines has the standard deviation of a binomial one.
+    refs, preds = ["a" * 50] * 100, ["a" * 50] * 90 + ["b" * 50] * 10
+    low, high = cer_interval(refs, preds)
+    assert (low, high) == (pytest.approx(0.1 - 1.96 * 0.03, abs=0.012), pytest.approx(0.1 + 1.96 * 0.03, abs=0.012))
+
+
+def test_edits_turn_one_text_into_the_other():
+    for written, read in random_pairs(60):
+        found = list(edits(written, read))
+        assert len(found) == textbook_distance(written, read) and all(a != b for a, b in found)
+        assert sum(bool(b) - bool(a) for a, b in found) == len(read) - len(written)

@@ -19,6 +19,7 @@ from quantvietocr.checkpoint.folding import float_layers
 from quantvietocr.engines.torch_engine import TorchEngine
 from quantvietocr.pictures.image import ImageError, ImageSpec, line_pixels, open_line
 from quantvietocr.reading import decode
+from quantvietocr.reading.beam import beam_search
 from quantvietocr.vietocr_bridge.network import build_float, import_vietocr, load_float
 
 SAMPLES = Path(__file__).parent.parent / "data" / "samples"
@@ -212,7 +213,7 @@ def test_beam_search_is_used_when_asked_for_alone_and_in_batches():
     images = [np.random.default_rng(i).integers(0, 256, (8, 40, 3), np.uint8) for i in range(5)]
     encoded = [predictor.recognizer.engine.encode(line_pixels(image, predictor.spec)[None]) for image in images]
     expected = decode.texts(
-        [decode.beam(predictor.recognizer.decoder, *line, 3)[0] for line in encoded], predictor.meta.chars
+        [beam_search(predictor.recognizer.decoder, *line, 3)[0] for line in encoded], predictor.meta.chars
     )
     assert [predictor.predict(image) for image in images] == expected == predictor.predict_batch(images)
     assert expected != Predictor(int8_checkpoint()).predict_batch(images)

@@ -15,12 +15,12 @@ from tiny import int8_checkpoint, transformer
 
 import infer
 from quantvietocr import Predictor
-from quantvietocr.cli import main as cli
 from quantvietocr.checkpoint import write
+from quantvietocr.cli import main as cli
+from quantvietocr.common.files import reader_name
 from quantvietocr.pictures import find as picture_files
 from quantvietocr.quantize.recurrent import quantize_decoder
 from quantvietocr.receipt import files, open_detector, read_page
-from quantvietocr.common.files import reader_name
 from quantvietocr.receipt.files import stems, summary
 from quantvietocr.receipt.output import OUTPUT_SUFFIXES
 from quantvietocr.shipped import weights_file

@@ -111,15 +111,15 @@ def test_a_table_goes_into_its_section_and_nowhere_else(tmp_path):
     page.write_text(
         "before\n<!-- table one -->\nold\n<!-- end one -->\nbetween <!-- table two --> kept <!-- end two -->\n"
     )
-    insert_section(page, "one", "new\n")
-    insert_section(page, "one", "newer\n")
+    insert_section(f"{page}#one", "new\n")
+    insert_section(f"{page}#one", "newer\n")
     assert page.read_text() == (
         "before\n<!-- table one -->\n\nnewer\n\n<!-- end one -->\nbetween <!-- table two --> kept <!-- end two -->\n"
     )
     with pytest.raises(ReportError, match="no section 'three'"):
-        insert_section(page, "three", "x")
+        insert_section(f"{page}#three", "x")
     with pytest.raises(ReportError, match="no file"):
-        insert_section(tmp_path / "NONE.md", "one", "x")
+        insert_section(f"{tmp_path / 'NONE.md'}#one", "x")
 
 
 def test_the_verb_puts_the_page_in_one_place_and_the_summary_in_another(tmp_path, monkeypatch):
@@ -193,3 +193,12 @@ def test_the_front_tables_rows_can_be_named():
     without = Table(table.setup, tuple(row for row in table.rows if "shipped" not in row.name)[1:-1])
     cells = cells_of(front(without).splitlines()[:4])
     assert [row["Reader"] for row in cells] == ["float (a)", "int8, all"]
+
+
+def test_a_section_that_is_not_there_is_told_before_anything_is_measured(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("quantvietocr.measure.lines.compare.compare", lambda *_: pytest.fail("measured"))
+    (tmp_path / "PAGE.md").write_text("<!-- end one --> <!-- table one -->")
+    for option in ("--into", "--summary-into", "--front-into"):
+        target = f"{tmp_path / 'PAGE.md'}#one"
+        assert main(["compare", "--data", "x", "--weights", "y", "--out", str(tmp_path / "out"), option, target]) == 2
+        assert "has no section 'one'" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Who may import whom: each room of the package imports only from the rooms that stand below it."""
+"""The rules of the house: who may import whom, how long files and functions may be, who puts files in their place."""
 
 from __future__ import annotations
 
@@ -53,6 +53,23 @@ MAY_IMPORT: dict[str, set[str]] = {
         "pictures",
     },
 }
+MAX_FILE, MAX_FUNCTION = 320, 60  # lines; what is longer is two rooms, or two functions
+#: Files and functions (FILE:FUNCTION) that are still longer, with their lines.
+LONGER: dict[str, int] = {
+    "cli/measure.py:_add_compare": 86,
+    "cli/quantize.py": 365,
+    "cli/quantize.py:_add_methods": 63,
+    "cli/quantize.py:_add_quantize": 89,
+    "cli/quantize.py:quantize": 68,
+    "config.py:validate": 82,
+    "measure/lines/compare.py:compare": 69,
+    "measure/methods/run.py:run": 67,
+    "measure/speed/bench.py:bench": 64,
+    "reading/decode.py:beam": 66,
+    "train/loop.py": 321,
+}
+#: Files that may put a file in the place of another; all others write through `common.files`.
+REPLACES_FILES = {"common/files.py", "vietocr_bridge/fetch.py"}
 #: Packages that one place alone imports, so that the day one goes, those files change and no other.
 KEPT_IN = {
     "vietocr": ("vietocr_bridge/",),
@@ -136,3 +153,66 @@ def test_a_package_is_imported_where_it_is_kept(package: str) -> None:
         and not str(path.relative_to(PACKAGE)).startswith(KEPT_IN[package])
     ]
     assert strangers == []
+
+
+def lengths(package: Path = PACKAGE) -> dict[str, tuple[int, int]]:
+    """FILE or FILE:FUNCTION → its lines, and how many it may have."""
+    measured = {}
+    for path in sorted(package.rglob("*.py")):
+        name, text = str(path.relative_to(package)), path.read_text(encoding="utf-8")
+        measured[name] = (len(text.splitlines()), MAX_FILE)
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = (node.end_lineno or node.lineno) - node.lineno + 1
+                measured[f"{name}:{node.name}"] = (
+                    max(lines, measured.get(f"{name}:{node.name}", (0, 0))[0]),
+                    MAX_FUNCTION,
+                )
+    return measured
+
+
+def test_no_file_and_no_function_is_too_long() -> None:
+    longer = {name: lines for name, (lines, limit) in lengths().items() if lines > max(limit, LONGER.get(name, 0))}
+    assert longer == {}
+
+
+def test_what_is_named_as_longer_still_is() -> None:
+    measured = lengths()
+    assert [name for name in LONGER if name not in measured or measured[name][0] <= measured[name][1]] == []
+
+
+def test_a_long_function_and_a_long_file_are_found(tmp_path: Path) -> None:
+    body = "    pass\n" * MAX_FUNCTION
+    (tmp_path / "a.py").write_text(f"class A:\n  def f():\n{body}def g():\n{body[9:]}", encoding="utf-8")
+    (tmp_path / "b.py").write_text("x = 1\n" * (MAX_FILE + 1), encoding="utf-8")
+    assert {name for name, (lines, limit) in lengths(tmp_path).items() if lines > limit} == {"a.py:f", "b.py"}
+
+
+def replacing(package: Path = PACKAGE) -> set[str]:
+    """Files that call `os.replace` or `os.rename`, or the methods of paths that do the same."""
+    found = set()
+    for path in package.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+                continue
+            of_os = isinstance(node.func.value, ast.Name) and node.func.value.id == "os"
+            # `str.replace` and `dataclasses.replace` take more than one argument; `Path.replace` takes one.
+            of_path = node.func.attr in ("replace", "rename") and len(node.args) == 1 and not node.keywords
+            if (of_os and node.func.attr in ("replace", "rename", "renames")) or of_path:
+                found.add(str(path.relative_to(package)))
+    return found
+
+
+def test_one_file_puts_files_in_their_place() -> None:
+    assert replacing() <= REPLACES_FILES
+
+
+def test_a_file_that_is_put_in_place_elsewhere_is_found(tmp_path: Path) -> None:
+    for name, code in (
+        ("a", "import os\nos.replace(x, y)"),
+        ("b", "x.rename(y)"),
+        ("c", "x.replace(y)"),
+        ("d", "'a'.replace('a', 'b')\ndataclasses.replace(x, y=1)"),
+    ):
+        (tmp_path / f"{name}.py").write_text(code, encoding="utf-8")
+    assert replacing(tmp_path) == {"a.py", "b.py", "c.py"}

@@ -19,7 +19,7 @@ from quantvietocr.synth.lines.config import SynthError
 from quantvietocr.synth.lines.dice import Dice, Weighted
 from quantvietocr.synth.lines.fonts import FontPool
 from quantvietocr.synth.lines.lists import make_list
-from quantvietocr.synth.lines.phrases import MAKERS, MIX
+from quantvietocr.synth.lines.mix import MAKERS, MIX
 from quantvietocr.synth.lines.profiles import Profile
 from quantvietocr.synth.lines.syllables import syllables
 from quantvietocr.synth.lines.text import TextFile, TextSource, clean

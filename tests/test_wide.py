@@ -10,7 +10,7 @@ from quantvietocr import Predictor
 from quantvietocr.pictures.image import ImageSpec, line_pixels, line_width
 from quantvietocr.reading.confidence import LineText
 from quantvietocr.reading.decode import WhitelistError
-from quantvietocr.reading.wide import SQUEEZE, candidates_of, cut
+from quantvietocr.reading.wide import MAX_SQUEEZE, candidates_of, cut
 
 SPEC = ImageSpec()
 WORDS = [
@@ -65,7 +65,7 @@ def test_wide_lines_are_cut_in_blanks_into_parts_of_natural_width(ink, paper):
         x += part.width
         # A glyph may reach a little out of its advance.
         assert any(left - 3 <= x <= right + 3 for left, right in blanks), (x, blanks)
-    assert all(part.width * 32 / part.height <= SQUEEZE * 512 for part in parts)
+    assert all(part.width * 32 / part.height <= MAX_SQUEEZE * 512 for part in parts)
 
 
 def test_a_line_that_fits_is_left_alone():
@@ -76,7 +76,12 @@ def test_a_line_that_fits_is_left_alone():
 
 def test_a_line_somewhat_too_wide_is_squeezed_first_and_cut_second():
     picture = draw(WORDS)[0]
-    for width, first in ((520, [1, 2]), (int(SQUEEZE * 512), [1, 2]), (int(SQUEEZE * 512) + 1, [2]), (1100, [3])):
+    for width, first in (
+        (520, [1, 2]),
+        (int(MAX_SQUEEZE * 512), [1, 2]),
+        (int(MAX_SQUEEZE * 512) + 1, [2]),
+        (1100, [3]),
+    ):
         resized = picture.resize((width, 32), Image.Resampling.LANCZOS)
         assert [len(parts) for parts in candidates_of(resized)] == first
     solid = Image.new("RGB", (700, 32), "white")

@@ -9,11 +9,20 @@ from .packing import summary
 
 
 def describe(path: str | os.PathLike, vietocr_yaml: str | os.PathLike | None = None) -> str:
-    """What a checkpoint file is, as lines for a person. vietocr_yaml: as in `read`."""
+    """Say what a checkpoint file is, in lines for a person.
+
+    Args:
+        path: The file.
+        vietocr_yaml: The YAML that a float model was trained with, as `files.read` takes it.
+
+    Raises:
+        CheckpointError: For an unusable file.
+        BridgeError: For an unusable YAML.
+    """
     checkpoint = read(path, vietocr_yaml)
     meta = checkpoint.meta
     sizes: dict[str, int] = {}
-    for name, tensor in checkpoint.tensors.items():
+    for tensor in checkpoint.tensors.values():
         sizes[str(tensor.dtype)] = sizes.get(str(tensor.dtype), 0) + tensor.nbytes
     lines = [
         f"file        {path} ({os.path.getsize(path) / 1e6:.1f} MB)",
@@ -30,7 +39,7 @@ def describe(path: str | os.PathLike, vietocr_yaml: str | os.PathLike | None = N
             f"decoder     {meta.decoder}",
         ]
         if quantized:
-            weights = meta.scheme.get("weight_bits", 8)  # of most layers: `scheme` names those that differ
+            weights = meta.scheme.get("weight_bits", 8)  # bits of most layers; `scheme` names those that differ
             ranges = (
                 f"{meta.backend}: {meta.activation_bits}-bit activations{f', {weights}-bit weights' * (weights != 8)}"
             )

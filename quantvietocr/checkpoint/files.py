@@ -6,8 +6,8 @@ Two kinds of file fit every verb:
 * quantized — `.safetensors` with an int8 tensor `NAME` and its per-output-channel scales in `NAME.scale`
   (symmetric, zero point 0, value = int8 × scale), float biases, and for each quantized activation
   `LAYER.output.scale` / `LAYER.output.zero_point` (per tensor, unsigned 8-bit container,
-  value = (byte − zero_point) × scale). `Meta.layers` lists the CNN's operations in order. A compact one stores its int8
-  tensors packed (`packing`), and is the same once read.
+  value = (byte − zero_point) × scale). `Meta.layers` lists the CNN's operations in order. A compact file stores its
+  int8 tensors packed (`packing`), and is the same once read.
 """
 
 from __future__ import annotations
@@ -26,10 +26,24 @@ from .types import METADATA_KEY, Checkpoint, CheckpointError, Meta, meta_of_json
 from .validation import validate
 
 PTH_MAGIC = (b"PK\x03\x04", b"\x80")  # zip, and the bare pickle of torch before 1.6
+HEAD_BYTES = 64  # of a file, by which its kind is told
+HEADER_AT = 8  # byte of a .safetensors file at which its JSON header begins, after the header's length
+MAX_REASON = 120  # characters of another library's message that are passed on
 
 
 def write(checkpoint: Checkpoint, path: str | os.PathLike) -> Path:
-    """Write a `.safetensors` file whole or not at all (temporary file, then rename). Returns its path."""
+    """Write a `.safetensors` file whole or not at all (temporary file, then rename).
+
+    Args:
+        checkpoint: What to write.
+        path: The file's name, ending in `.safetensors`.
+
+    Returns:
+        The path.
+
+    Raises:
+        CheckpointError: For another ending, or a checkpoint that is not whole.
+    """
     from safetensors.numpy import save
 
     path = Path(path)
@@ -45,11 +59,17 @@ def write(checkpoint: Checkpoint, path: str | os.PathLike) -> Path:
 
 
 def read(path: str | os.PathLike, vietocr_yaml: str | os.PathLike | None = None) -> Checkpoint:
-    """Read any checkpoint: quantized `.safetensors`, float `.safetensors`, VietOCR's `.pth`, an exported `.onnx`.
+    """Read any checkpoint. Nothing in the file is executed.
 
-    `vietocr_yaml` is the YAML a float model was trained with, when its vocabulary or image sizes are not VietOCR's
-    defaults. A quantized file carries them and refuses a second answer; a float one of ours refuses another. Nothing in
-    the file is executed. Raises CheckpointError, and BridgeError for the YAML.
+    Args:
+        path: A quantized or float `.safetensors`, VietOCR's `.pth`, or an exported `.onnx`.
+        vietocr_yaml: The YAML that a float model was trained with, where its vocabulary, image sizes or pools are not
+            VietOCR's defaults. A quantized file carries them and refuses a YAML; a float file of ours refuses one that
+            says otherwise. Sizes of layers are not taken from it: the tensors' shapes tell them.
+
+    Raises:
+        CheckpointError: For an unusable file.
+        BridgeError: For an unusable YAML.
     """
     path = Path(path)
     if path.is_dir():
@@ -62,16 +82,16 @@ def read(path: str | os.PathLike, vietocr_yaml: str | os.PathLike | None = None)
         return read_onnx(path)
     try:
         with path.open("rb") as stream:
-            head = stream.read(64)
+            head = stream.read(HEAD_BYTES)
     except FileNotFoundError as error:
         raise CheckpointError(
             f"No such checkpoint: {path}. Shipped ones lie in weights/; `quantvietocr fetch` gets VietOCR's own."
         ) from error
     except OSError as error:
         raise CheckpointError(f"{path} cannot be opened: {error.strerror}.") from error
-    if head[8:9] == b"{":
+    if head[HEADER_AT : HEADER_AT + 1] == b"{":
         tensors, meta = _read_safetensors(path)
-    elif len(head) > 8 and head.startswith(PTH_MAGIC):
+    elif len(head) > HEADER_AT and head.startswith(PTH_MAGIC):
         tensors, meta = _read_pth(path), None
     else:
         raise CheckpointError(f"{path} is {_other_kind(head)}.")
@@ -85,17 +105,21 @@ def read(path: str | os.PathLike, vietocr_yaml: str | os.PathLike | None = None)
 
 
 def _other_kind(head: bytes) -> str:
-    """What a file is that begins with `head` and is no checkpoint, and what to do."""
-    if len(head) <= 8:
+    """What a file is that is no checkpoint, by the bytes it begins with, and what to do."""
+    if len(head) <= HEADER_AT:
         return f"only {len(head)} bytes long, no checkpoint: its copy or download stopped early; get it again"
     if head.startswith(b"version https://git-lfs"):
-        return "a Git LFS pointer, which stands for the checkpoint without holding it: run `git lfs pull` where it came from"
+        return (
+            "a Git LFS pointer, which stands for the checkpoint without holding it: run `git lfs pull` where it came "
+            "from"
+        )
     if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
         return "not a checkpoint but a web page, saved in place of the download: get the file itself"
     return "not a checkpoint, neither .pth nor .safetensors, whatever its name says: give another file"
 
 
 def _refuse_second_answer(path: Path, meta: Meta, vietocr_yaml: str | os.PathLike) -> None:
+    """Raise CheckpointError for a YAML beside a file that carries what the YAML says, where the two may differ."""
     if meta.method != "float":
         raise CheckpointError(f"{path} is quantized and carries its own vocabulary and sizes; leave the YAML away.")
     given = float_meta(vietocr_yaml)
@@ -117,7 +141,8 @@ def _read_safetensors(path: Path) -> tuple[dict[str, np.ndarray], Meta | None]:
     try:
         with safe_open(path, "np") as file:
             text = (file.metadata() or {}).get(METADATA_KEY)
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
+            names = file.keys()
+            tensors = {name: file.get_tensor(name) for name in names}
     except (SafetensorError, ValueError, TypeError) as error:
         raise CheckpointError(f"{path} is damaged or truncated ({error}): copy or download it again.") from error
     if text is None:
@@ -146,7 +171,7 @@ def _read_pth(path: Path) -> dict[str, np.ndarray]:
             "code. Save the state dict alone (`torch.save(model.state_dict(), …)`)."
         ) from error
     except Exception as error:  # damaged bytes may raise anything on the way, none of it from the file's own code
-        why = str(error).partition("\n")[0][:120] or "it ends too early"
+        why = str(error).partition("\n")[0][:MAX_REASON] or "it ends too early"
         raise CheckpointError(
             f"{path} is not a readable .pth file: damaged or truncated ({why}): copy or download it again."
         ) from error
@@ -167,7 +192,7 @@ def _read_pth(path: Path) -> dict[str, np.ndarray]:
 
 
 def _is_torchscript(path: Path) -> bool:
-    """As torch tells it from a state dict, whatever the name: both are zip archives."""
+    """Whether a file is a TorchScript program, by what tells torch: it and a state dict are both zip archives."""
     try:
         with zipfile.ZipFile(path) as archive:
             return any(name.endswith("/constants.pkl") for name in archive.namelist())
@@ -176,9 +201,11 @@ def _is_torchscript(path: Path) -> bool:
 
 
 def float_meta(vietocr_yaml: str | os.PathLike | None) -> Meta:
-    """What a float network trained with this YAML is; VietOCR's own vgg_seq2seq for None.
+    """What a float network is that was trained with a YAML; VietOCR's own vgg_seq2seq for None.
 
-    Raises BridgeError for an unreadable YAML, CheckpointError for pools whose kernel and stride differ.
+    Raises:
+        BridgeError: For an unreadable YAML.
+        CheckpointError: For pools whose kernel and stride differ.
     """
     if vietocr_yaml is None:
         return Meta()

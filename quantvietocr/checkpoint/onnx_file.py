@@ -1,8 +1,9 @@
 """Reading our ONNX files without the package `onnx`: the numbers and the metadata, checked against their digest.
 
 An ONNX file is a protocol buffer: fields of a number, a wire type and content
-(https://protobuf.dev/programming-guides/encoding/; the numbers are those of https://github.com/onnx/onnx/blob/main/onnx/onnx.proto). The runtimes read the graph; Python
-needs the decoder's weights and the vocabulary, which no runtime hands out.
+(https://protobuf.dev/programming-guides/encoding/). The numbers are those of
+https://github.com/onnx/onnx/blob/main/onnx/onnx.proto. The runtimes read the graph; Python needs the decoder's weights
+and the vocabulary, which no runtime hands out.
 """
 
 from __future__ import annotations
@@ -16,16 +17,25 @@ import numpy as np
 
 from .types import METADATA_KEY, Checkpoint, CheckpointError, meta_of_json
 
-DIGEST_KEY = "graph_sha256"
+DIGEST_KEY = "graph_sha256"  # of a property of the file: the digest of its graph
+MAX_VARINT_BITS = 63  # past which a number is longer than 64 bits
 _MODEL_GRAPH, _MODEL_PROPERTIES, _GRAPH_INITIALIZER = 7, 14, 5
 _TENSOR_DIMS, _TENSOR_TYPE, _TENSOR_NAME, _TENSOR_RAW = 1, 2, 8, 9
 _TYPES = {1: np.float32, 2: np.uint8, 3: np.int8, 6: np.int32, 7: np.int64, 9: np.bool_}
 
 
 def read_onnx(path: str | os.PathLike, prefix: str = "") -> Checkpoint:
-    """The tensors of an ONNX file of ours whose names begin with `prefix`, and its metadata.
+    """Read an ONNX file of ours.
 
-    Raises CheckpointError for a missing, foreign, damaged or edited file.
+    Args:
+        path: The file.
+        prefix: The tensors whose names begin so are read; "" takes all.
+
+    Returns:
+        Those tensors and the metadata.
+
+    Raises:
+        CheckpointError: For a missing, foreign, damaged or edited file.
     """
     path = Path(path)
     try:
@@ -38,8 +48,8 @@ def read_onnx(path: str | os.PathLike, prefix: str = "") -> Checkpoint:
         raise CheckpointError(f"{path} cannot be opened: {error.strerror}.") from error
     try:
         model = list(_fields(content))
-        properties = dict(_property(value) for number, value in model if number == _MODEL_PROPERTIES)
-        graph = next((value for number, value in model if number == _MODEL_GRAPH), None)
+        properties = dict(_property(_bytes(value)) for number, value in model if number == _MODEL_PROPERTIES)
+        graph = next((_bytes(value) for number, value in model if number == _MODEL_GRAPH), None)
         if graph is None:
             raise ValueError("no graph")
     except (ValueError, IndexError, TypeError, AttributeError) as error:
@@ -54,9 +64,9 @@ def read_onnx(path: str | os.PathLike, prefix: str = "") -> Checkpoint:
             f"{path} is damaged, or was changed after its export (its digest differs): copy or export it again."
         )
     meta = meta_of_json(properties[METADATA_KEY], path)
-    tensors = dict(_tensor(value, prefix) for number, value in _fields(graph) if number == _GRAPH_INITIALIZER)
-    tensors.pop("", None)
-    return Checkpoint(tensors, meta, str(path))
+    entries = (_bytes(value) for number, value in _fields(graph) if number == _GRAPH_INITIALIZER)
+    named = ((_tensor_name(entry), entry) for entry in entries)
+    return Checkpoint({name: _tensor(entry) for name, entry in named if name.startswith(prefix)}, meta, str(path))
 
 
 def _fields(content: memoryview) -> Iterator[tuple[int, int | memoryview]]:
@@ -66,19 +76,34 @@ def _fields(content: memoryview) -> Iterator[tuple[int, int | memoryview]]:
         key, at = _varint(content, at)
         kind = key & 7
         if kind == 0:
-            value, at = _varint(content, at)
-        else:
-            if kind not in (1, 2, 5):
-                raise ValueError("unknown wire type")
-            size, at = _varint(content, at) if kind == 2 else (8 if kind == 1 else 4, at)
-            if at + size > len(content):
-                raise ValueError("a field reaches beyond the end")
-            value, at = content[at : at + size], at + size
-        yield key >> 3, value
+            number, at = _varint(content, at)
+            yield key >> 3, number
+            continue
+        if kind not in (1, 2, 5):
+            raise ValueError("unknown wire type")
+        size, at = _varint(content, at) if kind == 2 else (8 if kind == 1 else 4, at)
+        if at + size > len(content):
+            raise ValueError("a field reaches beyond the end")
+        yield key >> 3, content[at : at + size]
+        at += size
+
+
+def _bytes(value: int | memoryview) -> memoryview:
+    """The content of a field that is no number. Raises TypeError for one that is."""
+    if isinstance(value, int):
+        raise TypeError("a number stands where a message belongs")
+    return value
+
+
+def _number(value: int | memoryview) -> int:
+    """The content of a field that is a number. Raises TypeError for one that is none."""
+    if not isinstance(value, int):
+        raise TypeError("a message stands where a number belongs")
+    return value
 
 
 def _varint(content: memoryview, at: int) -> tuple[int, int]:
-    """Seven bits a byte, the lowest first, the eighth says that more follow. Returns the number and the next place."""
+    """A number and where it ends: seven bits a byte, the lowest first; the eighth says that more follow."""
     value = shift = 0
     while True:
         byte = content[at]
@@ -86,21 +111,24 @@ def _varint(content: memoryview, at: int) -> tuple[int, int]:
         at, shift = at + 1, shift + 7
         if byte < 128:
             return value, at
-        if shift > 63:
+        if shift > MAX_VARINT_BITS:
             raise ValueError("a number longer than 64 bits")
 
 
 def _property(entry: memoryview) -> tuple[str, str]:
-    fields = {number: bytes(value).decode() for number, value in _fields(entry)}
+    """Key and value of a property of the file."""
+    fields = {number: bytes(_bytes(value)).decode() for number, value in _fields(entry)}
     return fields[1], fields[2]
 
 
-def _tensor(entry: memoryview, prefix: str) -> tuple[str, np.ndarray | None]:
-    """Name and own copy of an initializer; ("", None) where the name does not begin with `prefix`."""
+def _tensor_name(entry: memoryview) -> str:
+    return bytes(_bytes(dict(_fields(entry))[_TENSOR_NAME])).decode()
+
+
+def _tensor(entry: memoryview) -> np.ndarray:
+    """An own copy of an initializer."""
     fields = list(_fields(entry))
-    about = dict(fields)
-    name = bytes(about[_TENSOR_NAME]).decode()
-    if not name.startswith(prefix):
-        return "", None
-    shape = [value for number, value in fields if number == _TENSOR_DIMS]
-    return name, np.frombuffer(about.get(_TENSOR_RAW, b""), _TYPES[about[_TENSOR_TYPE]]).reshape(shape).copy()
+    content = dict(fields)
+    shape = [_number(value) for number, value in fields if number == _TENSOR_DIMS]
+    kind = _TYPES[_number(content[_TENSOR_TYPE])]
+    return np.frombuffer(_bytes(content.get(_TENSOR_RAW, memoryview(b""))), kind).reshape(shape).copy()

@@ -13,21 +13,14 @@ import numpy as np
 
 from ..errors import UserError
 from ..pictures.image import ImageSpec
+from .layout import SCALE
 from .vocab import DEFAULT_CHARS
 
 FORMAT_VERSION = 1
-
-
 PACKED_VERSION = 2  # of compact files, which the first readers cannot read
-
-
-METADATA_KEY = "quantvietocr"
-
-
+METADATA_KEY = "quantvietocr"  # under which a file of ours holds the JSON of its `Meta`
 METHODS = ("float", "dynamic", "static", "qat", "pact", "lsq")
-
-
-VGG19_POOLS = ((2, 2), (2, 2), (2, 1), (2, 1), (1, 1))
+VGG19_POOLS = ((2, 2), (2, 2), (2, 1), (2, 1), (1, 1))  # height, width
 
 
 class CheckpointError(UserError):
@@ -36,7 +29,17 @@ class CheckpointError(UserError):
 
 @dataclass(frozen=True)
 class Layer:
-    """One operation of the CNN. `op` is `conv` (bias always, ReLU if `relu`) or `avgpool` (no padding, floor)."""
+    """One operation of the CNN.
+
+    Attributes:
+        name: VietOCR's, which its tensors' names begin with.
+        op: `conv` (always with a bias) or `avgpool` (no padding, sizes rounded down).
+        kernel: Height and width, in positions of the layer's input.
+        stride: Steps down and to the right.
+        padding: Zeros above and below, left and right.
+        relu: Whether a ReLU follows.
+        precision: `float` or `int8`.
+    """
 
     name: str
     op: str
@@ -49,11 +52,25 @@ class Layer:
 
 @dataclass(frozen=True)
 class Meta:
-    """What the file is. `backend` names the qconfig whose ranges were trained (`x86` and `fbgemm`: 7-bit).
+    """What a checkpoint is.
 
-    `confidence` holds slope and offset of `confidence.Calibration`, or nothing where none was fitted. `scheme` holds the
-    values of `quantize.scheme.Scheme`, or nothing in files made before there was a choice. `packed` says how the file
-    stores each tensor that it packs (`packing`); in memory none is.
+    Attributes:
+        method: How its numbers were made, one of `METHODS`.
+        layers: The operations of a quantized CNN, in order; empty for a float one.
+        chars: The characters that the network knows, in the order of its classes.
+        image: The sizes of picture that the network takes.
+        decoder: How the weights of encoder and decoder are stored, `float` or `int8`.
+        backend: The qconfig whose ranges were trained (`x86` and `fbgemm`: 7-bit).
+        activation_bits: Of the CNN's quantized activations.
+        float_reasons: Why a convolution stays float, by its name.
+        source_sha256: The digest of the float file it was made from.
+        torch_version: Of the torch that made it.
+        accuracy: What it was measured at.
+        confidence: Slope and offset of `reading.confidence.Calibration`; empty where none was fitted.
+        made_with: The command that made it.
+        pools: Height and width of the float CNN's pools.
+        scheme: The values of `quantize.scheme.Scheme`; empty in files made before there was a choice.
+        packed: How the file stores each tensor that it packs (`packing`); in memory none is.
     """
 
     method: str = "float"
@@ -74,7 +91,7 @@ class Meta:
     packed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def to_json(self) -> str:
-        """As every file of ours holds it under `METADATA_KEY`."""
+        """The JSON that every file of ours holds under `METADATA_KEY`."""
         values = {"format_version": PACKED_VERSION if self.packed else FORMAT_VERSION} | dataclasses.asdict(self)
         if not self.packed:
             del values["packed"]  # a file without it is as the first version has it
@@ -83,7 +100,13 @@ class Meta:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint in memory: numpy tensors by name, and what they are. `origin` is the file's name for messages."""
+    """A checkpoint in memory.
+
+    Attributes:
+        tensors: By their names (`layout`).
+        meta: What they are.
+        origin: The file's name, for messages.
+    """
 
     tensors: Mapping[str, np.ndarray]
     meta: Meta
@@ -91,6 +114,7 @@ class Checkpoint:
 
     @property
     def is_float(self) -> bool:
+        """Whether it is VietOCR's float network, not a quantized one."""
         return self.meta.method == "float"
 
     def weight(self, name: str) -> np.ndarray:
@@ -98,12 +122,25 @@ class Checkpoint:
         tensor = self.tensors[name]
         if tensor.dtype != np.int8:
             return tensor.astype(np.float32, copy=False)
-        scale = self.tensors[name + ".scale"]
+        scale = self.tensors[name + SCALE]
         return tensor.astype(np.float32) * scale.reshape(-1, *[1] * (tensor.ndim - 1))
+
+    def weights(self, prefix: str) -> dict[str, np.ndarray]:
+        """Every `weight` whose name begins with `prefix`, by its whole name."""
+        names = [name for name in self.tensors if name.startswith(prefix) and not name.endswith(SCALE)]
+        return {name: self.weight(name) for name in names}
 
 
 def meta_of_json(text: str, path: str | os.PathLike) -> Meta:
-    """Metadata from what `Meta.to_json` wrote; `path` is the file's name for messages. Raises CheckpointError."""
+    """Read what `Meta.to_json` wrote.
+
+    Args:
+        text: The JSON.
+        path: The file's name, for messages.
+
+    Raises:
+        CheckpointError: For another version, or what is no metadata of ours.
+    """
     try:
         raw = json.loads(text)
         version = raw.pop("format_version")
@@ -112,9 +149,7 @@ def meta_of_json(text: str, path: str | os.PathLike) -> Meta:
                 f"{path} has format version {version}; this quantvietocr reads {FORMAT_VERSION} and "
                 f"{PACKED_VERSION}: update quantvietocr."
             )
-        raw["layers"] = tuple(
-            Layer(**{k: tuple(v) if isinstance(v, list) else v for k, v in layer.items()}) for layer in raw["layers"]
-        )
+        raw["layers"] = tuple(_layer(layer) for layer in raw["layers"])
         raw["image"] = ImageSpec(**raw["image"])
         raw["pools"] = tuple(tuple(pool) for pool in raw["pools"])
         return Meta(**raw)
@@ -129,3 +164,8 @@ def meta_of_json(text: str, path: str | os.PathLike) -> Meta:
         raise CheckpointError(
             f"{path}: its metadata is not quantvietocr's ({error!r}): make the file again."
         ) from error
+
+
+def _layer(raw: Mapping[str, Any]) -> Layer:
+    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in raw.items()}
+    return Layer(**values)

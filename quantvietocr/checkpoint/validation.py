@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from . import layout
 from .types import METHODS, Checkpoint, CheckpointError, Layer
 from .vocab import Vocab, VocabError
-
-FEATURES = "cnn.model.features."
-LAST = "cnn.model.last_conv_1x1"
-#: Convolutions before each pool, of the two VGGs that VietOCR builds: vgg19_bn, vgg11_bn.
-STAGES = ((2, 2, 4, 4, 4), (1, 1, 2, 2, 2))
-POOLS = len(STAGES[0])
 
 
 def validate(checkpoint: Checkpoint) -> None:
@@ -25,7 +20,7 @@ def validate(checkpoint: Checkpoint) -> None:
 
 
 class _Check:
-    """One checkpoint under examination; every method raises CheckpointError at what it finds."""
+    """One checkpoint under examination. Every method raises CheckpointError at the first thing that is wrong."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         self.tensors, self.meta, self.origin = checkpoint.tensors, checkpoint.meta, checkpoint.origin
@@ -88,8 +83,8 @@ class _Check:
         sizes = dataclasses.astuple(meta.image)  # ImageSpec itself checks their order
         if not all(type(size) is int for size in sizes):
             raise self.failure(f"its image sizes must be whole numbers of pixels, not {sizes}")
-        if len(meta.pools) != POOLS or not all(_is_pair(pool, 1) for pool in meta.pools):
-            raise self.failure(f"its pools must be {POOLS} pairs of whole numbers above 0, not {meta.pools}")
+        if len(meta.pools) != layout.POOLS or not all(_is_pair(pool, 1) for pool in meta.pools):
+            raise self.failure(f"its pools must be {layout.POOLS} pairs of whole numbers above 0, not {meta.pools}")
         if not isinstance(meta.accuracy, Mapping) or not isinstance(meta.float_reasons, Mapping):
             raise self.failure("its accuracy and its reasons for float layers must be key: value pairs")
         if not isinstance(meta.scheme, Mapping):
@@ -101,34 +96,36 @@ class _Check:
 
     def transformer(self) -> None:
         """The encoder and the decoder, all sizes following from the CNN's channels, four widths and the vocabulary."""
-        encoder, decoder = "transformer.encoder.", "transformer.decoder."
-        classes = len(self.meta.chars) + 4
-        embedded = self.width(decoder + "embedding.weight", 1)
-        for name in (decoder + "embedding.weight", decoder + "fc_out.weight"):
+        classes = len(self.meta.chars) + len(Vocab.specials)
+        embedded = self.width(layout.EMBEDDING, 1)
+        for name in (layout.EMBEDDING, f"{layout.OUTPUT}weight"):
             rows, columns = self.width(name, 0), self.width(name, 1)
             if rows != classes:
                 remedy = "pass the YAML it was trained with" if self.is_float else self.remedy
                 raise self.failure(
-                    f"tensor {name} has shape [{rows}, {columns}], a vocabulary of {len(self.meta.chars)} characters needs "
-                    f"[{classes}, {columns}]: a vocabulary of {rows - 4} characters fits this file",
+                    f"tensor {name} has shape [{rows}, {columns}], a vocabulary of {len(self.meta.chars)} characters "
+                    f"needs [{classes}, {columns}]: a vocabulary of {rows - len(Vocab.specials)} characters fits this "
+                    "file",
                     remedy,
                 )
-        inner, outer = self.width(encoder + "rnn.weight_hh_l0", 1), self.width(decoder + "rnn.weight_hh_l0", 1)
-        channels = self.width((LAST if self.is_float else self.meta.layers[-1].name) + ".weight", 0, 4)
+        inner = self.width(f"{layout.ENCODER_RNN}weight_hh_l0", 1)
+        outer = self.width(f"{layout.DECODER_RNN}weight_hh_l0", 1)
+        last = layout.LAST_CONVOLUTION if self.is_float else self.meta.layers[-1].name
+        channels = self.width(f"{last}.weight", 0, 4)
         integer = self.meta.decoder == "int8"
         for side in ("", "_reverse"):
-            self.gru(encoder + "rnn.", side, channels, inner, integer)
+            self.gru(layout.ENCODER_RNN, side, channels, inner, integer)
         # The decoder runs in float, whatever its weights are stored as.
-        self.gru(decoder + "rnn.", "", 2 * inner + embedded, outer, None)
+        self.gru(layout.DECODER_RNN, "", 2 * inner + embedded, outer, None)
         for name, shape in {
-            encoder + "fc": (outer, 2 * inner),
-            decoder + "attention.attn": (outer, outer + 2 * inner),
-            decoder + "fc_out": (classes, outer + 2 * inner + embedded),
+            layout.ENCODER_FC: (outer, 2 * inner),
+            layout.ATTENTION: (outer, outer + 2 * inner),
+            layout.OUTPUT: (classes, outer + 2 * inner + embedded),
         }.items():
-            self.expect(name + ".weight", shape, None)
-            self.expect(name + ".bias", shape[:1])
-        self.expect(decoder + "attention.v.weight", (1, outer), None)
-        self.expect(decoder + "embedding.weight", (classes, embedded), None)
+            self.expect(f"{name}weight", shape, None)
+            self.expect(f"{name}bias", shape[:1])
+        self.expect(layout.ATTENTION_SCORE, (1, outer), None)
+        self.expect(layout.EMBEDDING, (classes, embedded), None)
 
     def gru(self, prefix: str, side: str, inputs: int, hidden: int, integer: bool | None) -> None:
         for kind, size in (("ih", inputs), ("hh", hidden)):
@@ -137,31 +134,30 @@ class _Check:
 
     def float_cnn(self) -> None:
         """Every convolution and batch norm of the VGG that the file's names fit best."""
-        places = max((list(_places(stages)) for stages in STAGES), key=self.present)
         channels = 3
-        for place in places:
-            name = f"{FEATURES}{place}"
+        for op, index in layout.operations(layout.backbone_of(self.tensors)):
+            if op != "conv":
+                continue
+            name, norm = layout.feature(index), layout.norm_of(index)
             width = self.width(f"{name}.weight", 0, 4)
             self.expect(f"{name}.weight", (width, channels, 3, 3))
             self.expect(f"{name}.bias", (width,))
-            for part in ("weight", "bias", "running_mean", "running_var"):
-                self.expect(f"{FEATURES}{place + 1}.{part}", (width,))
-            if np.any(self.tensors[f"{FEATURES}{place + 1}.running_var"] < 0):
-                raise self.failure(f"{FEATURES}{place + 1}.running_var holds a negative variance", self.damaged)
+            for part in layout.NORM_PARTS:
+                self.expect(f"{norm}.{part}", (width,))
+            if np.any(self.tensors[f"{norm}.running_var"] < 0):
+                raise self.failure(f"{norm}.running_var holds a negative variance", self.damaged)
             channels = width
-        width = self.width(f"{LAST}.weight", 0, 4)
-        self.expect(f"{LAST}.weight", (width, channels, 1, 1))
-        self.expect(f"{LAST}.bias", (width,))
-
-    def present(self, places: Sequence[int]) -> int:
-        return sum(f"{FEATURES}{place}.weight" in self.tensors for place in places)
+        last = layout.LAST_CONVOLUTION
+        width = self.width(f"{last}.weight", 0, 4)
+        self.expect(f"{last}.weight", (width, channels, 1, 1))
+        self.expect(f"{last}.bias", (width,))
 
     def quantized_cnn(self) -> None:
         """The operations that the metadata list, each with its tensors, from 3 channels on."""
         layers = self.meta.layers
         if not layers or layers[-1].op != "conv":
             raise self.failure("its metadata list no CNN that ends in a convolution")
-        channels, source = 3, "cnn.input"  # whose output range an int8 operation takes in
+        channels, source = 3, layout.INPUT  # whose output range an int8 operation takes in
         for layer in layers:
             self.layer(layer)
             if layer.precision == "int8":
@@ -170,7 +166,7 @@ class _Check:
                 width = self.width(f"{layer.name}.weight", 0, 4)
                 self.expect(f"{layer.name}.weight", (width, channels, *layer.kernel), layer.precision == "int8")
                 self.expect(f"{layer.name}.bias", (width,))
-                if layer.precision == "int8" or f"{layer.name}.output.scale" in self.tensors:
+                if layer.precision == "int8" or (layer.name + layout.RANGE_SCALE) in self.tensors:
                     self.output_range(layer.name)
                 channels, source = width, layer.name
 
@@ -187,26 +183,25 @@ class _Check:
 
     def output_range(self, name: str) -> None:
         """The scale and zero point of what `name` puts out."""
-        scale, zero = self.need(f"{name}.output.scale"), self.need(f"{name}.output.zero_point")
+        scale_name, zero_name = name + layout.RANGE_SCALE, name + layout.RANGE_ZERO
+        scale, zero = self.need(scale_name), self.need(zero_name)
         if scale.shape != () or scale.dtype.kind != "f" or not 0 < scale < np.inf:
-            raise self.failure(f"{name}.output.scale must be one positive number, not {scale.tolist()}", self.damaged)
+            raise self.failure(f"{scale_name} must be one positive number, not {scale.tolist()}", self.damaged)
         if zero.shape != () or zero.dtype.kind not in "iu" or not 0 <= zero <= 255:
-            raise self.failure(
-                f"{name}.output.zero_point must be one whole number from 0 to 255, not {zero.tolist()}", self.damaged
-            )
+            raise self.failure(f"{zero_name} must be one whole number from 0 to 255, not {zero.tolist()}", self.damaged)
 
     def numbers(self) -> None:
-        """Whatever else is in the file."""
+        """What holds for every tensor: int8 ones have scales, others hold finite numbers."""
         for name, tensor in self.tensors.items():
             if tensor.dtype == np.int8:
-                scale = self.need(name + ".scale")
+                scale = self.need(name + layout.SCALE)
                 if (
                     scale.shape != tensor.shape[:1]
                     or scale.dtype.kind != "f"
                     or not np.all((scale > 0) & (scale < np.inf))
                 ):
                     raise self.failure(
-                        f"{name}.scale must be {math.prod(tensor.shape[:1])} positive numbers", self.damaged
+                        f"{name}{layout.SCALE} must be {math.prod(tensor.shape[:1])} positive numbers", self.damaged
                     )
             elif tensor.dtype.kind == "f" and not np.all(np.isfinite(tensor)):
                 raise CheckpointError(
@@ -215,28 +210,17 @@ class _Check:
                 )
 
 
-def _places(stages: Sequence[int]) -> Iterator[int]:
-    """Index of each convolution: it, its batch norm and its ReLU take three places, a pool takes one."""
-    place = 0
-    for count in stages:
-        for _ in range(count):
-            yield place
-            place += 3
-        place += 1
-
-
 def _is_calibration(stored: Mapping[str, Any]) -> bool:
-    numbers = [stored.get("slope"), stored.get("offset")]
-    return set(stored) == {"slope", "offset"} and all(map(_is_finite, numbers)) and numbers[0] > 0
+    return set(stored) == {"slope", "offset"} and all(map(_is_finite, stored.values())) and stored["slope"] > 0
 
 
 def _is_finite(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _is_pair(value: Any, least: int) -> bool:
+def _is_pair(value: Any, minimum: int) -> bool:
     return (
         isinstance(value, tuple)
         and len(value) == 2
-        and all(type(number) is int and number >= least for number in value)
+        and all(type(number) is int and number >= minimum for number in value)
     )

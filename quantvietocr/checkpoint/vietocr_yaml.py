@@ -11,9 +11,10 @@ from typing import Any
 
 import yaml
 
+from ..common.files import ReadErrors, read_text
 from ..errors import UserError
 from ..pictures.image import ImageSpec
-from .vocab import DEFAULT_CHARS
+from .vocab import DEFAULT_CHARS, Vocab
 
 #: The architecture of VietOCR's `vgg-seq2seq.yml` (https://github.com/pbcquoc/vietocr, config/).
 VGG_SEQ2SEQ: dict[str, Any] = {
@@ -38,9 +39,22 @@ class BridgeError(UserError):
     """A VietOCR file or installation cannot be used; the message says which, where and what to do."""
 
 
+_READ_ERRORS = ReadErrors(
+    BridgeError,
+    missing="No such file: {path} (expected the YAML the VietOCR model was trained with).",
+    unreadable="{path} cannot be read ({reason}): name the YAML the VietOCR model was trained with.",
+)
+
+
 @dataclass(frozen=True)
 class VietOCRConfig:
-    """What is needed to build a VietOCR `seq2seq` network and to feed it: vocabulary, architecture, image size."""
+    """What is needed to build a VietOCR `seq2seq` network and to feed it.
+
+    Attributes:
+        chars: The vocabulary, in the order of the network's classes.
+        architecture: VietOCR's settings `backbone`, `seq_modeling`, `cnn` and `transformer`.
+        image: The sizes of picture that the network takes.
+    """
 
     chars: str = DEFAULT_CHARS
     architecture: Mapping[str, Any] = field(default_factory=lambda: copy.deepcopy(VGG_SEQ2SEQ))
@@ -49,26 +63,22 @@ class VietOCRConfig:
     @property
     def classes(self) -> int:
         """Characters plus VietOCR's four special tokens (pad, go, end, mask)."""
-        return len(self.chars) + 4
+        return len(self.chars) + len(Vocab.specials)
 
 
 def read_yaml(path: str | os.PathLike) -> VietOCRConfig:
     """Read the YAML a VietOCR model was trained with (`Cfg.save` or hand-written).
 
-    Keys that are absent take VietOCR's `base.yml`/`vgg-seq2seq.yml` values. Raises BridgeError for a model that is
-    not `seq2seq` on a VGG, for values that no such model can have, and for a file that is not VietOCR's YAML.
+    Keys that are absent take VietOCR's `base.yml`/`vgg-seq2seq.yml` values.
+
+    Raises:
+        BridgeError: For a model that is not `seq2seq` on a VGG, for values that no such model can have, and for a file
+            that is not VietOCR's YAML.
     """
     path = Path(path)
+    text = read_text(path, _READ_ERRORS)
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError as error:
-        raise BridgeError(f"No such file: {path} (expected the YAML the VietOCR model was trained with).") from error
-    except OSError as error:
-        raise BridgeError(
-            f"{path} cannot be read ({error.strerror}): name the YAML the VietOCR model was trained with."
-        ) from error
-    except UnicodeDecodeError as error:
-        raise BridgeError(f"{path} is not UTF-8 text (byte {error.start}): save it as UTF-8.") from error
+        raw = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError) as error:  # ValueError: 2024-13-01 looks like a date and is none
         raise BridgeError(
             f"{path} is not readable as YAML ({str(error).splitlines()[0]}): save it with VietOCR's `config.save`."

@@ -1,5 +1,4 @@
-"""What each verb of the console script does with its options. Heavy modules are imported by the verb that needs
-them."""
+"""The verbs that measure: compare, bench, time, score. Each imports the heavy modules that it needs."""
 
 from __future__ import annotations
 
@@ -15,8 +14,10 @@ def compare(options: argparse.Namespace) -> None:
     from ..measure.lines.compare import compare as compare_files
     from ..measure.lines.front import front
     from ..measure.lines.report import page, summary
-    from ..measure.markdown import insert_section
+    from ..measure.markdown import check_section, insert_section
 
+    for target in (*options.into, *options.summary_into, *options.front_into):
+        check_section(target)  # now, not after hours
     tables = compare_files(
         options.data,
         [weights_file(name) for name in options.weights],
@@ -35,13 +36,12 @@ def compare(options: argparse.Namespace) -> None:
         options.plain,
     )
     print(Path(options.out, "table.md").read_text(encoding="utf-8"))
-    for places, written in ((options.into, page), (options.summary_into, summary)):
-        for place in places:
-            file, _, section = place.rpartition("#")
-            insert_section(Path(file), section, written(tables))
-    for place in options.front_into:
-        file, _, section = place.rpartition("#")
-        insert_section(Path(file), section, front(tables[0], options.front_rows))
+    for target in options.into:
+        insert_section(target, page(tables))
+    for target in options.summary_into:
+        insert_section(target, summary(tables))
+    for target in options.front_into:
+        insert_section(target, front(tables[0], options.front_rows))
     print(
         f"In {options.out}: table.md, table.json, table.png, texts.tsv (every line as each row read it), "
         "reliability.png, errors.md, errors.json, errors.png"
@@ -71,10 +71,12 @@ def bench(options: argparse.Namespace) -> None:
 
 
 def score(options: argparse.Namespace) -> None:
-    from ..measure.markdown import insert_section
+    from ..measure.markdown import check_section, insert_section
     from ..measure.receipts.report import markdown
     from ..measure.receipts.score import score_pages
 
+    for target in options.into:
+        check_section(target)
     table = score_pages(
         options.data,
         [weights_file(name) for name in options.weights],
@@ -88,9 +90,8 @@ def score(options: argparse.Namespace) -> None:
         options.command,
     )
     print(markdown(table))
-    for place in options.into:
-        file, _, section = place.rpartition("#")
-        insert_section(Path(file), section, markdown(table))
+    for target in options.into:
+        insert_section(target, markdown(table))
     print(
         f"In {options.out}: table.md, table.json, table.png, errors.tsv, fields.tsv (what was not read right), "
         "readings.jsonl"
@@ -125,6 +126,14 @@ def _add_compare(verbs: argparse._SubParsersAction) -> None:
         metavar="DIR",
         help="folder for the tables, their pictures, the texts read and the error analysis",
     )
+    verb.add_argument(
+        "--plain",
+        nargs="+",
+        default=(),
+        metavar="FILE",
+        help="checkpoints whose network also reads alone, as VietOCR reads, a row each: no words, no count of leaders, "
+        "wide lines squeezed, no second look",
+    )
     verb.add_argument("--vietocr", action="store_true", help="first row: VietOCR's own code on the first float weights")
     verb.add_argument(
         "--peer",
@@ -150,6 +159,15 @@ def _add_compare(verbs: argparse._SubParsersAction) -> None:
     )
     verb.add_argument("--repeats", type=int, default=3, metavar="N", help="timing rounds (default 3)")
     add_reading_options(verb, several=True)
+    verb.add_argument("--unknown", default="stop", choices=("stop", "skip"), help="at a text outside the vocabulary")
+    verb.add_argument(
+        "--problems", default="stop", choices=("stop", "skip"), help="at an annotation line that cannot be used"
+    )
+    _add_tables_of_compare(verb)
+
+
+def _add_tables_of_compare(verb: argparse.ArgumentParser) -> None:
+    """Add the options that say where the tables go."""
     verb.add_argument(
         "--into",
         nargs="+",
@@ -165,14 +183,6 @@ def _add_compare(verbs: argparse._SubParsersAction) -> None:
         help="the same with a row per reader over all sets, without the tables of each",
     )
     verb.add_argument(
-        "--plain",
-        nargs="+",
-        default=(),
-        metavar="FILE",
-        help="also a row for each of these checkpoints whose network reads alone, as VietOCR reads: no words, no count of "
-        "leaders, wide lines squeezed, no second look",
-    )
-    verb.add_argument(
         "--front-into",
         nargs="+",
         default=(),
@@ -184,12 +194,8 @@ def _add_compare(verbs: argparse._SubParsersAction) -> None:
         nargs="+",
         default=(),
         metavar="ROW",
-        help="names of the rows of --front-into (default: VietOCR's own code, the first float file, the shipped int8 file, "
-        "AsterOCR)",
-    )
-    verb.add_argument("--unknown", default="stop", choices=("stop", "skip"), help="at a text outside the vocabulary")
-    verb.add_argument(
-        "--problems", default="stop", choices=("stop", "skip"), help="at an annotation line that cannot be used"
+        help="names of the rows of --front-into (default: VietOCR's own code, the first float file, the shipped int8 "
+        "file, AsterOCR)",
     )
 
 

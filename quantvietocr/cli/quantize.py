@@ -74,7 +74,6 @@ def quantize(options: argparse.Namespace) -> None:
                 options.decoder,
                 options.calibration_lines,
                 options.seed,
-                vietocr_yaml=options.config,
                 **plain,
             )
     about = dataclasses.replace(
@@ -99,7 +98,6 @@ def _quantize_within(options: argparse.Namespace, checkpoint, samples, scheme):
         options.lines,
         options.compact,
         options.seed,
-        vietocr_yaml=options.config,
         partial=Path(options.out).with_suffix(".sensitivity.jsonl"),
     )
     print(
@@ -126,13 +124,7 @@ def sensitivity(options: argparse.Namespace) -> None:
     print(annotation.report.summary(), file=sys.stderr)
     lines, others = drawn(annotation.samples, options.lines)
     numbers = alternatives(
-        checkpoint,
-        others,
-        Scheme(options.backend),
-        "float",
-        options.calibration_lines,
-        4 in options.bits,
-        vietocr_yaml=options.config,
+        checkpoint, others, Scheme(options.backend), "float", options.calibration_lines, 4 in options.bits
     )
     out = Path(options.out)
     results = measure(numbers, lines, tuple(dict.fromkeys(options.bits)), out / "partial.jsonl")
@@ -149,7 +141,7 @@ def methods(options: argparse.Namespace) -> None:
     from ..errors import UserError
     from ..measure.markdown import insert_section
     from ..measure.methods.report import Budget
-    from ..measure.methods.run import run
+    from ..measure.methods.table import run
 
     annotation = f"data.train=[{{annotation: {json.dumps(options.data)}}}]"
     config = load_config(
@@ -174,9 +166,8 @@ def methods(options: argparse.Namespace) -> None:
     )
     written = Path(options.out, "methods.md").read_text(encoding="utf-8")
     print(written)
-    for place in options.into:
-        file, _, section = place.rpartition("#")
-        insert_section(Path(file), section, written)
+    for target in options.into:
+        insert_section(target, written)
     print(f"In {options.out}: methods.md, methods.json, methods.png, and each method's file")
     if table.failed:
         raise UserError(

@@ -11,7 +11,15 @@ from .files import replace_whole
 
 
 def save_figure(figure: Figure, path: str | os.PathLike) -> Path:
-    """Write a figure as PNG, whole or not at all."""
+    """Write a figure as PNG, whole or not at all.
+
+    Args:
+        figure: what to write.
+        path: file to write. Its folder is made where it is missing.
+
+    Returns:
+        The path.
+    """
     with replace_whole(path) as temporary:
         figure.savefig(temporary, format="png")
     return Path(path)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import platform
 from pathlib import Path
 
+# Names that Linux gives to features of processors: those that int8 kernels use, and those that multiply in bfloat16.
 INT8 = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "amx_int8", "asimd", "asimddp", "i8mm")
 BF16 = ("avx512_bf16", "amx_bf16", "bf16")
 
 
 def processor() -> tuple[str, tuple[str, ...]]:
-    """The processor's name, and which of the features that int8 kernels use it has."""
+    """Return the processor's name, and which of the features that int8 kernels use it has."""
     about = _cpuinfo()
     flags = _flags(about)
     return about.get("model name", platform.processor() or platform.machine()), tuple(
@@ -19,12 +20,12 @@ def processor() -> tuple[str, tuple[str, ...]]:
 
 
 def has_bf16() -> bool:
-    """Whether the processor multiplies in bfloat16; without, such products are slower than float32 ones."""
+    """Whether the processor multiplies in bfloat16. Without it, such products are slower than float32 ones."""
     return bool(set(BF16) & set(_flags(_cpuinfo())))
 
 
 def _cpuinfo() -> dict[str, str]:
-    """What Linux says of the first core, of equal ones; nothing elsewhere."""
+    """Return what Linux says of the first core; nothing on other systems."""
     try:
         pairs = [line.partition(":") for line in Path("/proc/cpuinfo").read_text().splitlines()]
     except OSError:

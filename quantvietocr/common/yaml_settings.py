@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import yaml
 
 from ..errors import UserError
+from .files import ReadErrors, read_text
 
 T = TypeVar("T")
 
@@ -49,14 +50,10 @@ def read_tree(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
             f"{path} is its own base, through {' and '.join(file.name for file in above)}: take `base:` out of "
             "one of them."
         )
+    unreadable = "{path} cannot be read ({reason}): name a YAML file with settings."
+    text = read_text(path, ReadErrors(ConfigError, "No such config file: {path}.", unreadable))
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ConfigError(f"No such config file: {path}.") from error
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read ({error.strerror}): name a YAML file with settings.") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} is not UTF-8 text (byte {error.start}): save it as UTF-8.") from error
+        tree = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError) as error:  # ValueError: 2024-13-01 looks like a date and is none
         raise ConfigError(f"{path} is not readable as YAML: {str(error).splitlines()[0]}.") from error
     if tree is None:

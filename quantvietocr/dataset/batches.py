@@ -5,7 +5,7 @@ by width, cut into batches and shuffled, so any number of workers gives the same
 (chunk, index) recomputes one chunk. No line is dropped, and unless asked none is padded.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
@@ -196,7 +196,7 @@ class BatchStream:
 
 def eval_batches(
     samples: Sequence[Sample], spec: ImageSpec = ImageSpec(), batch_size: int = 32, workers: int = 0
-) -> Iterator[EvalBatch]:
+) -> Generator[EvalBatch]:
     """Read every sample once, in batches of one exact width, narrow to wide.
 
     Widths are taken from the files' headers first, so that the pictures themselves are held one batch at a time.

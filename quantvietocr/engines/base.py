@@ -22,24 +22,41 @@ class Encoder(Protocol):
     """Runs the CNN and the encoder of one network."""
 
     def encode(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """uint8 pixels (N,H,W,3) of one width → memory (N,S,2E) and first hidden state (N,D), float32.
+        """Run the CNN and the encoder on lines of one width.
 
-        Each line's result does not depend on the others in its batch.
+        Args:
+            pixels: The lines, uint8 (N,H,W,3).
+
+        Returns:
+            The encoder's outputs ("memory", N,S,2E) and its last state for the decoder ("hidden", N,D), float32. Each
+            line's do not depend on the others in its batch.
         """
         ...
 
 
 class Engine(Encoder, Protocol):
-    """An encoder of a checkpoint, made for reading many lines."""
+    """An encoder of a checkpoint, made for reading many lines.
+
+    Attributes:
+        name: Of the package that computes.
+        precision: What it computes in, for people.
+    """
 
     name: str
     precision: str
-    threads: int  # CPU threads that one call uses
+
+    @property
+    def threads(self) -> int:
+        """CPU threads that one call uses."""
+        ...
 
     def side_by_side(self, count: int) -> AbstractContextManager[Sequence[Engine]]:
-        """`count` engines on the same weights that may run at once, each called by one thread and using one CPU thread.
+        """Engines on the same weights that may run at once, each called by one thread and using one CPU thread.
 
         Lines are small: a core for each batch does more than all cores for one batch after the other.
+
+        Args:
+            count: How many.
         """
         ...
 
@@ -50,10 +67,10 @@ def cores() -> int:
 
 
 def need_onnx(purpose: str) -> ModuleType:
-    """The package `onnx`. Raises EngineError, naming `purpose`, where it is not installed."""
+    """Import the package `onnx`. Raises EngineError, naming `purpose`, where it is not installed."""
     return need("onnx", purpose)
 
 
 def need(package: str, purpose: str) -> ModuleType:
-    """An optional package. Raises EngineError, naming `purpose` and how to install it, where it is missing."""
+    """Import an optional package. Raises EngineError, naming `purpose` and the remedy, where it is not installed."""
     return packages.need(package, purpose, EngineError)

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 from ..checkpoint.files import read
+from ..checkpoint.layout import DECODER
 from ..checkpoint.onnx_file import read_onnx
 from ..checkpoint.types import Checkpoint
 from ..common.packages import how_to_install
@@ -25,11 +26,22 @@ def open_file(
     threads: int = 0,
     config: str | os.PathLike | None = None,
 ) -> tuple[Checkpoint, Engine]:
-    """The checkpoint of a file, and the engine that runs it. `auto`: torch for `.pth` and `.safetensors`; for `.onnx` the
-    fastest of `ONNX_ENGINES` that is installed.
+    """Open a checkpoint file, and the engine that runs it.
 
-    Of an `.onnx` file the checkpoint holds the decoder's tensors alone, unless it is given as a checkpoint already.
-    Raises EngineError for an engine that is not installed or cannot run the file, CheckpointError for an unusable file.
+    Args:
+        weights: The file, or what was read from one.
+        engine: One of `ENGINES`. `auto` takes torch for `.pth` and `.safetensors`, and for `.onnx` the fastest of
+            `ONNX_ENGINES` that is installed.
+        threads: CPU threads; 0 leaves the engine's choice.
+        config: The YAML that a float model was trained with, as `checkpoint.files.read` takes it.
+
+    Returns:
+        The checkpoint and the engine. Of an `.onnx` file the checkpoint holds the decoder's tensors alone, unless it is
+        given as a checkpoint already.
+
+    Raises:
+        EngineError: For an engine that is not installed or cannot run the file.
+        CheckpointError: For an unusable file.
     """
     if engine not in ENGINES:
         raise EngineError(f"There is no engine {engine!r}; choose one of {', '.join(ENGINES)}.")
@@ -38,19 +50,29 @@ def open_file(
     if isinstance(weights, Checkpoint):
         checkpoint = weights
     elif path.suffix == ".onnx" and config is None:
-        checkpoint = read_onnx(path, "transformer.decoder.")
+        checkpoint = read_onnx(path, DECODER)
     else:
         checkpoint = read(path, config)
+    return checkpoint, _engine(name, checkpoint, threads)
+
+
+def _engine(name: str, checkpoint: Checkpoint, threads: int) -> Engine:
+    """Make an engine; only its own package is imported."""
     if name == "torch":
-        from .torch_engine import TorchEngine as Chosen
-    elif name == "onnxruntime":
-        from .onnx_engine import OnnxEngine as Chosen
-    else:
-        from .openvino_engine import OpenVinoEngine as Chosen
-    return checkpoint, Chosen(checkpoint, threads)
+        from .torch_engine import TorchEngine
+
+        return TorchEngine(checkpoint, threads)
+    if name == "onnxruntime":
+        from .onnx_engine import OnnxEngine
+
+        return OnnxEngine(checkpoint, threads)
+    from .openvino_engine import OpenVinoEngine
+
+    return OpenVinoEngine(checkpoint, threads)
 
 
 def _engine_for(path: Path, engine: str) -> str:
+    """The engine that runs a file, where `engine` may be `auto`. Raises EngineError where none does."""
     if path.suffix != ".onnx":
         if engine in ONNX_ENGINES:
             raise EngineError(
@@ -87,12 +109,21 @@ def installed(package: str) -> bool:
 
 
 def describe_engine(engine: Engine, checkpoint: Checkpoint, threads: int) -> list[str]:
-    """Sentences for people: which engine computes in what, and a warning where this CPU is not made for it."""
+    """Say which engine computes in what, and warn where this CPU is not made for it.
+
+    Args:
+        engine: What computes.
+        checkpoint: What it runs.
+        threads: As they were asked for.
+
+    Returns:
+        One sentence, or two.
+    """
     features = int8_features()
     integers = any(layer.precision == "int8" for layer in checkpoint.meta.layers)
     on = f"; int8 on {int8_instructions(features)}" if integers else ""
     count = {0: "a thread per core", 1: "1 thread"}.get(threads, f"{threads} threads")
-    said = [f"engine: {engine.name} {importlib.metadata.version(engine.name)}, {engine.precision}{on}; {count}."]
+    sentence = f"engine: {engine.name} {importlib.metadata.version(engine.name)}, {engine.precision}{on}; {count}."
     bits = checkpoint.meta.activation_bits
     warning = int8_warning(bits, features, weight_bits=weight_bits(checkpoint)) if integers else None
-    return said + [f"warning: {warning}"] if warning else said
+    return [sentence, f"warning: {warning}"] if warning else [sentence]

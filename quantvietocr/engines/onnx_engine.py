@@ -13,13 +13,20 @@ from ..checkpoint.types import Checkpoint, CheckpointError
 from .base import cores, need
 from .cpu import graph_precision
 
-NO_STEPS = np.array(0, np.int64)  # of the decoder's loop: the encoder is wanted alone
+NO_STEPS = np.array(0, np.int64)  # steps of the graph's decoder: the encoder alone is wanted
+MAX_REASON = 200  # characters of ONNX Runtime's message that are passed on
 
 
 class OnnxEngine:
-    """CNN and encoder of the `.onnx` file that `checkpoint` was read from. `threads` 0: one per core.
+    """CNN and encoder of an exported `.onnx` file.
 
-    Raises EngineError where onnxruntime is missing, CheckpointError where it cannot load the file.
+    Args:
+        checkpoint: What was read from the file; its `origin` is opened.
+        threads: CPU threads; 0 is one per core.
+
+    Raises:
+        EngineError: Where onnxruntime is missing.
+        CheckpointError: Where it cannot load the file.
     """
 
     name = "onnxruntime"
@@ -32,7 +39,7 @@ class OnnxEngine:
         self.precision = graph_precision(checkpoint)
 
     def _open(self, threads: int) -> Any:
-        """A session of `threads` threads; any number of threads may call it at once."""
+        """Open the file for a number of CPU threads. Any number of Python's threads may call the session at once."""
         runtime = need("onnxruntime", "reading .onnx files with ONNX Runtime")
         options = runtime.SessionOptions()
         options.intra_op_num_threads = threads
@@ -47,7 +54,7 @@ class OnnxEngine:
         try:
             return runtime.InferenceSession(self._origin, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # its errors share no class; the file has passed its digest by now
-            reason = str(error).partition("\n")[0][:200]
+            reason = str(error).partition("\n")[0][:MAX_REASON]
             raise CheckpointError(
                 f"{self._origin}: this onnxruntime ({runtime.__version__}) cannot run it ({reason}): "
                 "update onnxruntime, or export the file again."
@@ -62,12 +69,12 @@ class OnnxEngine:
         yield [self._single] * count  # calls of a session do not disturb each other
 
     def stages(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """uint8 pixels (N,H,W,3) of one width → CNN features (N,S,C), memory (N,S,2E), hidden (N,D), float32."""
+        """Run as `encode` does, and return the CNN's features (N,S,C) before memory and hidden, float32."""
         features, memory, hidden = self._session.run(
             ["features", "memory", "hidden"], {"pixels": pixels, "max_length": NO_STEPS}
         )
         return features, memory, hidden
 
     def encode(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """uint8 pixels (N,H,W,3) of one width → memory (N,S,2E), hidden (N,D), float32."""
+        """See `base.Encoder`."""
         return self.stages(pixels)[1:]

@@ -14,14 +14,27 @@ from ..checkpoint.types import Checkpoint, CheckpointError
 from .base import cores, need
 from .cpu import graph_precision
 
+MAX_REASON = 200  # characters of OpenVINO's message that are passed on, its end
+
 
 class OpenVinoEngine:
-    """CNN and encoder of the `.onnx` file that `checkpoint` was read from. `threads` 0: one per core.
+    """CNN and encoder of an exported `.onnx` file.
 
-    Compiled once, for any width and any number of lines. The CNN and the encoder are two compiled models: as one with
-    open shapes, OpenVINO 2026.4 computes wrong features as soon as a recurrent layer follows its int8 convolutions.
-    hint: the precision of float layers; None leaves the choice to OpenVINO, which takes bfloat16 where the CPU has it.
-    `chosen` is what it was. Raises EngineError where openvino is missing, CheckpointError where it cannot load the file.
+    They are compiled once, for any width and any number of lines, as two models: as one with open shapes, OpenVINO
+    2026.4 computes wrong features as soon as a recurrent layer follows its int8 convolutions.
+
+    Args:
+        checkpoint: What was read from the file; its `origin` is opened.
+        threads: CPU threads; 0 is one per core.
+        hint: The precision of float layers. None leaves the choice to OpenVINO, which takes bfloat16 where the CPU has
+            it.
+
+    Attributes:
+        chosen: The precision of float layers that OpenVINO took.
+
+    Raises:
+        EngineError: Where openvino is missing.
+        CheckpointError: Where it cannot load the file.
     """
 
     name = "openvino"
@@ -38,13 +51,13 @@ class OpenVinoEngine:
             features = outputs["features"].input_value(0)
             after = runtime.opset13.parameter([-1, -1, features.partial_shape[2].get_length()], runtime.Type.f32)
             cnn = runtime.Model([outputs["features"]], [pixels], "cnn").clone()  # the next lines change its end
-            for place in features.get_target_inputs():
-                place.replace_source_output(after.output(0))
+            for target in features.get_target_inputs():
+                target.replace_source_output(after.output(0))
             self._models = (cnn, runtime.Model([outputs["memory"], outputs["hidden"]], [after], "encoder"))
             ((self._cnn, self._encoder),) = self._compile(threads, 1)
             hinted = self._cnn.get_compiled_model().get_property("INFERENCE_PRECISION_HINT")
         except RuntimeError as error:
-            reason = " ".join(str(error).split())[-200:]
+            reason = " ".join(str(error).split())[-MAX_REASON:]
             raise CheckpointError(
                 f"{checkpoint.origin}: this OpenVINO ({runtime.__version__}) cannot run it ({reason}): "
                 "update openvino, or use the engine onnxruntime."
@@ -55,7 +68,7 @@ class OpenVinoEngine:
         self._single: list[OpenVinoEngine] = []
 
     def _compile(self, threads: int, streams: int) -> list[tuple[Any, Any]]:
-        """Requests of the CNN and the encoder for each of `streams`, which share `threads` threads evenly."""
+        """Requests of the CNN and the encoder for each of `streams`, which share `threads` CPU threads evenly."""
         settings = self._settings | {"NUM_STREAMS": streams, "INFERENCE_NUM_THREADS": threads}
         compiled = [self._core.compile_model(model, "CPU", settings) for model in self._models]
         return [(compiled[0].create_infer_request(), compiled[1].create_infer_request()) for _ in range(streams)]
@@ -71,17 +84,17 @@ class OpenVinoEngine:
         yield self._single
 
     def features(self, pixels: np.ndarray) -> np.ndarray:
-        """uint8 pixels (N,H,W,3) of one width → CNN features (N,S,C), float32."""
+        """The CNN's features (N,S,C), float32, of lines of one width, uint8 (N,H,W,3)."""
         with self._lock:
             return self._cnn.infer([pixels], share_inputs=True)[0]
 
     def stages(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """uint8 pixels (N,H,W,3) of one width → CNN features (N,S,C), memory (N,S,2E), hidden (N,D), float32."""
+        """Run as `encode` does, and return the CNN's features (N,S,C) before memory and hidden, float32."""
         features = self.features(pixels)
         with self._lock:
             memory, hidden = self._encoder.infer([features], share_inputs=True).values()
         return features, memory, hidden
 
     def encode(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """uint8 pixels (N,H,W,3) of one width → memory (N,S,2E), hidden (N,D), float32."""
+        """See `base.Encoder`."""
         return self.stages(pixels)[1:]

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..checkpoint import layout
 from ..checkpoint.folding import float_layers
 from ..checkpoint.types import Checkpoint, Layer
 from ..pictures.image import line_tensor
@@ -27,9 +28,13 @@ LAYOUT = torch.channels_last
 
 
 def select_backend() -> str:
-    """Choose and set torch's int8 kernels for this CPU: `x86` (oneDNN with VNNI, else FBGEMM), `qnnpack` on ARM.
+    """Choose and set torch's int8 kernels for this CPU.
 
-    Raises EngineError when this torch has neither.
+    Returns:
+        `x86` (oneDNN with VNNI, else FBGEMM), `fbgemm`, or `qnnpack` on ARM.
+
+    Raises:
+        EngineError: Where this torch has none of them.
     """
     available = torch.backends.quantized.supported_engines
     for name in ("x86", "fbgemm", "qnnpack"):
@@ -42,7 +47,15 @@ def select_backend() -> str:
 
 
 class TorchEngine:
-    """CNN and encoder of `checkpoint` on the CPU. `threads` 0 leaves torch's setting (one per core) alone."""
+    """CNN and encoder of a checkpoint on torch's CPU kernels.
+
+    Args:
+        checkpoint: A float or quantized checkpoint.
+        threads: CPU threads; 0 leaves torch's setting alone, which is one per core.
+
+    Raises:
+        EngineError: Where torch lacks int8 kernels, or the checkpoint a range.
+    """
 
     name = "torch"
 
@@ -60,24 +73,25 @@ class TorchEngine:
         cnn = f"int8 CNN ({self.backend}, {meta.activation_bits}-bit activations)" if integers else "float32 CNN"
         encoder = "float32 encoder with float16 weights" if half else "float32 encoder"
         self.precision = f"{cnn}, {encoder}, float32 decoder steps"
-        self._input = output_range(checkpoint, "cnn.input") if integers and layers[0].precision == "int8" else None
-        self._layers = []
-        source = "cnn.input"
+        self._input = output_range(checkpoint, layout.INPUT) if integers and layers[0].precision == "int8" else None
+        self._layers: list[Callable[[Tensor], Tensor]] = []
+        source = layout.INPUT
         for layer in layers:
             self._layers.append(operation(layer, checkpoint, source))
             source = layer.name if layer.op == "conv" else source
-        prefix = "transformer.encoder.rnn."
-        names = [name for name in checkpoint.tensors if name.startswith(prefix)]
-        weights = {name.removeprefix(prefix): checkpoint.weight(name) for name in names if not name.endswith(".scale")}
+        weights = {
+            name.removeprefix(layout.ENCODER_RNN): weight
+            for name, weight in checkpoint.weights(layout.ENCODER_RNN).items()
+        }
         self._encoder = _half_gru(weights) if half else float_gru(weights)
         self._to_hidden = [
-            torch.from_numpy(np.array(checkpoint.weight("transformer.encoder.fc." + part)))
-            for part in ("weight", "bias")
+            torch.from_numpy(np.array(checkpoint.weight(layout.ENCODER_FC + part))) for part in ("weight", "bias")
         ]
         self._lock = threading.Lock()
 
     @property
     def threads(self) -> int:
+        """CPU threads that one call uses."""
         return self._threads or torch.get_num_threads()
 
     @contextmanager
@@ -94,7 +108,7 @@ class TorchEngine:
             torch.set_num_threads(before)
 
     def features(self, images: Tensor) -> Tensor:
-        """float32 images (N,3,H,W) in [0,1] → CNN features (N,C,H',W'), dequantized."""
+        """The CNN's features (N,C,H',W'), float32, of images (N,3,H,W), float32 in [0,1]."""
         x = images.contiguous(memory_format=LAYOUT)
         if self._input is not None:
             x = torch.quantize_per_tensor(x, *self._input, torch.quint8)
@@ -103,12 +117,12 @@ class TorchEngine:
         return x.dequantize() if x.is_quantized else x
 
     def encode(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """uint8 pixels (N,H,W,3) of one width → memory (N,S,2E), hidden (N,D), float32."""
+        """See `base.Encoder`."""
         return self.stages(pixels)[1:]
 
     @torch.inference_mode()
     def stages(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """uint8 pixels (N,H,W,3) of one width → CNN features (N,S,C), memory (N,S,2E), hidden (N,D), float32."""
+        """Run as `encode` does, and return the CNN's features (N,S,C) before memory and hidden, float32."""
         images = torch.from_numpy(np.stack([line_tensor(line) for line in pixels]))
         with self._lock:
             before = torch.get_num_threads()
@@ -123,7 +137,14 @@ class TorchEngine:
         return sequence.transpose(0, 1).numpy(), memory.numpy(), hidden.numpy()
 
     def encode_features(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """CNN features (N,C,H',W') → as a sequence (S,N,C), memory (N,S,2E), hidden (N,D)."""
+        """Encode the CNN's features.
+
+        Args:
+            features: float32 (N,C,H',W').
+
+        Returns:
+            The features as a sequence (S,N,C), memory (N,S,2E) and hidden (N,D), float32.
+        """
         # VietOCR reads column by column: (W', H') flattened in that order, then sequence first.
         sequence = features.transpose(-1, -2).flatten(2).permute(2, 0, 1).contiguous()
         memory, hidden = self._encoder(sequence)
@@ -133,14 +154,26 @@ class TorchEngine:
 
 def output_range(checkpoint: Checkpoint, name: str) -> tuple[float, int] | None:
     """Scale and zero point of a layer's output, or of `cnn.input`; None where it has none."""
-    scale = checkpoint.tensors.get(name + ".output.scale")
+    scale = checkpoint.tensors.get(name + layout.RANGE_SCALE)
     if scale is None:
         return None
-    return float(scale), int(checkpoint.tensors[name + ".output.zero_point"])
+    return float(scale), int(checkpoint.tensors[name + layout.RANGE_ZERO])
 
 
 def operation(layer: Layer, checkpoint: Checkpoint, source: str) -> Callable[[Tensor], Tensor]:
-    """One operation as a function. `source` is the layer on whose output range an int8 operation's input is."""
+    """Make one operation of the CNN.
+
+    Args:
+        layer: The operation.
+        checkpoint: Holds its tensors.
+        source: The layer on whose output range the input of an int8 operation is.
+
+    Returns:
+        A function of the operation's input, float32 or quantized.
+
+    Raises:
+        EngineError: For an unknown operation, or an int8 one without the output's range.
+    """
     if layer.op == "avgpool":
         if layer.kernel == (1, 1) and layer.stride == (1, 1):
             return nn.Identity()  # VietOCR's last pool does nothing, and qnnpack refuses it
@@ -150,12 +183,12 @@ def operation(layer: Layer, checkpoint: Checkpoint, source: str) -> Callable[[Te
         raise EngineError(
             f"{checkpoint.origin}: the torch engine does not know the operation {layer.op!r}; update quantvietocr."
         )
+    if layer.precision == "int8":
+        packed, own_range = packed_convolution(layer, checkpoint, source)
+        kernel = torch.ops.quantized.conv2d_relu if layer.relu else torch.ops.quantized.conv2d
+        return lambda x: kernel(x, packed, *own_range)
     after = output_range(checkpoint, layer.name)
     bias = torch.from_numpy(np.array(checkpoint.weight(layer.name + ".bias")))
-    if layer.precision == "int8":
-        packed, after = packed_convolution(layer, checkpoint, source)
-        kernel = torch.ops.quantized.conv2d_relu if layer.relu else torch.ops.quantized.conv2d
-        return lambda x: kernel(x, packed, *after)
     weight = torch.from_numpy(np.array(checkpoint.weight(layer.name + ".weight"))).contiguous(memory_format=LAYOUT)
 
     def convolve(x: Tensor) -> Tensor:
@@ -168,17 +201,26 @@ def operation(layer: Layer, checkpoint: Checkpoint, source: str) -> Callable[[Te
 
 
 def packed_convolution(layer: Layer, checkpoint: Checkpoint, source: str) -> tuple[Any, tuple[float, int]]:
-    """An int8 convolution as torch's kernels take it, weights and bias, and scale and zero point of its output.
+    """Make an int8 convolution as torch's kernels take it.
 
-    source: as for `operation`. Raises EngineError for a file without the output's range.
+    Args:
+        layer: The convolution.
+        checkpoint: Holds its tensors.
+        source: The layer on whose output range its input is.
+
+    Returns:
+        The packed weights and bias; scale and zero point of the output.
+
+    Raises:
+        EngineError: For a file without the output's range.
     """
     after = output_range(checkpoint, layer.name)
     if after is None:
-        raise EngineError(f"{checkpoint.origin} lacks {layer.name}.output.scale: make the file again.")
-    scale = checkpoint.tensors[layer.name + ".weight.scale"]
+        raise EngineError(f"{checkpoint.origin} lacks {layer.name}{layout.RANGE_SCALE}: make the file again.")
+    scale = checkpoint.tensors[layer.name + ".weight" + layout.SCALE]
     weight = _per_channel(checkpoint.tensors[layer.name + ".weight"], scale)
     # Other int8 kernels add biases as int32, in units of a product: rounded likewise, all engines give the same bytes.
-    unit = (checkpoint.tensors[source + ".output.scale"] * scale).astype(np.float64)
+    unit = (checkpoint.tensors[source + layout.RANGE_SCALE] * scale).astype(np.float64)
     bias = torch.from_numpy((np.rint(checkpoint.weight(layer.name + ".bias") / unit) * unit).astype(np.float32))
     return torch.ops.quantized.conv2d_prepack(weight, bias, layer.stride, layer.padding, (1, 1), 1), after
 
@@ -191,10 +233,11 @@ def float_gru(weights: dict[str, np.ndarray]) -> nn.GRU:
 
 
 def _half_gru(weights: dict[str, np.ndarray]) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
-    """Weights in half precision (8-bit ones lose nothing that counts), activations and sums in float32.
+    """The bidirectional GRU with weights in half precision, activations and sums in float32.
 
-    Faster than `nn.GRU`, and unlike torch's dynamic int8, which takes one 7-bit activation range for a whole product, it
-    reads as the float encoders of the other engines do and keeps the lines of a batch apart.
+    8-bit weights lose nothing that counts. It is faster than `nn.GRU`. Torch's dynamic int8 takes one 7-bit activation
+    range for a whole product; this reads as the float encoders of the other engines do, and keeps the lines of a batch
+    apart.
     """
     cells = half_cells(weights)
     width = weights["weight_hh_l0"].shape[1]

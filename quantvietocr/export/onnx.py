@@ -30,6 +30,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import __version__
+from ..checkpoint import layout
 from ..checkpoint.folding import float_layers
 from ..checkpoint.onnx_file import DIGEST_KEY
 from ..checkpoint.types import METADATA_KEY, Checkpoint, CheckpointError, Layer
@@ -74,7 +75,7 @@ def to_onnx(checkpoint: Checkpoint) -> bytes:
     layers, tensors = checkpoint.meta.layers, dict(checkpoint.tensors)
     if checkpoint.is_float:
         layers, folded = float_layers(checkpoint)
-        tensors = {name: t for name, t in tensors.items() if name.startswith("transformer.")} | folded
+        tensors = {name: t for name, t in tensors.items() if name.startswith(layout.TRANSFORMER)} | folded
     graph = Graph(tensors)
     height = checkpoint.meta.image.height
     pixels = graph.input("pixels", np.uint8, ("N", height, "W", 3))
@@ -148,7 +149,7 @@ def input_scale(scale: np.floating | np.ndarray, zero_point: int) -> np.float32:
             if np.array_equal(np.rint(levels / tried) + zero_point, wanted):
                 return tried
     raise CheckpointError(
-        f"No float32 scale quantizes bytes as cnn.input.output.scale {scale} does: make the file again."
+        f"No float32 scale quantizes bytes as {layout.INPUT}{layout.RANGE_SCALE} {scale} does: make the file again."
     )
 
 
@@ -157,10 +158,10 @@ def _add_cnn(graph: Graph, pixels: str, layers: tuple[Layer, ...]) -> None:
     source: str | None = None  # whose range the current activations are on; None: they are float
     x = graph.op("Cast", [pixels], to=graph.onnx.TensorProto.FLOAT)
     if layers[0].precision == "int8":
-        source = "cnn.input"
+        source = layout.INPUT
         scale, zero = graph.range_of(source)
         bytes_scale = graph.constant(
-            "cnn.input.bytes.scale", input_scale(graph.tensors[scale], int(graph.tensors[zero]))
+            layout.INPUT + ".bytes.scale", input_scale(graph.tensors[scale], int(graph.tensors[zero]))
         )
         x = graph.op("QuantizeLinear", [x, bytes_scale, zero])
         x = graph.op("Transpose", [x], perm=[0, 3, 1, 2])
@@ -219,7 +220,7 @@ def _add_encoder(graph: Graph, sequence: str) -> tuple[str, str]:
 
     Returns memory (N,S,2E) and the decoder's first hidden state (N,D).
     """
-    prefix = "transformer.encoder."
+    prefix = layout.ENCODER
     sizes = graph.tensors[prefix + "rnn.weight_hh_l0"].shape[1]
 
     def both(kind: str) -> str:

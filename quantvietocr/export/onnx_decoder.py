@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..checkpoint.layout import DECODER
 from ..reading.decode import EOS, GO
 from .onnx_graph import Graph
-
-PREFIX = "transformer.decoder."  # of the decoder's tensors in a checkpoint
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ def add_decoder(graph: Graph, memory: str, hidden: str) -> None:
         hidden: name of the decoder's first hidden state (N, D).
     """
     constants = _add_constants(graph, memory)
-    d = graph.tensors[PREFIX + "rnn.weight_hh_l0"].shape[1]
+    d = graph.tensors[DECODER + "rnn.weight_hh_l0"].shape[1]
     end = graph.constant("end", np.int64(EOS))
     lines = graph.op("Slice", [graph.op("Shape", [memory]), graph.integers([0]), graph.integers([1])])
     tensor = graph.onnx.helper.make_tensor
@@ -74,36 +73,36 @@ def add_decoder(graph: Graph, memory: str, hidden: str) -> None:
 
 def _add_constants(graph: Graph, memory: str) -> _Constants:
     """Add what stands before the loop."""
-    d = graph.tensors[PREFIX + "rnn.weight_hh_l0"].shape[1]
-    embedded = graph.tensors[PREFIX + "embedding.weight"].shape[1]
-    context = graph.tensors[PREFIX + "rnn.weight_ih_l0"].shape[1] - embedded
+    d = graph.tensors[DECODER + "rnn.weight_hh_l0"].shape[1]
+    embedded = graph.tensors[DECODER + "embedding.weight"].shape[1]
+    context = graph.tensors[DECODER + "rnn.weight_ih_l0"].shape[1] - embedded
 
     def columns(weight: str, first: int, count: int) -> str:
         """Columns of a weight, transposed: what a product takes on its right."""
-        bounds = [graph.weight(PREFIX + weight), graph.integers([first]), graph.integers([first + count])]
+        bounds = [graph.weight(DECODER + weight), graph.integers([first]), graph.integers([first + count])]
         return graph.op("Transpose", [graph.op("Slice", [*bounds, graph.integers([1])])], perm=[1, 0])
 
     attention, inputs, output = "attention.attn.weight", "rnn.weight_ih_l0", "fc_out.weight"
-    whole = graph.op("Transpose", [graph.weight(PREFIX + "rnn.weight_hh_l0")], perm=[1, 0])
+    whole = graph.op("Transpose", [graph.weight(DECODER + "rnn.weight_hh_l0")], perm=[1, 0])
     from_hidden = graph.op("Concat", [whole, columns(attention, 0, d)], axis=1)
     from_context = graph.op("Concat", [columns(inputs, embedded, context), columns(output, d, context)], axis=1)
     output_hidden = columns(output, 0, d)
-    embedding = graph.weight(PREFIX + "embedding.weight")
+    embedding = graph.weight(DECODER + "embedding.weight")
     token_gates = graph.op("MatMul", [embedding, columns(inputs, 0, embedded)])
-    token_gates = graph.op("Add", [token_gates, graph.named(PREFIX + "rnn.bias_ih_l0")])
+    token_gates = graph.op("Add", [token_gates, graph.named(DECODER + "rnn.bias_ih_l0")])
     token_output = graph.op("MatMul", [embedding, columns(output, d + context, embedded)])
-    token_output = graph.op("Add", [token_output, graph.named(PREFIX + "fc_out.bias")])
-    score = graph.op("Transpose", [graph.weight(PREFIX + "attention.v.weight")], perm=[1, 0])
+    token_output = graph.op("Add", [token_output, graph.named(DECODER + "fc_out.bias")])
+    score = graph.op("Transpose", [graph.weight(DECODER + "attention.v.weight")], perm=[1, 0])
     keys = graph.op("MatMul", [memory, columns(attention, d, context)])
-    keys = graph.op("Add", [keys, graph.named(PREFIX + "attention.attn.bias")])
-    hidden_bias = graph.named(PREFIX + "rnn.bias_hh_l0")
+    keys = graph.op("Add", [keys, graph.named(DECODER + "attention.attn.bias")])
+    hidden_bias = graph.named(DECODER + "rnn.bias_hh_l0")
     return _Constants(from_hidden, from_context, output_hidden, token_gates, token_output, score, keys, hidden_bias)
 
 
 def _add_step(body: Graph, constants: _Constants, memory: str, tokens: str, state: str) -> tuple[str, str]:
     """Add one step of attention and GRU; returns the next hidden state (N, D) and the logits (N, V)."""
-    d = body.tensors[PREFIX + "rnn.weight_hh_l0"].shape[1]
-    classes = len(body.tensors[PREFIX + "embedding.weight"])
+    d = body.tensors[DECODER + "rnn.weight_hh_l0"].shape[1]
+    classes = len(body.tensors[DECODER + "embedding.weight"])
     own = body.op("MatMul", [state, constants.from_hidden])
     split = body.integers([3 * d, d])
     outer, query = body.ops("Split", [own, split], 2, axis=1)

@@ -29,6 +29,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..checkpoint import layout
 from ..checkpoint.folding import float_layers
 from ..checkpoint.types import METADATA_KEY, Checkpoint, CheckpointError, Layer
 from ..checkpoint.validation import validate
@@ -86,16 +87,14 @@ class Stages(nn.Module):
             layers, folded = float_layers(checkpoint)
             checkpoint = Checkpoint(dict(checkpoint.tensors) | folded, meta, checkpoint.origin)
         self.cnn = _cnn(checkpoint, layers)
-        prefix = "transformer.encoder.rnn."
         weights = {
-            name.removeprefix(prefix): checkpoint.weight(name)
-            for name in checkpoint.tensors
-            if name.startswith(prefix) and not name.endswith(".scale")
+            name.removeprefix(layout.ENCODER_RNN): weight
+            for name, weight in checkpoint.weights(layout.ENCODER_RNN).items()
         }
         half = meta.decoder == "int8" and meta.backend != "qnnpack"
         self.encoder = _HalfGRU(weights) if half else float_gru(weights)
         for part in ("weight", "bias"):
-            tensor = np.array(checkpoint.weight("transformer.encoder.fc." + part))
+            tensor = np.array(checkpoint.weight(layout.ENCODER_FC + part))
             self.register_buffer(f"to_hidden_{part}", torch.from_numpy(tensor))
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -113,13 +112,13 @@ def _cnn(checkpoint: Checkpoint, layers: tuple[Layer, ...]) -> nn.Sequential:
     """Return the operations in order, with a change between bytes and floats wherever one is due."""
     steps: list[nn.Module] = []
     integer = False
-    source = "cnn.input"  # on whose output range an int8 operation's input is
+    source = layout.INPUT  # on whose output range an int8 operation's input is
     for layer in layers:
         wanted = layer.precision == "int8"
         if wanted and not integer:
             scale_and_zero = output_range(checkpoint, source)
             if scale_and_zero is None:
-                raise CheckpointError(f"{checkpoint.origin} lacks {source}.output.scale: make the file again.")
+                raise CheckpointError(f"{checkpoint.origin} lacks {source}{layout.RANGE_SCALE}: make the file again.")
             steps.append(_Quantize(*scale_and_zero))
         elif integer and not wanted:
             steps.append(_Dequantize())

@@ -180,10 +180,10 @@ class RapidOCR:
 class AsterOCR:
     """The network and the decoding that the `asterocr` package carries, on ONNX Runtime; nothing is downloaded.
 
-    Its pictures, its decoding and its batches, one line after another, are the package's own. The network takes lines of
-    at most ASTEROCR_MAX_WIDTH px at height 32 and fails on wider ones, so these are squeezed to that width. The package
-    tells no confidence. This one is the probability of the least certain character, as a line is wrong where one
-    character is.
+    Its pictures, its decoding and its batches, one line after another, are the package's own. The network takes lines
+    of at most ASTEROCR_MAX_WIDTH px at height 32 and fails on wider ones, so these are squeezed to that width. The
+    package tells no confidence. This one is the probability of the least certain character, as a line is wrong where
+    one character is.
 
     Raises:
         PeerError: the package or its network is missing.
@@ -199,9 +199,7 @@ class AsterOCR:
             import asterocr
             import onnxruntime
         except ImportError as error:
-            raise PeerError(
-                f"--peer asterocr: cannot be imported ({error}); {how_to_install('asterocr')}."
-            ) from error
+            raise PeerError(f"--peer asterocr: cannot be imported ({error}); {how_to_install('asterocr')}.") from error
         self.data = Path(asterocr.__file__).parent / "assets" / "asternet.onnx"
         if not self.data.is_file():  # the package would look for it in other folders and on the network
             raise PeerError(

@@ -23,7 +23,11 @@ def cer(references: Sequence[str], predictions: Sequence[str]) -> float:
 
 
 def exact(references: Sequence[str], predictions: Sequence[str]) -> float:
-    """Share of lines read without any error. Raises `ValueError` as `cer` does."""
+    """Share of lines read without any error.
+
+    Raises:
+        ValueError: as `cer` does.
+    """
     refs, preds = composed_pairs(references, predictions)
     return sum(r == p for r, p in zip(refs, preds, strict=True)) / len(refs)
 
@@ -50,7 +54,11 @@ class Score:
 
 
 def score(references: Sequence[str], predictions: Sequence[str]) -> Score:
-    """Score predictions against references, line by line. Raises `ValueError` as `cer` does."""
+    """Score predictions against references, line by line.
+
+    Raises:
+        ValueError: as `cer` does.
+    """
     refs, preds = composed_pairs(references, predictions)
     wrong, characters = sum(map(edit_distance, refs, preds)), _characters(refs)
     folded = cer([fold_diacritics(r) for r in refs], [fold_diacritics(p) for p in preds])
@@ -60,10 +68,19 @@ def score(references: Sequence[str], predictions: Sequence[str]) -> Score:
 def confusions(
     references: Sequence[str], predictions: Sequence[str], top: int | None = 20
 ) -> list[tuple[str, str, int]]:
-    """The most frequent single edits: (written, read, count), most first.
+    """The most frequent single edits.
 
-    `written` is empty where a character was read that is not there, `read` where one was missed. The counts of all
-    (``top=None``) add up to the edits of `score`. Raises `ValueError` as `cer` does.
+    Args:
+        references: what is written, one text a line.
+        predictions: what was read, in the same order.
+        top: how many edits; None gives all, whose counts add up to the edits of `score`.
+
+    Returns:
+        (written, read, count), most first. `written` is empty where a character was read that is not there, `read`
+        where one was missed.
+
+    Raises:
+        ValueError: as `cer` does.
     """
     refs, preds = composed_pairs(references, predictions)
     counts = Counter(pair for r, p in zip(refs, preds, strict=True) if r != p for pair in edits(r, p))
@@ -77,7 +94,8 @@ def composed_pairs(references: Sequence[str], predictions: Sequence[str]) -> tup
         raise ValueError(f"{len(references)} references cannot be compared with {len(predictions)} predictions.")
     if not references:
         raise ValueError("There are no lines to score; give at least one reference and its prediction.")
-    return [[unicodedata.normalize("NFC", t) for t in texts] for texts in (references, predictions)]
+    refs, preds = ([unicodedata.normalize("NFC", text) for text in texts] for texts in (references, predictions))
+    return refs, preds
 
 
 def _characters(refs: Sequence[str]) -> int:

@@ -24,8 +24,8 @@ CLASSES = (
     "character missing",
     "character added",
 )
-TOP = 20
-Z = 1.96  # of a 95 % interval
+MAX_CHARACTERS = 20  # most often misread, that an analysis names
+Z = 1.96  # standard deviations that a 95 % interval reaches to either side
 
 # Lower ends of the buckets; the last is open.
 WIDTHS = (0, 128, 256, 384, 513, 768)  # px at height 32; from 513 on a line is squeezed into 512
@@ -38,7 +38,15 @@ _TONES = frozenset("\u0300\u0301\u0303\u0309\u0323")  # grave, acute, tilde, hoo
 
 @dataclass(frozen=True)
 class Part:
-    """Lines that have something in common: how many, their reference characters, edits, and lines without any."""
+    """Lines that have something in common.
+
+    Attributes:
+        name: what they have in common.
+        lines: how many there are.
+        characters: of their references.
+        edits: of all of them.
+        exact: lines without any edit.
+    """
 
     name: str
     lines: int
@@ -60,11 +68,14 @@ class CharacterErrors:
 class Analysis:
     """The errors of one reader on one set of lines.
 
-    short: all lines, with each run of four or more of one mark taken for a single one on both sides, as nobody counts the
-    points of a dotted leader. classes: edits of each of CLASSES; they add up to `edits`, which is `metrics.score`'s.
-    characters: the TOP characters most often misread, by the lower end of the 95 % interval of their error rate (Wilson
-    1927), so that one slip in a rare character does not come first; added characters have no place there. parts: title →
-    lines by width, length, height and given groups; each holds all lines.
+    Attributes:
+        whole: all lines.
+        short: all lines, with each run of four or more of one mark taken for a single one on both sides, as nobody
+            counts the points of a dotted leader.
+        classes: edits of each of CLASSES; they add up to `edits`.
+        characters: the MAX_CHARACTERS characters most often misread, by the lower end of the 95 % interval of their
+            error rate, so that one slip in a rare character does not come first. Added characters have no place there.
+        parts: title → lines by width, length, height and given groups; each holds all lines.
     """
 
     whole: Part
@@ -75,6 +86,7 @@ class Analysis:
 
     @property
     def edits(self) -> int:
+        """Edits of all lines, those of `metrics.accuracy.score`."""
         return self.whole.edits
 
 
@@ -87,9 +99,17 @@ def analyse(
 ) -> Analysis:
     """Count the errors of lines by kind, character and looks.
 
-    widths: px at height 32, not limited to the network's 512. heights: px of the crops. groups: title → a value per line,
-    e.g. its font family; parts of a group come with most edits first. Texts are composed (NFC), as for all metrics.
-    Raises ValueError for lists of different lengths, or without a line.
+    Texts are composed (NFC), as for all metrics.
+
+    Args:
+        references: what is written, one text a line.
+        predictions: what was read, in the same order.
+        widths: px of each line at height 32, not limited to the network's 512.
+        heights: px of each crop.
+        groups: title → a value per line, for example its font family; parts of a group come with most edits first.
+
+    Raises:
+        ValueError: lists of different lengths, or no line.
     """
     groups = dict(groups or {})
     if not references or {len(references)} != set(map(len, (predictions, widths, heights, *groups.values()))):
@@ -106,9 +126,9 @@ def analyse(
 
     def parts(values: Sequence[str]) -> list[Part]:
         lines: dict[str, list[int]] = {}
-        for place, value in enumerate(values):
-            lines.setdefault(value, []).append(place)
-        return [_part(name, [refs[i] for i in places], [edits[i] for i in places]) for name, places in lines.items()]
+        for index, value in enumerate(values):
+            lines.setdefault(value, []).append(index)
+        return [_part(name, [refs[i] for i in indices], [edits[i] for i in indices]) for name, indices in lines.items()]
 
     def by_size(sizes: Sequence[float], starts: Sequence[int]) -> tuple[Part, ...]:
         found = {part.name: part for part in parts([_bucket(size, starts) for size in sizes])}
@@ -156,7 +176,7 @@ def edit_class(written: str, read: str) -> str:
 
 def _letter(char: str) -> tuple[str, str, str, bool]:
     """Lower-case base letter; tone; vowel quality or stroke; upper case."""
-    bare, *marks = unicodedata.normalize("NFD", char)
+    bare, *marks = list(unicodedata.normalize("NFD", char))
     lower = bare.lower()
     tone = "".join(mark for mark in marks if mark in _TONES)
     quality = "".join(mark for mark in marks if mark not in _TONES) + "-" * (lower == "đ")
@@ -168,8 +188,8 @@ def _part(name: str, refs: Sequence[str], edits: Sequence[int]) -> Part:
 
 
 def _bucket(size: float, starts: Sequence[int]) -> str:
-    place = max(i for i, start in enumerate(starts) if size >= start or not i)
-    return f"{starts[place]}–{starts[place + 1] - 1}" if place + 1 < len(starts) else f"≥ {starts[place]}"
+    index = max(i for i, start in enumerate(starts) if size >= start or not i)
+    return f"{starts[index]}–{starts[index + 1] - 1}" if index + 1 < len(starts) else f"≥ {starts[index]}"
 
 
 def _worst(refs: Sequence[str], pairs: Mapping[tuple[str, str], int]) -> tuple[CharacterErrors, ...]:
@@ -178,10 +198,14 @@ def _worst(refs: Sequence[str], pairs: Mapping[tuple[str, str], int]) -> tuple[C
     for (char, _), count in pairs.items():
         wrong[char] += count
     found = [CharacterErrors(char, written[char], count) for char, count in wrong.items() if char]
-    return tuple(sorted(found, key=lambda item: (-lower_bound(item.edits, item.written), item.char))[:TOP])
+    return tuple(sorted(found, key=lambda item: (-lower_bound(item.edits, item.written), item.char))[:MAX_CHARACTERS])
 
 
 def lower_bound(hits: int, trials: int) -> float:
-    """Lower end of Wilson's 95 % interval for a rate of `hits` in `trials`."""
+    """Lower end of the 95 % interval for a rate of `hits` in `trials`.
+
+    Source:
+        Wilson, Probable Inference, the Law of Succession, and Statistical Inference (1927).
+    """
     rate, square = hits / trials, Z * Z / trials
     return (rate + square / 2 - math.sqrt(square * (rate * (1 - rate) + square / 4))) / (1 + square)

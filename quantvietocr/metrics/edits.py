@@ -29,8 +29,11 @@ def edits(written: str, read: str) -> Iterator[tuple[str, str]]:
     Yields:
         (written, read) characters; `written` is empty for an insertion, `read` for a deletion.
     """
-    for kind, at, read_at in Levenshtein.editops(written, read):
-        yield "" if kind == "insert" else written[at], "" if kind == "delete" else read[read_at]
+    for edit in Levenshtein.editops(written, read):
+        yield (
+            "" if edit.tag == "insert" else written[edit.src_pos],
+            "" if edit.tag == "delete" else read[edit.dest_pos],
+        )
 
 
 def fold_diacritics(text: str) -> str:

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from ..checkpoint import layout
 from ..checkpoint.folding import float_layers
 from ..checkpoint.types import Checkpoint, Layer, Meta
 from .grouped import on_grid_int8
@@ -27,7 +28,7 @@ def numbers_of(converted: QuantizedCNN, exact: bool = False) -> tuple[tuple[Laye
     """
     layers: list[Layer] = []
     tensors: dict[str, np.ndarray] = {}
-    place = "cnn.input"  # whose output a QuantStub would quantize
+    place = layout.INPUT  # whose output a QuantStub would quantize
     integer = False
     for name, module in converted.operations():
         if isinstance(module, torch.ao.nn.quantized.Quantize):

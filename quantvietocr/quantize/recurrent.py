@@ -6,8 +6,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ..checkpoint.layout import ATTENTION_SCORE, SCALE, TRANSFORMER
+
 # The attention's score vector is 256 numbers in one row: one scale for all would save 768 bytes.
-KEPT_FLOAT = ("transformer.decoder.attention.v.weight",)
+KEPT_FLOAT = (ATTENTION_SCORE,)
 
 
 def quantize_rows(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -26,10 +28,10 @@ def quantize_decoder(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Every weight matrix under `transformer.` as int8 with scales; biases and `KEPT_FLOAT` as float32."""
     tensors: dict[str, np.ndarray] = {}
     for name, tensor in state.items():
-        if not name.startswith("transformer."):
+        if not name.startswith(TRANSFORMER):
             continue
         if tensor.ndim == 2 and name not in KEPT_FLOAT:
-            tensors[name], tensors[name + ".scale"] = quantize_rows(tensor.astype(np.float32))
+            tensors[name], tensors[name + SCALE] = quantize_rows(tensor.astype(np.float32))
         else:
             tensors[name] = tensor.astype(np.float32)
     return tensors
@@ -37,4 +39,4 @@ def quantize_decoder(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 def float_decoder(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The same tensors, left as float32."""
-    return {name: t.astype(np.float32) for name, t in state.items() if name.startswith("transformer.")}
+    return {name: t.astype(np.float32) for name, t in state.items() if name.startswith(TRANSFORMER)}

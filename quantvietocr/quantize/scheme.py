@@ -20,6 +20,7 @@ from torch.ao.quantization import (
     QConfig,
 )
 
+from ..checkpoint.layout import CNN
 from ..errors import UserError
 from .grouped import TOP, GroupedFakeQuantize
 from .observers import OBSERVERS, observer_factory
@@ -33,7 +34,7 @@ WEIGHTS = ("per-channel", "per-tensor", "grouped")
 ACTIVATIONS = ("affine", "symmetric")
 SCALES = ("any", "power-of-two")
 OVERRIDES = ("weight_bits", "activation_bits", "float")
-PREFIX = "cnn.model."  # of a layer's name in files; settings may leave it away
+PREFIX = CNN  # of a layer's name in files; settings may leave it away
 
 
 class QuantizeError(UserError):

@@ -39,14 +39,12 @@ def quantize_static(
     decoder: str = "int8",
     lines: int = 256,
     seed: int = 0,
-    vietocr_yaml: str | os.PathLike | None = None,
     path: str = "eager",
     ranges: str | os.PathLike | None = None,
 ) -> Checkpoint:
     """An int8 CNN whose activation ranges are measured on `lines` of `samples`, drawn once with `seed`.
 
-    scheme: observer, bits and what stays float. decoder: `int8` or `float`. vietocr_yaml: the YAML the network was trained
-    with, where it is not VietOCR's own. path: `eager` or `fx`. ranges: a folder for `ranges.json` and `ranges.png`.
+    scheme: observer, bits and what stays float. decoder: `int8` or `float`. path: `eager` or `fx`. ranges: a folder for `ranges.json` and `ranges.png`.
     Raises QuantizeError (already quantized, nothing to calibrate on), LayerNameError, BridgeError, ImageError.
     """
     _must_be_float(checkpoint)
@@ -57,7 +55,7 @@ def quantize_static(
             f"Static quantization measures activation ranges on real lines; {len(samples)} lines were given "
             f"and {lines} asked for: give an annotation with at least one line (a few hundred are good)."
         )
-    network = float_network(checkpoint, vietocr_yaml)
+    network = float_network(checkpoint)
     cnn = qat.prepare_cnn(network, scheme, qat=False, path=path)
     chosen = sorted(np.random.default_rng(seed).permutation(len(samples))[:lines])
     if ranges is None:

@@ -15,18 +15,18 @@ from PIL import Image
 from ..pictures.image import WIDTH_STEP, ImageSpec
 from .confidence import LineText
 
-NARROWER = 0.9  # of the width
-CLOSER = 1 / 16  # of the height: as much is left out above and below
+NARROWER_WIDTH = 0.9  # × the width of the first look
+CLOSER_MARGIN = 1 / 16  # × the height, which is left out above and as much below
 
 
 def narrower(pixels: np.ndarray, spec: ImageSpec) -> np.ndarray:
     """uint8 pixels (H,W,3) of a line with its letters narrower; H as before, W another that the network takes."""
-    return _resized(pixels, NARROWER * pixels.shape[1], 0, spec)
+    return _resized(pixels, NARROWER_WIDTH * pixels.shape[1], 0, spec)
 
 
 def closer(pixels: np.ndarray, spec: ImageSpec) -> np.ndarray:
     """uint8 pixels (H,W,3) of a line with its letters larger, less what is at the upper and the lower edge."""
-    left_out = round(CLOSER * len(pixels))
+    left_out = round(CLOSER_MARGIN * len(pixels))
     return _resized(pixels, pixels.shape[1] * len(pixels) / (len(pixels) - 2 * left_out), left_out, spec)
 
 

@@ -16,8 +16,9 @@ from ..errors import UserError
 from .decode import Reading
 
 DOUBT_THRESHOLD = 0.7  # certainty below which a line is looked at again
-FEWEST = 20  # lines read right and lines read wrong, to fit two numbers on
-CERTAIN = 1e-6  # probabilities nearer to 0 or 1 say nothing more: float32 ends there
+MIN_LINES = 20  # read right, and as many read wrong: fewer do not tell two numbers
+CERTAIN = 1e-6  # a probability nearer than this to 0 or 1 says nothing more: float32 ends there
+FINEST_STEP = 1e-3  # of slope and offset, to which a fit is found
 
 
 class ConfidenceError(UserError):
@@ -30,6 +31,10 @@ class Calibration:
 
     The default was fitted on a network trained with VietOCR's label smoothing of 0.1, for files that carry no fit of
     their own.
+
+    Attributes:
+        slope: Of the line through the log-odds, above 0.
+        offset: Of that line, in nats.
     """
 
     slope: float = 2.0
@@ -41,15 +46,16 @@ class Calibration:
         return cls(stored["slope"], stored["offset"]) if stored else cls()
 
     def confidence(self, reading: Reading) -> float:
-        """In [0, 1]; 0 for a line without characters, or one cut off before its end."""
+        """The chance in [0, 1] that a line is right; 0 for one without characters, or cut off before its end."""
         if not reading.ids or not reading.end:
             return 0.0
         odds = _log_odds(np.array([*reading.probabilities, reading.end]))
         return float(np.exp(_log_sigmoid(self.slope * odds + self.offset).sum()))
 
 
-#: The scale on which is decided whether a line is looked at again and which look is kept, whatever its file says. So a file's calibration changes neither texts nor time, and files of the same weights look
-#: twice at the same lines. It is what `quantvietocr confidence` fitted to the shipped int8 file.
+#: The scale that decides whether a line is looked at again and which look is kept, whatever its file says. So a file's
+#: calibration changes neither texts nor time, and files of the same weights look twice at the same lines. It is what
+#: `quantvietocr confidence` fitted to the shipped int8 file.
 DECISION_SCALE = Calibration(1.9824, 0.6895)
 
 
@@ -69,7 +75,13 @@ class LineText:
 
     @classmethod
     def of_parts(cls, text: str, parts: Sequence[LineText], chance: float = 1.0) -> LineText:
-        """A text that is right if all of `parts` are, and what else it depends on, of which `chance` is the chance."""
+        """The text of a line that is right if all of `parts` are.
+
+        Args:
+            text: The text of the whole line.
+            parts: What was read in its parts.
+            chance: That whatever else the text depends on is right, in [0, 1].
+        """
         return cls(
             text,
             float(np.prod([part.certainty for part in parts]) * chance),
@@ -81,16 +93,27 @@ NOTHING = LineText("", 1.0, 1.0)  # a part of a line in which there is nothing t
 
 
 def fit(readings: Sequence[Reading], right: Sequence[bool]) -> Calibration:
-    """The calibration under which `right` (each whole line read right or not) is most likely.
+    """Find the calibration under which it is most likely that just these lines are right.
 
-    Raises ConfidenceError where fewer than `FEWEST` lines are right, or wrong: two numbers need both.
+    Args:
+        readings: How lines were read.
+        right: Whether each whole line was read right.
+
+    Returns:
+        The calibration, to four decimals.
+
+    Raises:
+        ConfidenceError: Where fewer than `MIN_LINES` lines are right, or wrong: two numbers need both.
+
+    Source:
+        Platt 1999, Probabilistic outputs for support vector machines.
     """
     chosen = [(reading, good) for reading, good in zip(readings, right, strict=True) if reading.ids and reading.end]
     good = np.array([good for _, good in chosen], dtype=bool)
-    if min(good.sum(), (~good).sum()) < FEWEST:
+    if min(good.sum(), (~good).sum()) < MIN_LINES:
         raise ConfidenceError(
             f"{good.sum()} lines read right and {(~good).sum()} wrong are too few to fit confidence: give lines "
-            f"enough for {FEWEST} of each."
+            f"enough for {MIN_LINES} of each."
         )
     odds = _log_odds(np.concatenate([[*reading.probabilities, reading.end] for reading, _ in chosen]))
     starts = np.cumsum([0] + [len(reading.ids) + 1 for reading, _ in chosen[:-1]])
@@ -104,7 +127,7 @@ def fit(readings: Sequence[Reading], right: Sequence[bool]) -> Calibration:
     # Two smooth numbers: walk to the best of four neighbours, and halve the step where there is none.
     here, step = (1.0, 1.0), 1.0
     lowest = loss(*here)
-    while step > 1e-3:
+    while step > FINEST_STEP:
         around = [
             (here[0] + step, here[1]),
             (here[0] - step, here[1]),

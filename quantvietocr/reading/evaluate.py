@@ -16,10 +16,18 @@ from ..pictures.image import ImageSpec
 from .decode import Decoder, Reading
 from .recognizer import decoder_of, one_blas_thread, recognize_batch
 
+BATCH = 32  # lines of one width read together
+
 
 @dataclass(frozen=True)
 class Validation:
-    """The score of a set of lines, each line's reading, and whether it is right."""
+    """How a set of lines was read.
+
+    Attributes:
+        score: Of all lines.
+        readings: Each line's class numbers and probabilities.
+        right: Whether each line's text is right.
+    """
 
     score: Score
     readings: tuple[Reading, ...]
@@ -29,10 +37,21 @@ class Validation:
 def score_engine(
     engine: Encoder, decoder: Decoder, chars: str, samples: Sequence[Sample], spec: ImageSpec
 ) -> Validation:
-    """Read every sample and score the texts. Raises ImageError for an unreadable picture."""
+    """Read every sample and score the texts.
+
+    Args:
+        engine: Runs the CNN and the encoder.
+        decoder: Chooses the characters.
+        chars: The characters that the network knows.
+        samples: Labelled lines.
+        spec: The sizes of picture that the network takes.
+
+    Raises:
+        ImageError: For an unreadable picture.
+    """
     references = [sample.text for sample in samples]
     predictions, readings = [""] * len(samples), [Reading((), ())] * len(samples)
-    with closing(eval_batches(samples, spec, batch_size=32)) as batches, one_blas_thread()():
+    with closing(eval_batches(samples, spec, batch_size=BATCH)) as batches, one_blas_thread()():
         for batch in batches:
             lines = batch.images.permute(0, 2, 3, 1).contiguous().numpy()
             for index, (text, reading) in zip(batch.indices, recognize_batch(engine, decoder, chars, lines)):

@@ -6,6 +6,7 @@ import dataclasses
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,7 @@ class Predictor:
             is installed.
         config: The YAML that a float VietOCR model was trained with, if not with VietOCR's default vocabulary and
             sizes.
-        follow_states: False makes the beam search read exactly as VietOCR's (see `decode.beam`), which is worse.
+        follow_states: False makes the beam search read exactly as VietOCR's (see `beam.beam_search`), which is worse.
         options: What is done about wide lines, leaders, doubt and words.
         **changes: Fields of `ReadingOptions` by name; they replace those of `options`.
 
@@ -85,14 +86,14 @@ class Predictor:
         whitelist, chars = options.whitelist, checkpoint.meta.chars
         self.readable = chars if whitelist is None else whitelist
         refused = None if whitelist is None else decode.refused_classes(whitelist, chars)
-        with_words = options.words is not None and not options.beam
-        self.spelling = Spelling(read_words(options.words), chars) if with_words else None
+        words = None if options.beam else options.words
+        self.spelling = None if words is None else Spelling(read_words(os.fspath(words)), chars)
         decoding = Decoding(
             beam=options.beam,
             follow_states=follow_states,
             refused=refused,
             drop_loops=options.leaders != "keep",
-            refine=self._with_words if with_words else None,
+            refine=None if self.spelling is None else partial(self._with_words, self.spelling),
         )
         self.recognizer = Recognizer(checkpoint, runtime, batch_size, decoding)
 
@@ -222,10 +223,12 @@ class Predictor:
             for text, reading in self.recognizer.recognize(pixels, done)
         ]
 
-    def _with_words(self, reading: decode.Reading, memory: np.ndarray, hidden: np.ndarray) -> decode.Reading:
+    def _with_words(
+        self, spelling: Spelling, reading: decode.Reading, memory: np.ndarray, hidden: np.ndarray
+    ) -> decode.Reading:
         """A line's greedy reading, or where it leaves doubt that of a search with the words of the language."""
         # A leader's marks are no words, and the search would not know when to stop.
         if reading.looped or not reading.end or DECISION_SCALE.confidence(reading) >= DOUBT_THRESHOLD:
             return reading
         recognizer = self.recognizer
-        return search(recognizer.decoder, memory, hidden, self.spelling, refused=recognizer.decoding.refused) or reading
+        return search(recognizer.decoder, memory, hidden, spelling, refused=recognizer.decoding.refused) or reading

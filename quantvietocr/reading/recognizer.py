@@ -12,9 +12,11 @@ from queue import SimpleQueue
 
 import numpy as np
 
+from ..checkpoint.layout import DECODER
 from ..checkpoint.types import Checkpoint
 from ..engines.base import Encoder, Engine
 from . import decode
+from .beam import beam_search
 
 #: Makes the final reading of a line from its greedy one and the encoder's outputs for it, memory (1,S,2E) and hidden
 #: (1,D), float32.
@@ -29,7 +31,7 @@ class Decoding:
 
     Attributes:
         beam: Width of the beam search; 0 decodes greedily.
-        follow_states: False makes the beam search read exactly as VietOCR's, which is worse (`decode.beam`).
+        follow_states: False makes the beam search read exactly as VietOCR's, which is worse (`beam.beam_search`).
         refused: Class numbers that no reading may hold (`decode.refused_classes`); None refuses none.
         drop_loops: Whether characters that were repeated while attention stood still are left out (`decode.greedy`).
         refine: Makes the final reading of each greedy one; None keeps the greedy ones.
@@ -44,7 +46,7 @@ class Decoding:
     def readings(self, decoder: decode.Decoder, memory: np.ndarray, hidden: np.ndarray) -> list[decode.Reading]:
         """The reading of each of N lines of one width, from memory (N,S,2E) and hidden (N,D), float32."""
         if self.beam:
-            return decode.beam(
+            return beam_search(
                 decoder, memory, hidden, self.beam, follow_states=self.follow_states, refused=self.refused
             )
         greedy = decode.greedy(decoder, memory, hidden, refused=self.refused, drop_loops=self.drop_loops)
@@ -173,10 +175,7 @@ def batches_of_one_width(widths: Sequence[int], largest: int) -> list[list[int]]
 
 def decoder_of(checkpoint: Checkpoint) -> decode.Decoder:
     """The decoder of any checkpoint, int8 weights multiplied out."""
-    names = [
-        name for name in checkpoint.tensors if name.startswith("transformer.decoder.") and not name.endswith(".scale")
-    ]
-    return decode.Decoder({name: checkpoint.weight(name) for name in names})
+    return decode.Decoder(checkpoint.weights(DECODER))
 
 
 @cache

@@ -5,7 +5,7 @@ Memory stays that of two windows, however many pictures there are; results come 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -17,12 +17,20 @@ from ..pictures.image import ImageError, open_line
 from .predictor import Candidates, Predictor
 
 FIRST_WINDOW, WINDOW = 16, 512  # pictures at a time: few at first, to show something; then enough to fill batches
-THUMBNAIL = (2000, 64)  # pixels at most, of a picture kept to be drawn
+THUMBNAIL = (2000, 64)  # px: the greatest width and height of a picture that is kept to be drawn
 
 
 @dataclass(frozen=True)
 class Line:
-    """A picture as it was read. error: why it could not be (then text is empty, confidence 0). thumbnail: where wanted."""
+    """A picture as it was read.
+
+    Attributes:
+        path: The picture's.
+        text: What was read; empty where the picture could not be.
+        confidence: The chance in [0,1] that the text is right; 0 where the picture could not be read.
+        error: Why the picture could not be read; None where it was.
+        thumbnail: The picture, small, where it is wanted.
+    """
 
     path: str
     text: str = ""
@@ -37,10 +45,16 @@ def read_stream(
     thumbnails: int = 0,
     progress: Callable[[int], object] = lambda count: None,
 ) -> Iterator[list[Line]]:
-    """Windows of lines, in the order of `paths`. A picture that cannot be read is a line with its error.
+    """Read pictures window by window. One more thread than the predictor's opens them.
 
-    thumbnails: how many of the first pictures read are kept, small, with their lines. progress: told of every few lines
-    done. One more thread than the predictor's opens pictures.
+    Args:
+        predictor: What reads.
+        paths: The pictures.
+        thumbnails: How many of the first pictures read are kept, small, with their lines.
+        progress: Is told how many more lines are done, every few lines.
+
+    Yields:
+        Windows of lines, in the order of `paths`; a picture that cannot be read is a line with its error.
     """
     with ThreadPoolExecutor(1) as opener, closing(_windows(paths)) as windows:
         first = next(windows, None)
@@ -57,7 +71,7 @@ def read_stream(
             yield lines
 
 
-def _windows(paths: Iterable[str]) -> Iterator[list[str]]:
+def _windows(paths: Iterable[str]) -> Generator[list[str]]:
     rest, size = iter(paths), FIRST_WINDOW
     while window := list(islice(rest, size)):
         yield window

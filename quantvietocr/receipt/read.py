@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from PIL import Image
+
 from ..pictures.boxes import TURNS, crop
 from ..pictures.image import Source, open_line, source_name
 from .detect import Detector, open_detector
@@ -54,21 +56,8 @@ def read_page(
     picture = open_line(image)
     finder = open_detector(detector) if isinstance(detector, str) else detector
     timings: dict[str, float] = {}
-    with _timed(timings, "detect"):
-        boxes = finder.find(picture)
-    with _timed(timings, "read"):
-        turned, readings = turn_of(picture, boxes, predictor)
-    if turned:  # lines that stand are found less surely
-        with _timed(timings, "detect"):
-            picture = picture.transpose(TURNS[turned])
-            boxes = finder.find(picture)
+    picture, turned, lines = _read_lines(picture, finder, predictor, timings)
     with _timed(timings, "layout"):
-        unread = [box for box in boxes if box not in readings]
-        crops = [crop(picture, box) for box in unread]
-    with _timed(timings, "read"):
-        readings |= zip(unread, zip(*predictor.predict_batch(crops, return_prob=True)))
-    with _timed(timings, "layout"):
-        lines = [Line(box, text, float(confidence)) for box, (text, confidence) in readings.items() if text.strip()]
         paragraphs = paragraphs_of(lines)
         rows = [row for paragraph in paragraphs for row in paragraph]
         fields, items = fields_of(rows), items_of(rows)
@@ -87,6 +76,27 @@ def read_page(
         reader,
         source_sha256,
     )
+
+
+def _read_lines(
+    picture: Image.Image, finder: Detector, predictor: Any, timings: dict[str, float]
+) -> tuple[Image.Image, int, list[Line]]:
+    """Return the picture upright, the degrees clockwise it was turned by, and its lines that are not empty."""
+    with _timed(timings, "detect"):
+        boxes = finder.find(picture)
+    with _timed(timings, "read"):
+        turned, readings = turn_of(picture, boxes, predictor)
+    if turned:  # lines that stand are found less surely
+        with _timed(timings, "detect"):
+            picture = picture.transpose(TURNS[turned])
+            boxes = finder.find(picture)
+    with _timed(timings, "layout"):
+        unread = [box for box in boxes if box not in readings]
+        crops = [crop(picture, box) for box in unread]
+    with _timed(timings, "read"):
+        readings |= zip(unread, zip(*predictor.predict_batch(crops, return_prob=True)))
+    lines = [Line(box, text, float(confidence)) for box, (text, confidence) in readings.items() if text.strip()]
+    return picture, turned, lines
 
 
 @contextmanager

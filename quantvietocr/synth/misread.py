@@ -32,12 +32,7 @@ MAX_MISREAD_START = 0.2  # edits per character read; with fewer, the reader read
 
 
 def write_misread(
-    generator: LineGenerator,
-    reader: Recognizer,
-    folder: str | Path,
-    wanted: int,
-    origin: dict[str, Any],
-    workers: int = 1,
+    generator: LineGenerator, reader: Recognizer, folder: Path, wanted: int, origin: dict[str, Any], workers: int = 1
 ) -> str:
     """Write the first `wanted` of the generator's lines that the reader misreads, in VietOCR's format.
 
@@ -74,7 +69,7 @@ def write_misread(
             readings = reader.recognize([line_pixels(line.image, reader.spec) for line in lines])
             for number, (line, (read, _)) in enumerate(zip(lines, readings), chunk * CHUNK):
                 if number < looked:
-                    continue
+                    continue  # in an earlier run
                 if len(rows) == wanted:
                     break
                 kind = judge(line.text, read)
@@ -85,8 +80,8 @@ def write_misread(
             chunk += 1
             bar.set_postfix_str(f"looked at {chunk * CHUNK:,}")
             write_text(state, json.dumps(progress, ensure_ascii=False))
-    table = "".join(f"{labelled}\t{read}\n" for labelled, _, read in rows)
-    write_text(folder / "readings.tsv", f"path\ttext\tread\n{table}")
+    table = [f"{labelled}\t{read}\n" for labelled, _, read in rows]
+    write_text(folder / "readings.tsv", "".join(["path\ttext\tread\n", *table]))
     write_tables(folder, [(labelled, drawn) for labelled, drawn, _ in rows])
     return (
         f"{annotation}: of {_looked_at(progress):,} lines looked at, {progress['misread']:,} were misread and kept, "

@@ -86,5 +86,5 @@ def distillation_of(config: Config, meta: Meta, device: torch.device) -> Distill
             f"The teacher {path} was made for another vocabulary or image size than {model.weights}: name "
             "one of the same with distill.teacher."
         )
-    teacher = float_network(loaded, model.vietocr, 0.0).to(device, memory_format=torch.channels_last)
+    teacher = float_network(loaded, 0.0).to(device, memory_format=torch.channels_last)
     return Distillation(teacher, wanted.logits, wanted.features, wanted.temperature)

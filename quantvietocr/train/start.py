@@ -65,5 +65,6 @@ def starting_point(config: Config) -> tuple[nn.Module, Meta]:
         raise TrainError(
             f"{model.weights} is already quantized ({loaded.meta.method}); training starts from the float checkpoint."
         )
-    network = float_network(loaded, model.vietocr, dropout)
+    trained_with = read_yaml(model.vietocr) if model.vietocr else VietOCRConfig()
+    network = float_network(loaded, dropout, trained_with.architecture["transformer"]["dropout"])
     return network, dataclasses.replace(loaded.meta, source_sha256=files.sha256(weights))

@@ -17,17 +17,25 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..checkpoint.layout import EMBEDDING, LAST_CONVOLUTION, OUTPUT, backbone_of, sizes_of
 from ..checkpoint.types import Checkpoint
-from ..checkpoint.vietocr_yaml import BridgeError, VietOCRConfig, read_yaml
+from ..checkpoint.vietocr_yaml import VGG_SEQ2SEQ, BridgeError, VietOCRConfig
+from ..checkpoint.vocab import Vocab
 from ..common.files import replace_whole
 from ..common.packages import missing
+
+DROPOUT: float = VGG_SEQ2SEQ["transformer"]["dropout"]  # VietOCR's own, in the encoder and the decoder
+VIETOCR = VietOCRConfig()  # the model that VietOCR publishes
 
 
 def import_vietocr() -> SimpleNamespace:
     """Import the parts of VietOCR that work without its dead dependencies.
 
-    Returns a namespace with `VietOCR`, `Vocab`, `translate` (the module `vietocr.tool.translate`).
-    Raises BridgeError when vietocr or torchvision is missing.
+    Returns:
+        A namespace with `VietOCR`, `Vocab` and `translate` (the module `vietocr.tool.translate`).
+
+    Raises:
+        BridgeError: Where vietocr or torchvision is missing.
     """
     _define_missing_torchvision_operators()
     try:
@@ -43,9 +51,12 @@ _LIBRARIES: list[torch.library.Library] = []
 
 
 def _define_missing_torchvision_operators() -> None:
-    """PyPI's torchvision wheel is built against CUDA torch: beside a CPU torch its compiled operators do not load, and
+    """Name the operators that torchvision looks for and does not have, so that it can be imported.
+
+    PyPI's torchvision wheel is built against CUDA torch. Beside a CPU torch its compiled operators do not load, and
     importing it dies while registering shape functions for operators that do not exist. Naming the two is enough for
-    the VGG builder, which is all that VietOCR uses of it."""
+    the VGG builder, which is all that VietOCR uses of it.
+    """
     if _LIBRARIES:
         return
     try:
@@ -68,11 +79,18 @@ def _define_missing_torchvision_operators() -> None:
     importlib.import_module("torchvision")
 
 
-def build_float(config: VietOCRConfig = VietOCRConfig(), cnn_dropout: float = 0.5) -> nn.Module:
-    """VietOCR's own `VietOCR` module, random weights, on the CPU, in training mode.
+def build_float(config: VietOCRConfig = VIETOCR, cnn_dropout: float = 0.5) -> nn.Module:
+    """Build VietOCR's own `VietOCR` module with random weights.
 
-    `cnn_dropout` is the probability before the last 1×1 convolution (VietOCR's default is 0.5); it has no weights.
-    `forward(img (N,3,H,W), tgt (T,N), mask) -> (N,T,classes)` as in VietOCR.
+    Args:
+        config: Its vocabulary and architecture.
+        cnn_dropout: Probability before the last 1×1 convolution; VietOCR's default is 0.5. It has no weights.
+
+    Returns:
+        The module, on the CPU, in training mode: `forward(img (N,3,H,W), tgt (T,N), mask) -> (N,T,classes)`.
+
+    Raises:
+        BridgeError: Where VietOCR is not installed.
     """
     architecture = copy.deepcopy(dict(config.architecture))
     network = import_vietocr().VietOCR(
@@ -88,20 +106,26 @@ def build_float(config: VietOCRConfig = VietOCRConfig(), cnn_dropout: float = 0.
 
 
 def load_float(network: nn.Module, state: Mapping[str, torch.Tensor], origin: str) -> None:
-    """Load a VietOCR state dict into `network` (any floating type; stored in the network's).
+    """Load a VietOCR state dict.
 
-    `origin` names the file in messages. Raises BridgeError naming the first tensor that is missing, unknown or of
-    another shape; for a vocabulary mismatch it says which length would fit.
+    Args:
+        network: VietOCR's, which takes the weights.
+        state: Of any floating type; it is stored in the network's.
+        origin: The file's name, for messages.
+
+    Raises:
+        BridgeError: Naming the first tensor that is missing, unknown or of another shape; for another vocabulary it
+            says which length would fit.
     """
     own = network.state_dict()
     for name, tensor in state.items():
         if name in own and own[name].shape != tensor.shape:
             advice = "it was trained with another architecture; pass the YAML it was trained with."
-            vocabulary = name.startswith(("transformer.decoder.embedding", "transformer.decoder.fc_out"))
+            vocabulary = name.startswith((EMBEDDING, OUTPUT))
             if vocabulary and tensor.shape[:1] != own[name].shape[:1]:
                 advice = (
-                    f"a vocabulary of {tensor.shape[0] - 4} characters fits this file and the one given has "
-                    f"{own[name].shape[0] - 4}; pass the YAML it was trained with."
+                    f"a vocabulary of {tensor.shape[0] - len(Vocab.specials)} characters fits this file and the one "
+                    f"given has {own[name].shape[0] - len(Vocab.specials)}; pass the YAML it was trained with."
                 )
             raise BridgeError(
                 f"{origin}: tensor {name} has shape {list(tensor.shape)}, the network needs "
@@ -116,19 +140,31 @@ def load_float(network: nn.Module, state: Mapping[str, torch.Tensor], origin: st
             else f"has unknown {unknown[0]} ({len(unknown)} in all)"
         )
         raise BridgeError(f"{origin} {what}: it is not a VietOCR vgg_seq2seq state dict for this architecture.")
-    network.load_state_dict({k: v for k, v in state.items()}, strict=False)
+    network.load_state_dict(dict(state), strict=False)
 
 
-def float_network(
-    checkpoint: Checkpoint, vietocr_yaml: str | os.PathLike | None = None, cnn_dropout: float = 0.5
-) -> nn.Module:
-    """VietOCR's own network with the weights of a float checkpoint, in evaluation mode.
+def float_network(checkpoint: Checkpoint, cnn_dropout: float = 0.5, dropout: float = DROPOUT) -> nn.Module:
+    """VietOCR's own network with the weights of a float checkpoint, whose shapes say how it is built.
 
-    vietocr_yaml: the YAML it was trained with, where that is not VietOCR's own. Raises BridgeError.
+    Args:
+        checkpoint: A float checkpoint.
+        cnn_dropout: Probability before the last 1×1 convolution.
+        dropout: Probability in the encoder and the decoder.
+
+    Returns:
+        The network in evaluation mode.
+
+    Raises:
+        BridgeError: Where VietOCR is not installed, or a tensor is unknown to its network.
     """
-    config = read_yaml(vietocr_yaml) if vietocr_yaml else VietOCRConfig()
     pools = [list(pool) for pool in checkpoint.meta.pools]
-    architecture = dict(config.architecture) | {"cnn": config.architecture["cnn"] | {"ks": pools, "ss": pools}}
+    channels = checkpoint.tensors[f"{LAST_CONVOLUTION}.weight"].shape[0]
+    architecture = {
+        "backbone": backbone_of(checkpoint.tensors),
+        "seq_modeling": VGG_SEQ2SEQ["seq_modeling"],
+        "cnn": {"ks": pools, "ss": pools, "hidden": channels},
+        "transformer": sizes_of(checkpoint.tensors) | {"dropout": dropout},
+    }
     network = build_float(VietOCRConfig(checkpoint.meta.chars, architecture, checkpoint.meta.image), cnn_dropout)
     load_float(
         network, {name: torch.from_numpy(np.array(t)) for name, t in checkpoint.tensors.items()}, checkpoint.origin
@@ -137,7 +173,15 @@ def float_network(
 
 
 def save_vietocr(state: Mapping[str, torch.Tensor], path: str | os.PathLike) -> Path:
-    """Write float32 weights as the `.pth` that VietOCR's `Predictor(config)` loads; written whole or not at all."""
+    """Write the `.pth` that VietOCR's `Predictor(config)` loads, whole or not at all.
+
+    Args:
+        state: Weights of any floating type; they are written in float32.
+        path: The file's name.
+
+    Returns:
+        The path.
+    """
     full = {name: t.float() if t.is_floating_point() else t for name, t in state.items()}
     with replace_whole(path) as temporary, temporary.open("wb") as stream:
         torch.save(full, stream)

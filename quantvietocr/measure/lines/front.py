@@ -20,9 +20,9 @@ def front(table: Table, names: Sequence[str] = ()) -> str:
     Args:
         table: all rows.
         names: which of them to show, in order. Without names: VietOCR's own code, the first float file, the file
-            that quantvietocr ships (or the last quantized one) and AsterOCR, as far as they are there. They answer what
-            those ask who read lines with VietOCR today: what they have, what our reading around the network changes, what
-            int8 costs, and whether another reader made for Vietnamese would do better.
+            that quantvietocr ships (or the last quantized one) and AsterOCR, as far as they are there. They answer
+            what those ask who read lines with VietOCR today: what they have, what our reading around the network
+            changes, what int8 costs, and whether another reader made for Vietnamese would do better.
 
     Raises:
         FrontError: there is no such row.

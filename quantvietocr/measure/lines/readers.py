@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ...checkpoint.files import read, sha256
+from ...checkpoint.layout import LAST_CONVOLUTION
 from ...checkpoint.types import Checkpoint
 from ...errors import UserError
 from ...pictures.image import ImageSpec
@@ -74,7 +75,7 @@ class Contestant:
 def stored_as(checkpoint: Checkpoint) -> str:
     """The number types of a checkpoint's weights, for people."""
     if checkpoint.is_float:
-        return str(checkpoint.tensors["cnn.model.last_conv_1x1.weight"].dtype)
+        return str(checkpoint.tensors[f"{LAST_CONVOLUTION}.weight"].dtype)
     kept, convolutions = _float_layers(checkpoint)
     cnn = "float32" if kept == convolutions else "int8"
     if 0 < kept < convolutions:
@@ -174,7 +175,7 @@ def contestants(
                 f"--vietocr runs VietOCR's own code on float weights, and none of "
                 f"{', '.join(path.stem for path in paths)} is float: add the float checkpoint to --weights."
             )
-        made.insert(0, _vietocr(source, config))
+        made.insert(0, _vietocr(source))
     return [*made, *(_other_reader(name, threads, chars) for name in other_readers)], chars, spec
 
 
@@ -221,8 +222,8 @@ def _contestant(name: str, path: Path, checkpoint: Checkpoint, reader: Predictor
     )
 
 
-def _vietocr(source: Checkpoint, config: str | os.PathLike | None) -> Contestant:
-    own = VietOCRReader(source, config if Path(source.origin).suffix != ".safetensors" else None)
+def _vietocr(source: Checkpoint) -> Contestant:
+    own = VietOCRReader(source)
     version = importlib.metadata.version("vietocr")
     return Contestant(
         f"VietOCR {version}, float",

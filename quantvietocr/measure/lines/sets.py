@@ -12,6 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ...checkpoint.vocab import Vocab
+from ...common.files import ReadErrors, read_text
 from ...dataset.annotation import Sample, read_annotation
 from ...errors import UserError
 from ...pictures.image import ImageSpec, line_size, line_width
@@ -30,6 +31,13 @@ GROUPS = {
 
 class LineSetError(UserError):
     """What a comparison was to read is not there or cannot be told apart."""
+
+
+_READ_ERRORS = ReadErrors(
+    LineSetError,
+    missing="{path}: no such file; generate the lines again.",
+    unreadable="{path} cannot be read ({reason}): generate the lines again, or take the file away.",
+)
 
 
 @dataclass(frozen=True)
@@ -114,7 +122,7 @@ def _groups(folder: Path, samples: Sequence[Sample]) -> dict[str, tuple[str, ...
     table = folder / "lines.tsv"
     if not table.is_file():
         return {}
-    titles, *rows = [line.split("\t") for line in table.read_text(encoding="utf-8").splitlines()] or [[]]
+    titles, *rows = [line.split("\t") for line in read_text(table, _READ_ERRORS).splitlines()] or [[]]
     if "path" not in titles or any(len(row) != len(titles) for row in rows):
         raise LineSetError(
             f"{table} is not a table with a column path and as many cells in every row: generate the lines "

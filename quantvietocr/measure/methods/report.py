@@ -24,10 +24,15 @@ FLOAT, POST, TRAINED, FAILED = "#9aa5b1", "#1f6fb2", "#3f8f5f", "#b0413e"
 
 @dataclass(frozen=True)
 class Budget:
-    """What a method may use. steps: of training, batch_size lines each; augment: strength of the changes to training lines.
+    """What a method may use.
 
-    calibration_lines: that ranges are measured on. max_drop: of CER against float, a fraction, that `mixed` may cost on
-    searched_lines.
+    Attributes:
+        steps: of training.
+        calibration_lines: lines that ranges are measured on.
+        max_drop: of CER against float, a fraction, that `mixed` may cost.
+        searched_lines: lines that `mixed` measures this on.
+        augment: strength of the changes to training lines.
+        batch_size: lines of a step.
     """
 
     steps: int = 200
@@ -40,7 +45,11 @@ class Budget:
 
 @dataclass(frozen=True)
 class MethodRow:
-    """What a method's file reads and costs; rates are fractions. error: why there is none, and then no numbers either."""
+    """What a method's file reads and costs. Rates are fractions.
+
+    Attributes:
+        error: why there is no file, and then no numbers either.
+    """
 
     name: str
     about: str
@@ -92,38 +101,46 @@ class MethodTable:
 
 
 def markdown(table: MethodTable, compared: Sequence[Row]) -> str:
-    """The table, its budget in words, and how it was measured. compared: the rows behind it."""
+    """The table, its budget in words, and how it was measured.
+
+    Args:
+        table: a row for each method.
+        compared: the rows of the comparison behind it.
+    """
     head = ["Method", "What it is", "Exact lines", "CER", "CER 95 %", "Δ CER", "MB", "ms/line", "Minutes to make"]
     body = [head]
-    for place, row in enumerate(table.rows):
-        minutes = "—" if row.minutes is None else f"{row.minutes:.1f}"
-        if row.error:
-            body.append([row.name, f"failed: {row.error}", *["—"] * 6, minutes])
-            continue
-        delta = f"{100 * row.cer_delta:+.2f} pp" if place else "—"
+    for index, row in enumerate(table.rows):
         body.append(
             [
                 row.name,
-                row.about,
-                f"{row.exact:.1%}",
-                f"{row.cer:.2%}",
-                percent_range(row.cer_interval),
-                delta,
-                f"{row.bytes / 1e6:.1f}",
-                f"{row.ms_per_line:.1f}",
-                minutes,
+                f"failed: {row.error}" if row.error else row.about,
+                _cell(row.exact, "{:.1%}"),
+                _cell(row.cer, "{:.2%}"),
+                "—" if row.cer_interval is None else percent_range(row.cer_interval),
+                _cell(_times(row.cer_delta, 100) if index else None, "{:+.2f} pp"),
+                _cell(_times(row.bytes, 1e-6), "{:.1f}"),
+                _cell(row.ms_per_line, "{:.1f}"),
+                _cell(row.minutes, "{:.1f}"),
             ]
         )
     budget = table.budget
-    said = (
-        f"Made from {table.rows[0].name} and the lines of {table.data}: ranges on {budget.calibration_lines} of them; each "
-        f"trained method {budget.steps} steps of at most {budget.batch_size} lines, the same lines in the same order; mixed may "
-        f"cost {100 * budget.max_drop:g} percentage points of CER on {budget.searched_lines} of them. Minutes to make: of wall "
-        "time, calibration and training included. Δ CER: above the float network's."
+    made = (
+        f"The methods make their files from {table.rows[0].name} and the lines of {table.data}. They measure ranges on "
+        f"{budget.calibration_lines} of these. Each trained method takes {budget.steps} steps of at most "
+        f"{budget.batch_size} lines, the same lines in the same order. mixed may cost {100 * budget.max_drop:g} "
+        f"percentage points of CER on {budget.searched_lines} lines. Minutes to make are of wall time, calibration and "
+        "training included. Δ CER is the CER above the float network's."
     )
-    return "\n".join(
-        [*aligned(body, left=2), "", said, "", conditions_of(compared, table.setup), "", CER_INTERVAL_NOTE, ""]
-    )
+    how = f"{conditions_of(compared, table.setup)} {CER_INTERVAL_NOTE}"
+    return "\n".join([*aligned(body, left=2), "", made, "", how, ""])
+
+
+def _times(value: float | None, factor: float) -> float | None:
+    return None if value is None else factor * value
+
+
+def _cell(value: float | None, form: str) -> str:
+    return "—" if value is None else form.format(value)
 
 
 def write(table: MethodTable, compared: Sequence[Row], out: Path) -> None:
@@ -141,8 +158,8 @@ def draw(table: MethodTable, path: str | os.PathLike) -> Path:
     panels = figure.subplots(1, 4, sharey=True)
     threads = " or ".join(map(thread_count, table.setup.conditions.threads))
     contents = (
-        ("Character error rate (%)", [None if r.cer is None else 100 * r.cer for r in rows], "{:.2f}"),
-        ("Size of the file (MB)", [None if r.bytes is None else r.bytes / 1e6 for r in rows], "{:.1f}"),
+        ("Character error rate (%)", [_times(row.cer, 100) for row in rows], "{:.2f}"),
+        ("Size of the file (MB)", [_times(row.bytes, 1e-6) for row in rows], "{:.1f}"),
         (f"Time per line (ms, {threads})", [r.ms_per_line for r in rows], "{:.1f}"),
         ("Time to make (minutes)", [r.minutes for r in rows], "{:.1f}"),
     )
@@ -156,10 +173,10 @@ def draw(table: MethodTable, path: str | os.PathLike) -> Path:
         axes.set_xlim(0, 1.2 * max(1e-9, *(value or 0.0 for value in values)))
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(labelsize=9)
-    panels[0].axvline(100 * rows[0].cer, color="0.4", linewidth=1, linestyle="--")
-    for place, row in enumerate(rows):
+    panels[0].axvline(100 * (rows[0].cer or 0.0), color="0.4", linewidth=1, linestyle="--")
+    for index, row in enumerate(rows):
         if row.error:
-            panels[0].text(0, place, " failed", va="center", fontsize=9, color=FAILED)
+            panels[0].text(0, index, " failed", va="center", fontsize=9, color=FAILED)
     panels[0].set_yticks(range(len(rows)), [row.name for row in rows], parse_math=False)
     panels[0].invert_yaxis()
     figure.suptitle(

@@ -1,4 +1,4 @@
-"""Every quantization method from one float checkpoint, under one budget, in one table."""
+"""Every quantization method, and the file that it makes from one float checkpoint under one budget."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import shutil
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,9 @@ from typing import Any
 from ... import __version__
 from ...checkpoint import files
 from ...checkpoint.types import Checkpoint
-from ...checkpoint.vocab import Vocab
 from ...common.yaml_settings import to_yaml
 from ...config import Config, FolderConfig, LayerOverride
-from ...dataset.annotation import Sample, read_annotation
+from ...dataset.annotation import Sample
 from ...errors import UserError
 from ...quantize.bits.budget import quantize_within
 from ...quantize.bits.compact import compact_scheme, quantize_compact
@@ -29,21 +28,23 @@ from ...quantize.scheme import Scheme
 from ...quantize.static import quantize_dynamic, quantize_static
 from ...reading.evaluate import score_checkpoint
 from ...train.loop import train
-from ..lines.compare import compare
-from .report import Budget, MethodRow, MethodTable, write
-
-
-class MethodError(UserError):
-    """The table cannot be made; the message says why and what to do."""
+from .report import Budget
 
 
 @dataclass(frozen=True)
 class Job:
     """What every method makes its file from.
 
-    source: the float file; checkpoint: its content. data: annotation of the lines to calibrate and train on; samples: its
-    lines. config: training settings, the same for every trained method. budget: see `Budget`. out: folder for the files.
-    vietocr_yaml: the YAML the network was trained with, where it is not VietOCR's own. command: recorded in the files.
+    Attributes:
+        source: the float file.
+        checkpoint: its content.
+        data: annotation of the lines to calibrate and train on.
+        samples: its lines.
+        config: training settings, the same for every trained method.
+        budget: what the method may use.
+        out: folder for the files.
+        vietocr_yaml: the YAML the network was trained with, where it is not VietOCR's own.
+        command: recorded in the files.
     """
 
     source: Path
@@ -62,7 +63,14 @@ class Job:
 
 @dataclass(frozen=True)
 class Method:
-    """A way to a quantized file. make: job → checkpoint, or for a trained one the file that training leaves."""
+    """A way to a quantized file.
+
+    Attributes:
+        name: what `--only` and the table call it.
+        about: what it is.
+        make: job → checkpoint, or for a trained one the file that training leaves.
+        trained: whether it trains.
+    """
 
     name: str
     about: str
@@ -82,7 +90,6 @@ def _static(observer: str) -> Callable[[Job], Checkpoint]:
             job.scheme(observer=observer),
             job.config.quant.decoder,
             job.budget.calibration_lines,
-            vietocr_yaml=job.vietocr_yaml,
         )
 
     return make
@@ -101,18 +108,12 @@ def _mixed(job: Job) -> Checkpoint:
         budget.searched_lines,
         compact=True,
         partial=job.out / "mixed.jsonl",
-        vietocr_yaml=job.vietocr_yaml,
     ).checkpoint
 
 
 def _compact(job: Job) -> Checkpoint:
     return quantize_compact(
-        job.checkpoint,
-        job.samples,
-        job.scheme(),
-        job.config.quant.decoder,
-        job.budget.calibration_lines,
-        vietocr_yaml=job.vietocr_yaml,
+        job.checkpoint, job.samples, job.scheme(), job.config.quant.decoder, job.budget.calibration_lines
     )
 
 
@@ -175,8 +176,15 @@ METHODS: dict[str, Method] = {
 
 
 @dataclass(frozen=True)
-class _Made:
-    """How a method's file came about, as NAME.json beside it says."""
+class Made:
+    """How a method's file came about, as NAME.json beside it says.
+
+    Attributes:
+        settings: a digest of all that decides the file.
+        seconds: of wall time, interrupted attempts included.
+        error: why there is no file.
+        done: whether there is one.
+    """
 
     settings: str
     seconds: float
@@ -184,7 +192,7 @@ class _Made:
     done: bool = False
 
 
-def make(method: Method, job: Job) -> _Made:
+def make(method: Method, job: Job) -> Made:
     """Write OUT/NAME.safetensors, unless it is there from the same settings already.
 
     Seconds of interrupted attempts count. A failure is recorded, and its reason returned.
@@ -193,7 +201,7 @@ def make(method: Method, job: Job) -> _Made:
     settings = _settings(method, job)
     before = _recorded(record)
     if before.settings != settings:
-        before = _Made(settings, 0.0)
+        before = Made(settings, 0.0)
     if before.done and path.is_file():
         print(f"{method.name}: {path} is there, from the same settings", file=sys.stderr)
         return before
@@ -214,7 +222,7 @@ def make(method: Method, job: Job) -> _Made:
         error = f"{failure}" if isinstance(failure, UserError) else f"{type(failure).__name__}: {failure}"
         print(f"{method.name} failed: {error}", file=sys.stderr)
     finally:
-        found = _Made(settings, before.seconds + time.perf_counter() - start, error, done)
+        found = Made(settings, before.seconds + time.perf_counter() - start, error, done)
         job.out.mkdir(parents=True, exist_ok=True)
         record.write_text(json.dumps(dataclasses.asdict(found), ensure_ascii=False) + "\n", encoding="utf-8")
     return found
@@ -234,77 +242,8 @@ def _settings(method: Method, job: Job) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _recorded(path: Path) -> _Made:
+def _recorded(path: Path) -> Made:
     try:
-        return _Made(**json.loads(path.read_text(encoding="utf-8")))
+        return Made(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):  # not there, or cut short
-        return _Made("", 0.0)
-
-
-def run(
-    source: str | Path,
-    data: str | Path,
-    test: str | Path,
-    out: str | Path,
-    config: Config,
-    budget: Budget,
-    only: Sequence[str] = (),
-    limit: int = 0,
-    repeats: int = 3,
-    threads: int = 1,
-    unknown: str = "stop",
-    problems: str = "stop",
-    vietocr_yaml: str | None = None,
-    command: str | None = None,
-) -> MethodTable:
-    """Make a file by each method (or those of `only`) and read `test` with all; writes methods.md, .json and .png in `out`.
-
-    source: the float file. data: annotation to calibrate and train on. config: training settings that all trained methods
-    share. limit, repeats, threads, unknown, problems: as in `compare.compare`. command: recorded in the files.
-    A method that fails is a row that says why. Raises MethodError for an unknown name, and as `compare`.
-    """
-    for name in only:
-        if name not in METHODS:
-            raise MethodError(f"--only {name}: no such method; name some of {', '.join(METHODS)}.")
-    if min(budget.calibration_lines, budget.searched_lines) < 1:
-        raise MethodError(
-            f"Methods calibrate on lines and search on lines: --lines is {budget.calibration_lines} and "
-            f"--searched-lines {budget.searched_lines}; both must be at least 1."
-        )
-    out, source = Path(out), Path(source)
-    checkpoint = files.read(source, vietocr_yaml)
-    if not checkpoint.is_float:
-        raise MethodError(
-            f"{source} is already quantized ({checkpoint.meta.method}); give the float checkpoint it was made from."
-        )
-    annotation = read_annotation(data, Vocab(checkpoint.meta.chars), unknown="skip", problems=problems)
-    print(annotation.report.summary(), file=sys.stderr)
-    job = Job(source, checkpoint, Path(data), annotation.samples, config, budget, out, vietocr_yaml, command)
-    chosen = [METHODS[name] for name in METHODS if not only or name in only]
-    made = {method.name: make(method, job) for method in chosen}
-    paths = {name: out / f"{name}.safetensors" for name, found in made.items() if found.done}
-    (table,) = compare(
-        test,
-        [source, *paths.values()],
-        None,
-        config=vietocr_yaml,
-        threads=threads,
-        limit=limit,
-        repeats=repeats,
-        unknown=unknown,
-        problems=problems,
-        command=command,
-    )
-    read = dict(zip([None, *paths], table.rows))
-    rows = [MethodRow.of(source.stem, "the float network", read[None], None)]
-    for method in chosen:
-        found = made[method.name]
-        rows.append(
-            MethodRow.of(
-                method.name, method.about, read.get(method.name), found.seconds / 60, found.error, method.trained
-            )
-        )
-    spent = dataclasses.replace(budget, batch_size=config.train.batch_size)
-    written = MethodTable(table.setup, spent, str(data), tuple(rows))
-    write(written, table.rows, out)
-    return written
+        return Made("", 0.0)

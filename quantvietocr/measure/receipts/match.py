@@ -67,10 +67,11 @@ class Matched:
 def match(lines: Sequence[Piece], pieces: Sequence[Piece], marks: Sequence[Quad] = ()) -> Matched:
     """Match what was read with what is there.
 
-    A piece stands on a line where they share at least half of the smaller one's area. So a word stands on its line, and a
-    row read as one stands on each of its cells; a piece much higher than a line stands on none. A line is found where
+    A piece stands on a line where they share at least half of the smaller one's area. So a word stands on its line, and
+    a row read as one stands on each of its cells; a piece much higher than a line stands on none. A line is found where
     what stands on it covers at least half of its length. Lines and pieces that stand on each other make a group. Its
-    texts are joined by spaces, the lines in their order, the pieces from left to right along the first line they stand on.
+    texts are joined by spaces, the lines in their order, the pieces from left to right along the first line they stand
+    on.
 
     Args:
         lines: what is on the page.

@@ -22,13 +22,14 @@ from ..markdown import aligned
 OURS, PEER = "#1f6fb2", "#c9853c"
 FIELD_COLORS = ("#1f6fb2", "#3f8f5f", "#e08f2c", "#7a5aa6", "#b0413e")
 NOTE = (
-    "A line is found where what was read at its place covers at least half of its length. A word stands on a line that "
-    "it shares half of its area with. A row read as one finds each of its cells. CER is the edits over the characters of "
-    "all lines, of the texts that stand at one place. A line with nothing read for it counts as deleted. Text read where "
-    "none is counts as inserted; text read from separators and bar codes counts as nothing. Shop and address are right "
-    "where they are equal but for white space, the date where the day is, the total where the amount is. Item F1: an "
-    "item is right where quantity and price are equal and at most a fifth of its name's characters differ. This "
-    "project's rules take fields and items out of the lines of other readers, which have no rules of their own."
+    "A line is found where what was read at its place covers at least half of its length. A word stands on a line "
+    "that it shares half of its area with. A row read as one finds each of its cells. CER is the edits over the "
+    "characters of all lines, of the texts that stand at one place. A line with nothing read for it counts as "
+    "deleted. Text read where none is counts as inserted; text read from separators and bar codes counts as nothing. "
+    "Shop and address are right where they are equal but for white space, the date where the day is, the total where "
+    "the amount is. Item F1: an item is right where quantity and price are equal and at most a fifth of its name's "
+    "characters differ. This project's rules take fields and items out of the lines of other readers, which have no "
+    "rules of their own."
 )
 
 
@@ -157,10 +158,11 @@ def _conditions(table: Table) -> str:
     setup = table.setup
     threads = " or ".join(map(thread_count, setup.conditions.threads))
     return (
-        f"The readers read {setup.pages} generated receipts ({Path(setup.data).name}). These have {setup.lines:,} lines "
-        f"with {setup.characters:,} characters. ms/page is the time from the decoded picture to rows and fields, the "
-        f"median of all pages. The readers take turns at each page, after one that is not timed. Each has {threads}. "
-        f"{' '.join(f'“{row.name}” runs on {row.engine}.' for row in table.rows)} {machine(setup.conditions)}"
+        f"The readers read {setup.pages} generated receipts ({Path(setup.data).name}). These have {setup.lines:,} "
+        f"lines with {setup.characters:,} characters. ms/page is the time from the decoded picture to rows and "
+        "fields, the median of all pages. The readers take turns at each page, after one that is not timed. "
+        f"Each has {threads}. {' '.join(f'“{row.name}”: {row.engine}.' for row in table.rows)} "
+        f"{machine(setup.conditions)}"
     )
 
 

@@ -6,8 +6,8 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from PIL import Image
@@ -20,9 +20,9 @@ from ...errors import UserError
 from ...pictures.image import line_width
 from ...shipped import weights_file
 from ..conditions import conditions_now, load_average, usable_cores, versions_of
-from ..markdown import insert_section
+from ..markdown import check_section, insert_section
 from .chart import draw
-from .cold_start import cold_start
+from .cold_start import Start, cold_start
 from .pictures import TEXTS, line_of, mixed_lines
 from .readers import Timed, build, onnx_models
 from .report import Bench, Cold, Setup, StageTime, Timing, choice, markdown, to_json
@@ -42,13 +42,14 @@ class BenchError(UserError):
 
 def run(options: argparse.Namespace) -> None:
     """The verb: measure, print the tables, put them where `--into` says."""
+    for target in options.into:
+        check_section(target)
     weights = options.weights and [weights_file(name) for name in options.weights]
     found = bench(options.out, weights, options.threads, options.repeats, options.quick, options.command)
     text = markdown(found)
     print(text)
-    for place in options.into:
-        file, _, section = place.rpartition("#")
-        insert_section(Path(file), section, text)
+    for target in options.into:
+        insert_section(target, text)
     print(f"{choice(found)}\nIn {options.out}: bench.md, bench.json (every time measured), bench.png")
 
 
@@ -60,31 +61,31 @@ def bench(
     quick: bool = False,
     command: str | None = None,
 ) -> Bench:
-    """Time every reader of `bench_readers.READERS` on generated lines, and write bench.md, bench.json, bench.png in `out`.
+    """Time every reader of `timing.READERS` on generated lines, and write bench.md, bench.json, bench.png in `out`.
 
-    weights: a float and an int8 checkpoint (default: the shipped ones); their ONNX files go into `out`/models. threads: each
-    of these, as far as there are cores. repeats: timed calls of each reader on a line alone; batches and cold starts a
-    third of it. quick: one timed call, a batch of two lines.
-    Raises BenchError, CheckpointError, SynthError.
+    Args:
+        out: the folder; ONNX files of the checkpoints go into its folder models.
+        weights: a float and an int8 checkpoint (default: the shipped ones).
+        threads: each of these, as far as there are cores.
+        repeats: timed calls of each reader on a line alone; batches and cold starts have a third of it.
+        quick: one timed call, a batch of two lines.
+        command: recorded in `bench.json`.
+
+    Raises:
+        BenchError: there is nothing to time.
+        CheckpointError, SynthError: weights cannot be read, lines cannot be made.
     """
     load, cores = load_average(), usable_cores()
     checkpoints = _checkpoints(weights or (weights_file("float"), weights_file("int8")))
-    if repeats < 1 or not threads or min(threads) < 1:
-        raise BenchError(
-            f"--repeats {repeats} --threads {' '.join(map(str, threads))}: there is nothing to time; each must "
-            "be at least 1."
-        )
-    possible = tuple(sorted({count for count in threads if count <= cores}))
-    if not possible:
-        raise BenchError(
-            f"--threads {min(threads)}: this process may use {cores} core(s); ask for at most so many threads."
-        )
+    possible = _possible(threads, cores, repeats)
     repeats, warm_ups, batch = (1, 1, QUICK_BATCH) if quick else (repeats, WARM_UPS, BATCH)
     rounds = -(-repeats // 3)
     out = Path(out)
     models = onnx_models(checkpoints, out / "models")
     lone, mixed = {width: line_of(width) for width in TEXTS}, mixed_lines(batch)
-    timings, stages, missing = [], [], {}
+    timings: list[Timing] = []
+    stages: list[StageTime] = []
+    missing: dict[str, Missing] = {}
     before = torch.get_num_threads()
     try:
         for count in possible:
@@ -99,7 +100,7 @@ def bench(
     cold = _cold_starts(checkpoints, models, lone[STAGE_WIDTH], out, rounds, warm_ups - 1, possible[-1])
     spec = checkpoints[0].meta.image
     setup = Setup(
-        weights=tuple(Path(one.origin).name for one in checkpoints),
+        weights=(Path(checkpoints[0].origin).name, Path(checkpoints[1].origin).name),
         conditions=conditions_now(possible, versions_of(VERSIONS), load, command),
         left_out=tuple(sorted(set(threads) - set(possible))),
         repeats=repeats,
@@ -116,6 +117,21 @@ def bench(
     write_text(out / "bench.json", to_json(found))
     draw(found, out / "bench.png")
     return found
+
+
+def _possible(threads: Sequence[int], cores: int, repeats: int) -> tuple[int, ...]:
+    """The thread counts that there are cores for."""
+    if repeats < 1 or not threads or min(threads) < 1:
+        raise BenchError(
+            f"--repeats {repeats} --threads {' '.join(map(str, threads))}: there is nothing to time; each must "
+            "be at least 1."
+        )
+    possible = tuple(sorted({count for count in threads if count <= cores}))
+    if not possible:
+        raise BenchError(
+            f"--threads {min(threads)}: this process may use {cores} core(s); ask for at most so many threads."
+        )
+    return possible
 
 
 def _checkpoints(weights: Sequence[str | os.PathLike]) -> list[Checkpoint]:
@@ -142,9 +158,8 @@ def _timings(
     rounds: int,
     warm_ups: int,
 ) -> list[Timing]:
-    cases: list[tuple[str, int, int, int, Callable[[Timed], Any]]] = [
-        (f"{width} px", 1, repeats, warm_ups, lambda reader, picture=picture: [reader.predict(picture)])
-        for width, picture in lone.items()
+    cases: list[tuple[str, int, int, int, Callable[[Timed], list[str]]]] = [
+        (f"{width} px", 1, repeats, warm_ups, partial(_read_one, picture)) for width, picture in lone.items()
     ]
     # One round warms a batch up: it has every shape in it, and takes long.
     cases.append((f"{len(mixed)} mixed lines", len(mixed), rounds, 1, lambda reader: reader.predict_batch(mixed)))
@@ -169,6 +184,10 @@ def _timings(
     return timings
 
 
+def _read_one(picture: Image.Image, reader: Timed) -> list[str]:
+    return [reader.predict(picture)]
+
+
 def _stages(
     readers: Sequence[Timed], picture: Image.Image, threads: int, repeats: int, warm_ups: int
 ) -> list[StageTime]:
@@ -191,19 +210,23 @@ def _cold_starts(
     warm_ups: int,
     threads: int,
 ) -> list[Cold]:
-    """`quantvietocr read` of one line in fresh processes, the files taking turns; `warm_ups` rounds first fill the disk cache."""
+    """Time `quantvietocr read` of one line in fresh processes, the files taking turns.
+
+    The first `warm_ups` rounds fill the disk cache.
+    """
     line = out / "models" / f"line-{STAGE_WIDTH}.png"
     line.parent.mkdir(parents=True, exist_ok=True)
     picture.save(line)
-    files = [(Path(one.origin), "torch") for one in checkpoints]
-    files += [(models[1] if not isinstance(models, str) else None, engine) for engine in ("onnxruntime", "openvino")]
-    starts: list[list] = [[] for _ in files]
-    reasons: list[str | None] = [None if path else models for path, _ in files]
+    files: list[tuple[Path | None, str]] = [(Path(one.origin), "torch") for one in checkpoints]
+    graph, missing = (None, models) if isinstance(models, str) else (models[1], None)
+    files += [(graph, engine) for engine in ("onnxruntime", "openvino")]
+    starts: list[list[Start]] = [[] for _ in files]
+    reasons: list[str | None] = [None if path else missing for path, _ in files]
     with _bar((warm_ups + runs) * len(files), "cold starts", threads) as bar:
         for number in range(warm_ups + runs):
-            for place, (path, engine) in enumerate(files):
+            for index, (path, engine) in enumerate(files):
                 bar.update(1)
-                if reasons[place]:
+                if reasons[index]:
                     continue
                 start = cold_start(
                     [
@@ -221,10 +244,10 @@ def _cold_starts(
                     ]
                 )
                 if start.code:
-                    said = start.said.strip().splitlines() or [f"exit code {start.code}"]
-                    reasons[place] = said[-1].removeprefix("quantvietocr: ")
+                    errors = start.said.strip().splitlines() or [f"exit code {start.code}"]
+                    reasons[index] = errors[-1].removeprefix("quantvietocr: ")
                 elif number >= warm_ups:
-                    starts[place].append(start)
+                    starts[index].append(start)
     return [
         Cold(
             path.name if path else Path(checkpoints[1].origin).with_suffix(".onnx").name,

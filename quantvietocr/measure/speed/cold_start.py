@@ -18,8 +18,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Start:
-    """seconds: from the start of the process to the end of its first line on stdout, which is `first`. peak: bytes of
-    resident memory at most, None where the system does not tell (Windows). code: the exit code. said: its stderr."""
+    """A process from its start to its end.
+
+    Attributes:
+        seconds: from the start to the end of the first line on stdout.
+        peak: bytes of resident memory at most; None where the system does not tell (Windows).
+        first: that line.
+        code: the exit code.
+        said: its stderr.
+    """
 
     seconds: float
     peak: int | None
@@ -40,6 +47,7 @@ def _start(command: Sequence[str]) -> dict[str, object]:
     with tempfile.TemporaryFile() as stderr:
         begun = time.perf_counter()
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr)
+        assert process.stdout is not None  # it is a pipe
         first = process.stdout.readline()
         seconds = time.perf_counter() - begun
         process.stdout.read()

@@ -34,7 +34,14 @@ class TimeError(UserError):
 
 @dataclass(frozen=True)
 class FileTime(Milliseconds):
-    """A file on an engine, and the ms of each timed run. precision: what computes, in words."""
+    """A file on an engine.
+
+    Attributes:
+        file: its name.
+        engine: what runs it.
+        precision: what computes, in words.
+        ms: milliseconds of each timed run.
+    """
 
     file: str
     engine: str
@@ -57,10 +64,19 @@ def time_files(
     threads: int = 1,
     config: str | os.PathLike | None = None,
 ) -> list[FileTime]:
-    """Time each file (`.safetensors`, `.pth`, `.onnx`, TorchScript `.pt`) on a picture `width` px wide, in turns.
+    """Time each file (`.safetensors`, `.pth`, `.onnx`, TorchScript `.pt`) on a line, in turns.
 
-    An ONNX file gets a row for each runtime that is installed. config: the YAML of a VietOCR `.pth`. A TorchScript file is
-    executed by loading it, unlike every other. Raises TimeError, CheckpointError, EngineError.
+    A TorchScript file is executed by loading it, unlike every other.
+
+    Args:
+        paths: the files. An ONNX file gets a row for each runtime that is installed.
+        width: of the line, px at the network's height.
+        runs: timed runs of each file.
+        threads: of each file.
+        config: the YAML of a VietOCR `.pth`.
+
+    Raises:
+        TimeError, CheckpointError, EngineError: a file cannot be timed.
     """
     if min(width, runs, threads) < 1:
         raise TimeError(

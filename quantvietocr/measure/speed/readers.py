@@ -6,7 +6,9 @@ import importlib.metadata
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -112,20 +114,21 @@ class _Encoded:
 def _ours(name: str, predictor: Predictor) -> Timed:
     engine = predictor.recognizer.engine
     kind, precision = "int8" if READERS[name] else "float32", engine.precision
-    if name == "OpenVINO float":
-        kind = "float32" if engine.chosen == "f32" else engine.chosen
+    on_torch = engine if isinstance(engine, TorchEngine) else None
+    on_openvino = engine if isinstance(engine, OpenVinoEngine) else None
+    if name == "OpenVINO float" and on_openvino is not None:
+        kind = "float32" if on_openvino.chosen == "f32" else on_openvino.chosen
         precision = f"{kind} CNN and encoder as OpenVINO chose, float32 decoder"
-    on_torch, on_openvino = isinstance(engine, TorchEngine), isinstance(engine, OpenVinoEngine)
 
     @torch.inference_mode()
     def stages(picture: Image.Image) -> dict[str, float]:
         before, pixels = milliseconds(lambda: line_pixels(open_line(picture), predictor.spec)[None])
         converting, cnn = 0.0, None
-        if on_torch:  # which makes floats of bytes itself; runtimes do it in their graph
+        if on_torch is not None:  # which makes floats of bytes itself; runtimes do it in their graph
             converting, images = milliseconds(lambda: torch.from_numpy(line_tensor(pixels[0])[None]))
-            cnn, _ = milliseconds(lambda: engine.features(images))
-        elif on_openvino:
-            cnn, _ = milliseconds(lambda: engine.features(pixels))
+            cnn, _ = milliseconds(partial(on_torch.features, images))
+        elif on_openvino is not None:
+            cnn, _ = milliseconds(partial(on_openvino.features, pixels))
         both, encoded = milliseconds(lambda: engine.encode(pixels))
         both -= converting
         done = _Encoded(*encoded)
@@ -136,30 +139,37 @@ def _ours(name: str, predictor: Predictor) -> Timed:
         middle = {"CNN + encoder": both} if cnn is None else {"CNN": cnn, "encoder": max(0.0, both - cnn)}
         return {"preprocess": before + converting, **middle, "decoder": decoder}
 
-    return Timed(name, kind, precision, predictor.predict, predictor.predict_batch, stages)
+    def read_one(picture: Image.Image) -> str:
+        return str(predictor.predict(picture))
+
+    def read_batch(pictures: Sequence[Image.Image]) -> list[str]:
+        return [str(text) for text in predictor.predict_batch(pictures)]
+
+    return Timed(name, kind, precision, read_one, read_batch, stages)
 
 
 def _vietocr(checkpoint: Checkpoint) -> Timed:
     reader = VietOCRReader(checkpoint)
+    network: Any = reader.network  # VietOCR's class, which has no types
     spec = checkpoint.meta.image
 
     def predict_batch(pictures: Sequence[Image.Image]) -> list[str]:
         """As VietOCR's `Predictor.predict_batch`: all lines of one width together."""
         buckets: dict[int, list[int]] = defaultdict(list)
-        for place, picture in enumerate(pictures):
-            buckets[line_width(*picture.size, spec)].append(place)
+        for index, picture in enumerate(pictures):
+            buckets[line_width(*picture.size, spec)].append(index)
         texts = [""] * len(pictures)
-        for places in buckets.values():
-            for place, text in zip(places, reader.predict_batch([pictures[i] for i in places]), strict=True):
-                texts[place] = text
+        for indices in buckets.values():
+            for index, text in zip(indices, reader.predict_batch([pictures[i] for i in indices]), strict=True):
+                texts[index] = text
         return texts
 
     @torch.no_grad()
     def stages(picture: Image.Image) -> dict[str, float]:
         before, batch = milliseconds(lambda: reader.code.process_input(picture, *reader.sizes))
-        cnn, features = milliseconds(lambda: reader.network.cnn(batch))
-        encoder, _ = milliseconds(lambda: reader.network.transformer.forward_encoder(features))
-        whole, _ = milliseconds(lambda: reader.code.translate(batch, reader.network))
+        cnn, features = milliseconds(lambda: network.cnn(batch))
+        encoder, _ = milliseconds(lambda: network.transformer.forward_encoder(features))
+        whole, _ = milliseconds(lambda: reader.code.translate(batch, network))
         return {"preprocess": before, "CNN": cnn, "encoder": encoder, "decoder": max(0.0, whole - cnn - encoder)}
 
     precision = f"float32, VietOCR {importlib.metadata.version('vietocr')}'s own code"

@@ -14,8 +14,8 @@ from ..markdown import aligned
 from .pictures import TEXTS
 from .timing import FOREIGN, READERS, STAGES, Milliseconds, Missing
 
-LONE = "320 px"  # the case that `choice` judges lines alone by
-LEVEL = 1.05  # times of the fastest, up to which `choice` calls a reader as fast
+CHOICE_CASE = "320 px"  # `choice` judges lines alone by it
+SAME_SPEED = 1.05  # × the fastest time: `choice` calls a reader as fast up to here
 #: What `ratios` compares with, for people.
 OTHERS = {"VietOCR": "VietOCR", "float32": "the best float32", "bf16": "bf16"}
 
@@ -53,8 +53,17 @@ class Setup:
 
 @dataclass(frozen=True)
 class Timing(Milliseconds):
-    """One reader on one case. kind, precision: see `bench_readers.Timed`. characters: read, in all lines together, and so
-    with `lines` (an end each) the decoder's steps. ms: per line, of each timed call."""
+    """One reader on one case.
+
+    Attributes:
+        reader: its name, of READERS.
+        kind, precision: as `readers.Timed` has them.
+        case: one line of a width, or the batch.
+        threads: of the reader.
+        lines: of the case.
+        characters: read in all lines together; with `lines`, an end each, the decoder's steps.
+        ms: milliseconds per line of each timed call.
+    """
 
     reader: str
     kind: str
@@ -78,8 +87,17 @@ class StageTime:
 
 @dataclass(frozen=True)
 class Cold:
-    """infer.py on one line in a fresh process: seconds to the first text and bytes of memory at most, of each run; or why
-    there is none. `peaks` is empty where the system does not tell."""
+    """infer.py on one line in a fresh process.
+
+    Attributes:
+        file: name of the weights.
+        engine: what `--engine` names.
+        threads: what `--threads` names.
+        seconds: to the first text, of each run.
+        peaks: bytes of memory at most, of each run; empty where the system does not tell.
+        text: that it read.
+        reason: why it did not read; None where it did.
+    """
 
     file: str
     engine: str
@@ -107,30 +125,34 @@ class Bench:
 
 
 def ratios(timing: Timing, rows: Sequence[Timing]) -> dict[str, float]:
-    """How many times faster than VietOCR, than the fastest of our float32 rows, and than bfloat16, where there are such
-    among `rows` of the same case."""
+    """How many times faster a reader is than VietOCR, the fastest of our float32 rows, and bfloat16.
+
+    Args:
+        timing: of the reader.
+        rows: of the same case. What is not among them has no ratio.
+    """
     others = {kind: [row.median for row in rows if row.kind == kind] for kind in OTHERS}
     return {name: min(times) / timing.median for name, times in others.items() if times}
 
 
 def choice(found: Bench) -> str:
-    """Which engine to choose, from the medians: for lines alone at the fewest threads measured, for batches at the most."""
+    """Which engine to choose, by medians: for lines alone at the fewest threads measured, for batches at the most."""
     few, many = found.setup.conditions.threads[0], found.setup.conditions.threads[-1]
-    said, winners = [], []
-    for what, threads, case in (("one line at a time", few, LONE), ("batches", many, found.cases()[-1])):
+    sentences, winners = [], []
+    for what, threads, case in (("one line at a time", few, CHOICE_CASE), ("batches", many, found.cases()[-1])):
         rows = found.at(case, threads)
         ours = sorted((row for row in rows if row.kind not in FOREIGN), key=lambda row: row.median)
         best = ours[0]
         winners.append(best.reader)
         compared = [(kind, ratio) for kind, ratio in ratios(best, rows).items() if kind != best.kind]
         faster = [f"{ratio:.1f}× as fast as {OTHERS[kind]}" for kind, ratio in compared]
-        level = [row.reader for row in ours[1:] if row.median <= LEVEL * best.median]
-        beside = f", {' and '.join(level)} within {LEVEL - 1:.0%} of it" if level else ""
+        level = [row.reader for row in ours[1:] if row.median <= SAME_SPEED * best.median]
+        beside = f", {' and '.join(level)} within {SAME_SPEED - 1:.0%} of it" if level else ""
         numbers = ", ".join([f"{best.median:.1f} ms a line", *faster])
-        said.append(f"for {what} on {thread_count(threads)} {best.reader} ({numbers}){beside}")
+        sentences.append(f"for {what} on {thread_count(threads)} {best.reader} ({numbers}){beside}")
     unpaid = " Where a float reader is named, int8 does not pay on this machine."
     pays = "" if all(READERS[name] for name in winners) else unpaid
-    return f"On this machine choose {'; '.join(said)}.{pays}"
+    return f"On this machine choose {'; '.join(sentences)}.{pays}"
 
 
 def markdown(found: Bench) -> str:
@@ -205,8 +227,8 @@ def conditions(found: Bench) -> str:
         f"`predict_batch` gets {setup.batch_lines} mixed lines at once, {widths[0]} to {widths[-1]} px wide "
         f"(median {widths[len(widths) // 2]}).",
         "A line alone has all threads.",
-        "Of the mixed lines our engines read batches side by side, a thread each. VietOCR's code gives all threads to one "
-        "batch after the other, AsterOCR's to one line after the other.",
+        "Of the mixed lines our engines read batches side by side, a thread each. VietOCR's code gives all threads to "
+        "one batch after the other, AsterOCR's to one line after the other.",
         "The characters read are those of the cases in their order. The decoder takes a step for each and one for each "
         "line's end.",
         "The readers take turns call by call, after a warm-up on each shape.",

@@ -67,8 +67,19 @@ def milliseconds(call: Callable[[], Any]) -> tuple[float, Any]:
 def take_turns(
     readers: Sequence[Any], call: Callable[[Any], Any], repeats: int, warm_ups: int, bar: tqdm, lines: int = 1
 ) -> list[list[tuple[float, Any]]]:
-    """(ms, result) of each timed call of each reader. The readers take turns, so that whatever else the machine does falls
-    on all of them; the first `warm_ups` rounds do not count. lines: how many a call reads, for the bar."""
+    """Time each reader's calls. The readers take turns, so that whatever else the machine does falls on all of them.
+
+    Args:
+        readers: what `call` takes.
+        call: what is timed.
+        repeats: rounds that count.
+        warm_ups: rounds before these that do not count.
+        bar: is told of each call.
+        lines: how many lines a call reads, for the bar.
+
+    Returns:
+        For each reader (ms, result) of each timed call.
+    """
     taken: list[list[tuple[float, Any]]] = [[] for _ in readers]
     for number in range(warm_ups + repeats):
         for index, reader in enumerate(readers):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -46,7 +45,6 @@ def quantize_within(
     compact: bool = False,
     seed: int = 0,
     partial: Path | None = None,
-    vietocr_yaml: str | os.PathLike | None = None,
 ) -> Mixture:
     """The smallest mixture of 8-bit and float (if `compact`, 4-bit too) layers found whose CER is at most `max_drop` above
     the float network's: a fraction, on `lines` of the samples; ranges are measured on others, where there are any.
@@ -61,7 +59,7 @@ def quantize_within(
             f"--max-drop chooses the bits of the weights, and {scheme.weight_bits} were asked for: leave one away."
         )
     read, others = drawn(samples, lines, seed)
-    numbers = alternatives(checkpoint, others, scheme, decoder, calibration_lines, compact, seed, vietocr_yaml)
+    numbers = alternatives(checkpoint, others, scheme, decoder, calibration_lines, compact, seed)
     alone = [Setting("alone", bits, name) for bits in ((8, 4) if compact else (8,)) for name in numbers.sizes]
     measured = measure(numbers, read, partial=partial, wanted=alone)
     base = measured[0].cer

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 
@@ -51,13 +50,12 @@ def quantize_compact(
     decoder: str = "int8",
     lines: int = 256,
     seed: int = 0,
-    vietocr_yaml: str | os.PathLike | None = None,
 ) -> Checkpoint:
     """As `quantize_static`, with the 4-bit layers of `compact_scheme` grouped, and stored packed. Raises as that does."""
     scheme = dataclasses.replace(compact_scheme(checkpoint, scheme), weights="grouped")
     weights = four_bit_weights(checkpoint, samples, four_bit_layers(checkpoint, scheme), seed)
     # Ranges are measured on the network that will run, with its 4-bit weights.
-    static = quantize_static(with_weights(checkpoint, weights), samples, scheme, decoder, lines, seed, vietocr_yaml)
+    static = quantize_static(with_weights(checkpoint, weights), samples, scheme, decoder, lines, seed)
     return packed(
         dataclasses.replace(static, tensors=dict(static.tensors) | tensors_of(weights), origin=checkpoint.origin)
     )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from ...checkpoint import layout
 from ...checkpoint.folding import float_layers
 from ...checkpoint.types import Checkpoint, Layer
 from ...dataset.annotation import Sample
@@ -47,16 +47,16 @@ class Alternatives:
         A pool works in the precision of the convolution after it; a range is kept where integers are on either side of it.
         """
         _, folded = float_layers(self.original)
-        tensors = {name: tensor for name, tensor in self.static.tensors.items() if name.startswith("transformer.")}
+        tensors = {name: tensor for name, tensor in self.static.tensors.items() if name.startswith(layout.TRANSFORMER)}
         numbers = dict(self.static.tensors) | tensors_of(self.four)
         layers: list[Layer] = []
-        source, integer = "cnn.input", False
+        source, integer = layout.INPUT, False
         for place, layer in enumerate(self.static.meta.layers):
             following = next(other.name for other in self.static.meta.layers[place:] if other.op == "conv")
             wanted = bits.get(following, FLOAT) != FLOAT
             layers.append(dataclasses.replace(layer, precision="int8" if wanted else "float"))
             if wanted or integer:
-                for part in (f"{source}.output.scale", f"{source}.output.zero_point"):
+                for part in (f"{source}{layout.RANGE_SCALE}", f"{source}{layout.RANGE_ZERO}"):
                     tensors[part] = numbers[part]
             if layer.op != "conv":
                 continue
@@ -95,10 +95,9 @@ def alternatives(
     lines: int = 256,
     four_bit: bool = False,
     seed: int = 0,
-    vietocr_yaml: str | os.PathLike | None = None,
 ) -> Alternatives:
     """Calibrate 8 bits everywhere and, if `four_bit`, find 4-bit weights for every layer. Raises as `quantize_static`."""
-    static = quantize_static(checkpoint, samples, scheme, decoder, lines, seed, vietocr_yaml)
+    static = quantize_static(checkpoint, samples, scheme, decoder, lines, seed)
     if not four_bit:
         return Alternatives(checkpoint, static, {})
     names = four_bit_layers(checkpoint, dataclasses.replace(scheme, weight_bits=4))

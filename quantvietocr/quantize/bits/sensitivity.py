@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from ...checkpoint import layout
 from ...checkpoint.types import Checkpoint
 from ...common.files import write_text
 from ...dataset.annotation import Sample
@@ -124,9 +125,9 @@ def _programs(numbers: Alternatives, chosen: Sequence[Setting]) -> list[list[Ope
         checkpoint = numbers.compose(bits)
         first = checkpoint.meta.layers[0].precision == "int8"
         found: list[Operation] = [(("input", first), _input(checkpoint) if first else lambda x: x)]
-        source = "cnn.input"
+        source = layout.INPUT
         for layer in checkpoint.meta.layers:
-            ranged = f"{layer.name}.output.scale" in checkpoint.tensors
+            ranged = f"{layer.name}{layout.RANGE_SCALE}" in checkpoint.tensors
             key = (layer.name, layer.precision, bits.get(layer.name), ranged)
             if key not in built:
                 built[key] = operation(layer, checkpoint, source)
@@ -148,8 +149,8 @@ def _bits(numbers: Alternatives, setting: Setting) -> dict[str, int]:
 
 def _input(checkpoint: Checkpoint) -> Callable[[Tensor], Tensor]:
     scale, zero = (
-        float(checkpoint.tensors["cnn.input.output.scale"]),
-        int(checkpoint.tensors["cnn.input.output.zero_point"]),
+        float(checkpoint.tensors[layout.INPUT + layout.RANGE_SCALE]),
+        int(checkpoint.tensors[layout.INPUT + layout.RANGE_ZERO]),
     )
     return lambda x: torch.quantize_per_tensor(x, scale, zero, torch.quint8)
 

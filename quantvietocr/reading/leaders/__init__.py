@@ -1,8 +1,8 @@
-"""Rules and leaders, as `_____` and `.....` in forms: what stands behind them, and of how many marks they are made.
+"""Rules and leaders, as `_____` and `.....` in forms: what stands behind them, and how many marks they are made of.
 
-Attention finds its way along a line by what it sees, and in a long row of equal marks every place looks like the next: a
-decoder stops there, or leaves the row at any point. So the text on both sides is read by itself, and the marks are counted
-in the picture.
+Attention finds its way along a line by what it sees, and in a long row of equal marks every position looks like the
+next: a decoder stops there, or leaves the row at any point. So the text on both sides is read by itself, and the marks
+are counted in the picture.
 """
 
 from __future__ import annotations
@@ -15,30 +15,36 @@ import numpy as np
 
 from ...pictures.image import WIDTH_STEP
 from ..confidence import NOTHING, LineText
-from .count import SURE, count, dotted, size_of_letters, without_signs
+from .count import COUNT_CHANCES, count, dotted, size_of_letters, without_signs
 from .find import ABOVE, BELOW, Stretch, ink, stretches
 
 MARKS = "_.-=*~·"
-ROW = re.compile(rf"([{re.escape(MARKS)}])\1\1+")  # that a reader takes for a row of marks
+ROW = re.compile(rf"([{re.escape(MARKS)}])\1\1+")  # what a reader takes for a row of marks
 NO_TEXT = re.compile(rf"[{re.escape(MARKS)} ]")
-HIGH = 0.16  # heights: how far a full stop or a comma may rise above the baseline,
-LOWER = 0.04  # and how far below it a comma ends
+MAX_STOP_HEIGHT = 0.16  # × the height; how far a full stop or a comma may rise above the baseline
+MIN_COMMA_DEPTH = 0.04  # × the height; how far below the baseline a comma ends
 CLOSING = ".,;:"  # signs that follow without a blank
-UNSEEN = 2.5  # heights: the shortest rule that is looked for where none was read
-BESIDE = (
-    0.4  # of a rule that was not read: the share of the other columns from which on it is a frame's, or an underline
-)
-SPACE = 0.2  # of the letters' size: the narrowest blank that is a space
-NEWS = 3  # characters more than in the first reading, from which on the text was not all read
-ALONE = 0.9  # of the picture's height: the size of the letters that would stand beside a rule, where none do
-OFF = 1.5  # times more or fewer than what was read, from which on a count of marks with a period is not believed
+MIN_UNREAD_RULE = 2.5  # × the height; a shorter rule is not looked for where no mark was read
+MAX_BESIDE = 0.4  # share of the other columns; a line that goes on in more of them is a frame's, or an underline
+MIN_SPACE = 0.2  # × the letters' size; a narrower blank is no space
+LETTER_HEIGHT = 0.7  # × the height; the letters' size where none tells it
+MIN_MORE_TEXT = 3  # characters; by so many more than at first, text was left out in the first reading
+MAX_LESS_TEXT = 2  # characters that the pieces may have fewer beside a rule, which reads as text more easily
+DEFAULT_LETTER_SIZE = 0.9  # × the height; assumed where a rule stands alone on its line
+MAX_COUNT_RATIO = 1.5  # a count by a period, this many times above or below the decoded one, is not believed
+EMPTY_WIDTH = 0.2  # × the height; in a narrower piece nothing is read
+BASELINE_SHARE = 0.4  # of the most inked row; the lowest row inked so much is the baseline
 
 
 @dataclass
 class Leaders:
-    """A line's picture, uint8 (H,W,3), with the stretches of marks in it; readable: the characters that may be read.
+    """A line's picture with the stretches of marks in it.
 
-    pieces: the pictures of the text between the stretches.
+    Attributes:
+        pixels: The line, uint8 (H,W,3).
+        rows: Each stretch of marks with its mark, from left to right.
+        readable: The characters that may be read.
+        pieces: The pictures of the text between the stretches, uint8 (H,W,3), at widths that the network takes.
     """
 
     pixels: np.ndarray
@@ -51,35 +57,50 @@ class Leaders:
         height, width = self._inked.shape
         ends = [0, *(edge for stretch, _ in self.rows for edge in (stretch.first - 1, stretch.end + 1)), width]
         self._between = [(min(max(first, 0), width), max(first, end)) for first, end in zip(ends[::2], ends[1::2])]
-        self._empty = [end - first < 0.2 * height or len(self._columns(first, end)) < 2 for first, end in self._between]
+        self._empty = [
+            end - first < EMPTY_WIDTH * height or len(self._columns(first, end)) < 2 for first, end in self._between
+        ]
         self.pieces = [self._piece(*span) for span, empty in zip(self._between, self._empty) if not empty]
 
     def reading(self, first: LineText, pieces: list[LineText]) -> LineText:
-        """The line as its first reading and those of its pieces tell it."""
+        """Put the line together.
+
+        Args:
+            first: How it was read as a whole.
+            pieces: How each of `pieces` was read.
+        """
         unread = iter(pieces)
         parts = [NOTHING if empty else next(unread) for empty in self._empty]
         texts = [part.text.strip() for part in parts]
         longer = self._longer(texts) if len(self.rows) == 1 else 1.0
         size = size_of_letters(self._inked, [(text, *span) for text, span in zip(texts, self._between)])
         if not any(texts) and self.rows[0][1] == "_":
-            size = ALONE * len(self.pixels)
+            size = DEFAULT_LETTER_SIZE * len(self.pixels)
         counts = [count(stretch, mark, size, len(self.pixels)) for stretch, mark in self.rows]
         if longer > 1 and counts[0] is not None:
             counts = [(round(longer * counts[0][0]), counts[0][1])]
-        read = list(ROW.finditer(first.text))
-        before, after = len(NO_TEXT.sub("", first.text)), len(NO_TEXT.sub("", "".join(texts)))
-        ruled = all(mark == "_" for _, mark in self.rows)
-        if None not in counts and (len(read) != len(counts) or after >= before + (-2 if ruled else NEWS)):
-            chance = float(np.prod([SURE[how] for _, how in counts]))
-            return LineText.of_parts(self._joined(texts, [number for number, _ in counts], size), parts, chance)
-        if len(read) != len(counts):
+        rows_read = list(ROW.finditer(first.text))
+        known = [one for one in counts if one is not None]
+        if len(known) == len(counts) and (len(rows_read) != len(counts) or self._more_text(first.text, texts)):
+            chance = float(np.prod([COUNT_CHANCES[how] for _, how in known]))
+            return LineText.of_parts(self._joined(texts, [number for number, _ in known], size), parts, chance)
+        if len(rows_read) != len(counts):
             return first
         # Marks in the text beside a stretch are the same row's, of which a part alone was found then.
-        whole = [not any(ROW.search(text) for text in texts[place : place + 2]) for place in range(len(counts))]
-        return replace(first, text=_recounted(first.text, read, self.rows, counts, whole, texts))
+        whole = [not any(ROW.search(text) for text in texts[index : index + 2]) for index in range(len(counts))]
+        return replace(first, text=_recounted(first.text, rows_read, self.rows, counts, whole, texts))
+
+    def _more_text(self, first: str, texts: list[str]) -> bool:
+        """Whether the pieces hold text that the first reading left out."""
+        before, after = len(NO_TEXT.sub("", first)), len(NO_TEXT.sub("", "".join(texts)))
+        ruled = all(mark == "_" for _, mark in self.rows)
+        return after >= before + (-MAX_LESS_TEXT if ruled else MIN_MORE_TEXT)
 
     def _longer(self, texts: list[str]) -> float:
-        """How much longer the row is than the part of it that was found, told by texts of marks alone, which are emptied."""
+        """How many times longer the row is than the part of it that was found.
+
+        Texts of marks alone tell it, which are emptied.
+        """
         stretch, mark = self.rows[0]
         ends = [stretch.first, stretch.end]
         for side, (text, span) in enumerate(zip(texts, self._between)):
@@ -89,21 +110,22 @@ class Leaders:
         return (ends[1] - ends[0]) / (stretch.end - stretch.first)
 
     def _joined(self, texts: list[str], counts: list[int], size: float | None) -> str:
-        space = SPACE * (0.7 * len(self.pixels) if size is None else size)
-        said = ""
+        """The texts with the rows of marks between them, and spaces where there is a blank."""
+        space = MIN_SPACE * (LETTER_HEIGHT * len(self.pixels) if size is None else size)
+        line = ""
         for number, (text, (first, end)) in enumerate(zip(texts, self._between)):
             columns = self._columns(first, end)
             if text:
                 sign = self._sign_before(first, end) if number > 0 and text[0].isalnum() else ""
-                said += f"{sign} " if sign else " " if number > 0 and columns[0] - first > space else ""
-                said += text
-                said += " " if number < len(counts) and end - columns[-1] > space else ""
+                line += f"{sign} " if sign else " " if number > 0 and columns[0] - first > space else ""
+                line += text
+                line += " " if number < len(counts) and end - columns[-1] > space else ""
             if number < len(counts):
-                said += self.rows[number][1] * counts[number]
-        return said
+                line += self.rows[number][1] * counts[number]
+        return line
 
     def _sign_before(self, first: int, end: int) -> str:
-        """The full stop or comma that a text between two columns begins with, which a network overlooks there; or ""."""
+        """The full stop or comma that a text between two columns begins with, or "". A network overlooks it there."""
         height, columns = len(self._inked), self._columns(first, end)
         breaks = np.flatnonzero(np.diff(columns) > 1)
         if not len(breaks):
@@ -113,10 +135,10 @@ class Leaders:
         rows = np.flatnonzero(inked[:, left:right].any(axis=1))
         # The letters behind it stand on the baseline; a comma goes on below.
         along = inked[:, beyond : beyond + 3 * height].sum(axis=1)
-        baseline = int(np.flatnonzero(along >= 0.4 * along.max())[-1])
-        if rows[0] < baseline - HIGH * height:
+        baseline = int(np.flatnonzero(along >= BASELINE_SHARE * along.max())[-1])
+        if rows[0] < baseline - MAX_STOP_HEIGHT * height:
             return ""
-        sign = "," if rows[-1] > baseline + LOWER * height else "."
+        sign = "," if rows[-1] > baseline + MIN_COMMA_DEPTH * height else "."
         return sign if sign in self.readable else ""
 
     def _columns(self, first: int, end: int) -> np.ndarray:
@@ -150,20 +172,30 @@ def _sign_between(piece: str, read: str) -> str:
 
 
 def leaders_in(pixels: np.ndarray, read: str, readable: str) -> Leaders | None:
-    """The rules and leaders in uint8 pixels (H,W,3) of a line of which `read` was read; None where that shows none, or
-    none is found. readable: the characters that may be read."""
+    """Find the rules and leaders in a line.
+
+    Args:
+        pixels: The line, uint8 (H,W,3).
+        read: What was read in it.
+        readable: The characters that may be read.
+
+    Returns:
+        The leaders; None where the reading shows none, or the picture holds none.
+    """
     marks = [row.group(1) for row in ROW.finditer(read)]
     if not marks and "_" not in readable:
         return None
-    height, found = len(pixels), stretches(pixels)
+    height, in_picture = len(pixels), stretches(pixels)
     if not marks:
         rows = [
             (one, "_")
-            for one in found
-            if one.end - one.first >= UNSEEN * height and one.solid > 0.9 and one.beside < BESIDE
+            for one in in_picture
+            if one.end - one.first >= MIN_UNREAD_RULE * height and one.solid > 0.9 and one.beside < MAX_BESIDE
         ]
     else:
-        longest = sorted(sorted(found, key=lambda one: one.first - one.end)[: len(marks)], key=lambda one: one.first)
+        longest = sorted(
+            sorted(in_picture, key=lambda one: one.first - one.end)[: len(marks)], key=lambda one: one.first
+        )
         named = marks if len(marks) == len(longest) else marks[:1] * len(longest)
         seen = [(one, _seen(one, mark, height, readable)) for one, mark in zip(longest, named)]
         rows = [(without_signs(one, mark, height), mark) for one, mark in seen]
@@ -183,15 +215,15 @@ def _recounted(
     whole: list[bool],
     texts: list[str],
 ) -> str:
-    said, place = "", 0
+    """The first reading with the counted marks, each count where it is to be believed."""
+    line, done = "", 0
     ends = [row.start() for row in read[1:]] + [len(text)]
-    for row, end, (_, mark), told, all_found, behind in zip(read, ends, rows, counts, whole, texts[1:]):
-        was = len(row.group())
-        believed = told is not None and (mark == "_" or (all_found and mark in ".-") or 1 / OFF < told[0] / was < OFF)
-        said += (
-            text[place : row.start()]
-            + mark * (told[0] if believed else was)
-            + _sign_between(behind, text[row.end() : end])
-        )
-        place = row.end()
-    return said + text[place:]
+    for row, end, (_, mark), counted, all_found, behind in zip(read, ends, rows, counts, whole, texts[1:]):
+        number = was = len(row.group())
+        if counted is not None:
+            near = 1 / MAX_COUNT_RATIO < counted[0] / was < MAX_COUNT_RATIO
+            if mark == "_" or (all_found and mark in ".-") or near:
+                number = counted[0]
+        line += text[done : row.start()] + mark * number + _sign_between(behind, text[row.end() : end])
+        done = row.end()
+    return line + text[done:]

@@ -1,4 +1,4 @@
-"""Of how many marks a rule or a leader is made: from the period of its ink, or from the size of the letters beside it."""
+"""How many marks a rule or a leader is made of, by the period of its ink or the size of the letters beside it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 
 from .find import ABOVE, BELOW, Stretch
 
-# Advance widths of Helvetica, in thousandths of its size (Adobe's Core 14 font metrics, Helvetica.afm). Proportions between
-# characters are much the same in other text faces; marks of letters add nothing.
+# Advance widths of Helvetica, in thousandths of its size (Adobe's Core 14 font metrics, Helvetica.afm). Proportions
+# between characters are much the same in other text faces; marks of letters add nothing.
 _HELVETICA = {
     191: "'|",
     222: "ijl",
@@ -32,45 +32,61 @@ _HELVETICA = {
     1015: "@",
 }
 ADVANCE = {char: width / 1000 for width, chars in _HELVETICA.items() for char in chars}
-USUAL = 0.556  # of a character that is not in the table
-WORDS = 0.35  # of the height: a wider blank than this is one between words, or a tab
-UNDERLINE = (
-    0.85  # of its advance in the table: what an underscore takes in faces with Vietnamese letters, beside their letters
-)
-LONGEST = dict.fromkeys("-=", 1.6)  # heights: their greatest period, as a line of them alone is cut out closely
-APART = 0.5  # of a period: how much wider than between two marks the blank before a sign is
-SIGN = 0.2  # heights: the greatest width of a full stop or a comma
-LOWER = 0.025  # heights: how much lower than a dot's the middle of a comma is
-OVERSAMPLED = 16  # how much finer than the picture's columns a period is told
+DEFAULT_ADVANCE = 0.556  # × the size of the letters, of a character that is not in the table
+MAX_LETTER_GAP = 0.35  # × the height; a wider blank is one between words, or a tab
+UNDERSCORE_WIDTH = 0.85  # × its advance in the table, as in faces with Vietnamese letters, beside their letters
+MAX_PERIOD = 0.9  # × the height; the greatest period of marks
+MAX_PERIODS = dict.fromkeys("-=", 1.6)  # × the height; greater, as a line of these alone is cut out closely
+MIN_PERIOD = 0.07  # × the height; the least period of marks
+WIDE_GAP = 0.5  # × the period; how much wider than between two marks the blank before a sign is
+MAX_SIGN_WIDTH = 0.2  # × the height; of a full stop or a comma
+COMMA_DROP = 0.025  # × the height; how much lower than a dot's the middle of a comma is
+OVERSAMPLING = 16  # × the picture's columns; how finely a period is told
 
-# The chance that a count is right, of each way to tell it: measured on generated forms and receipts.
-SURE = {"period": 0.8, "joints": 0.6, "letters": 0.3}
+#: The chance that a count is right, by what tells it; measured on generated forms and receipts.
+COUNT_CHANCES = {"period": 0.8, "joints": 0.6, "letters": 0.3}
 
 
 def size_of_letters(inked: np.ndarray, texts: list[tuple[str, int, int]]) -> float | None:
-    """The size of a line's letters in pixels (of the font's em), from its ink, bool (H,W), and what stands between which
-    columns; None where there is too little text."""
+    """The size of a line's letters.
+
+    Args:
+        inked: Where the line has ink, bool (H,W).
+        texts: (text, first column, the one after the last) of each piece of the line.
+
+    Returns:
+        Pixels per em of the font; None where there is too little text.
+    """
     height = len(inked)
-    wide = told = 0.0
+    wide = advances = 0.0
     for text, first, end in texts:
         chars = [char for char in unicodedata.normalize("NFD", text) if not unicodedata.combining(char) and char != " "]
         columns = np.flatnonzero(inked[int(ABOVE * height) : int(BELOW * height), first:end].any(axis=0))
         if len(chars) < 3 or len(columns) < 2:
             continue
         steps = np.diff(columns)
-        wide += float(steps[steps <= WORDS * height].sum()) + 1
-        told += sum(ADVANCE.get(char, USUAL) for char in chars)
-    return wide / told if told > 1.2 else None
+        wide += float(steps[steps <= MAX_LETTER_GAP * height].sum()) + 1
+        advances += sum(ADVANCE.get(char, DEFAULT_ADVANCE) for char in chars)
+    return wide / advances if advances > 1.2 else None
 
 
 def count(stretch: Stretch, mark: str, size: float | None, height: int) -> tuple[int, str] | None:
-    """How many marks there are, at least 1, and how that was told (`SURE`); None where it cannot be told.
+    """Count the marks of a stretch.
 
-    size: of the letters beside it, in pixels. height: the picture's.
+    Args:
+        stretch: The stretch.
+        mark: What it is made of.
+        size: Pixels per em of the letters beside it; None where that is not known.
+        height: The picture's, in pixels.
+
+    Returns:
+        How many marks there are, at least 1, and what told it (`COUNT_CHANCES`); None where nothing tells it.
     """
     profile, solid = stretch.profile, stretch.solid
-    advance = None if size is None else size * ADVANCE.get(mark, USUAL) * (UNDERLINE if mark == "_" else 1.0)
-    period, strength, _ = _period(profile, 0.07 * height, LONGEST.get(mark, 0.9) * height, height)
+    advance = (
+        None if size is None else size * ADVANCE.get(mark, DEFAULT_ADVANCE) * (UNDERSCORE_WIDTH if mark == "_" else 1.0)
+    )
+    period, strength, _ = _period(profile, MIN_PERIOD * height, MAX_PERIODS.get(mark, MAX_PERIOD) * height, height)
     if mark != "_":
         if advance is not None and strength < 0.5:
             nearer, its_strength, _ = _period(profile, 0.5 * advance, 1.9 * advance, height)
@@ -94,21 +110,21 @@ def without_signs(stretch: Stretch, mark: str, height: int) -> Stretch:
     columns = np.flatnonzero(profile > 0.4 * np.percentile(profile, 90))
     breaks = np.flatnonzero(np.diff(columns) > 1)
     if mark == "_":
-        if stretch.solid > 0.9 and len(breaks) and len(columns) - 1 - breaks[-1] < SIGN * height:
+        if stretch.solid > 0.9 and len(breaks) and len(columns) - 1 - breaks[-1] < MAX_SIGN_WIDTH * height:
             return _cut(stretch, 0, int(columns[breaks[-1]]) + 1)
         return stretch
-    period, strength, _ = _period(profile, 0.07 * height, LONGEST.get(mark, 0.9) * height, height)
+    period, strength, _ = _period(profile, MIN_PERIOD * height, MAX_PERIODS.get(mark, MAX_PERIOD) * height, height)
     if strength < 0.4 or len(breaks) < 4:
         return stretch
     firsts, ends = columns[np.append(0, breaks + 1)], columns[np.append(breaks, len(columns) - 1)] + 1
     blanks = firsts[1:] - ends[:-1]
-    wide = np.median(blanks) + APART * period
+    wide = np.median(blanks) + WIDE_GAP * period
     begin, stop = int(blanks[0] > wide), len(firsts)
     if blanks[-1] > wide:
         stop -= 1
     elif mark == ".":
         low = [np.average(stretch.centre[a:b], weights=profile[a:b]) for a, b in zip(firsts[-5:], ends[-5:])]
-        if low[-1] - np.median(low[:-1]) > LOWER * height:
+        if low[-1] - np.median(low[:-1]) > COMMA_DROP * height:
             stop -= 1
     return _cut(stretch, int(firsts[begin]), int(ends[stop - 1]))
 
@@ -125,7 +141,7 @@ def _cut(stretch: Stretch, first: int, end: int) -> Stretch:
 
 def dotted(stretch: Stretch, height: int) -> bool:
     """Whether it is surely of dots or dashes, not a rule."""
-    return stretch.solid < 0.6 and _period(stretch.profile, 0.07 * height, 0.9 * height, height)[1] > 0.65
+    return stretch.solid < 0.6 and _period(stretch.profile, MIN_PERIOD * height, MAX_PERIOD * height, height)[1] > 0.65
 
 
 def _fitting(length: float, period: float, inked: float) -> int:
@@ -134,17 +150,27 @@ def _fitting(length: float, period: float, inked: float) -> int:
 
 
 def _period(profile: np.ndarray, shortest: float, longest: float, height: int) -> tuple[float, float, float]:
-    """The strongest period between two bounds, in columns; its share of the spectrum's power; its peak's height above
-    the median between these bounds, 0 where it is at a bound. (1, 0, 0) where the profile is too short to tell."""
+    """The strongest period of a profile between two bounds.
+
+    Args:
+        profile: The ink of each column, in grey levels, float32 (W).
+        shortest: The least period, in columns.
+        longest: The greatest, in columns.
+        height: The picture's, in pixels.
+
+    Returns:
+        The period in columns; its share of the spectrum's power; its peak's height above the median between the
+        bounds, 0 where it is at a bound. (1, 0, 0) where the profile is too short to tell.
+    """
     length, side = len(profile), 2 * (int(max(height, 1.25 * longest)) // 2) + 1
     drift = np.convolve(np.pad(profile, side // 2, mode="edge"), np.ones(side) / side, mode="valid")
-    power = np.abs(np.fft.rfft((profile - drift) * np.hanning(length), OVERSAMPLED * length)) ** 2
-    frequency = np.arange(len(power)) / (OVERSAMPLED * length)
+    power = np.abs(np.fft.rfft((profile - drift) * np.hanning(length), OVERSAMPLING * length)) ** 2
+    frequency = np.arange(len(power)) / (OVERSAMPLING * length)
     within = np.flatnonzero((frequency > 1 / longest) & (frequency < min(1 / shortest, 0.49)))
     if len(within) < 3 or not power.sum():
         return 1.0, 0.0, 0.0
     peak = int(within[np.argmax(power[within])])
-    reach = int(1.6 * OVERSAMPLED)  # the width of a peak under Hann's window
+    reach = int(1.6 * OVERSAMPLING)  # the width of a peak under Hann's window
     share = float(power[max(0, peak - reach) : peak + reach + 1].sum() / power.sum())
     at_a_bound = max(power[within[0]], power[within[-1]]) > 0.7 * power[peak]
     return float(1 / frequency[peak]), share, 0.0 if at_a_bound else float(power[peak] / np.median(power[within]))

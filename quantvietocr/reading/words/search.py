@@ -1,8 +1,8 @@
-"""Read a line again with the words of its language in mind: a beam search over the decoder's characters and their words.
+"""Read a line again with its language's words in mind: a beam search over the decoder's characters and their words.
 
-The decoder knows characters; that `Tiền mặt` is a word pair and `Tiến mặt` is not, it has hardly had the lines to learn.
-Each word adds its log probability to that of its characters (shallow fusion: Gulcehre et al. 2015, arXiv 1503.03535).
-Numbers and marks add nothing; the letters of a code are words like others, mostly unknown ones.
+The decoder knows characters; that `Tiền mặt` is a word pair and `Tiến mặt` is not, it has hardly had the lines to
+learn. Each word adds its log probability to that of its characters (shallow fusion: Gulcehre et al. 2015, arXiv
+1503.03535). Numbers and marks add nothing; the letters of a code are words like others, mostly unknown ones.
 """
 
 from __future__ import annotations
@@ -13,19 +13,29 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...checkpoint.vocab import Vocab
-from ..decode import EOS, GO, Decoder, Reading
+from ..decode import EOS, GO, MAX_LENGTH, Decoder, Reading, log_softmax
 from .model import WordModel
 
 WIDTH = 6  # readings followed at a time
-BEHIND = 6.0  # nats behind the best at which a reading is given up
-ALIKE = 8  # characters in which two readings end alike, with the same words to go on from, for the worse to be given up
-WEIGHT = 0.2  # of a word's log probability beside its characters'
-EXPECTED = -8.0  # log probability at which a word changes nothing: else fewer words, or more, would always be better
-UNKNOWN = -16.0  # log probability taken for a word that the model does not know
+MAX_BEHIND = 6.0  # nats behind the best: a reading farther behind is given up
+MERGE_SUFFIX = 8  # readings with the same last 8 characters and word state are merged; the worse is dropped
+WORD_WEIGHT = 0.2  # × a word's log probability, beside its characters'
+NEUTRAL_WORD = -8.0  # nats; a word this likely changes nothing, else fewer words, or more, would always be better
+UNKNOWN_WORD = -16.0  # nats; the log probability of a word that the model does not know
+MAX_ODDS = 50.0  # nats, so that their exponential stays a number
 
 
 class Spelling:
-    """A model's words in the characters of a network: which class numbers are letters, and what a word adds."""
+    """A model's words in the characters of a network.
+
+    Args:
+        model: Says how likely words are.
+        chars: The characters that the network knows.
+
+    Attributes:
+        letters: By class number, its letter in lower case, or "" where it is none.
+        space: The class number of the space; -1 where there is none.
+    """
 
     def __init__(self, model: WordModel, chars: str) -> None:
         self.model = model
@@ -34,14 +44,27 @@ class Spelling:
         self.space = len(Vocab.specials) + space if space >= 0 else -1
 
     def bonus(self, word: str, before: str) -> float:
-        """What a word (lower case, not empty) after another ("": none) adds to the score of a reading, in nats."""
+        """What a word after another adds to the score of a reading, in nats.
+
+        Args:
+            word: In lower case, not empty.
+            before: The word before it; "" where there is none.
+        """
         known = self.model.log_probability(word, before or None)
-        return WEIGHT * ((UNKNOWN if known is None else known) - EXPECTED)
+        return WORD_WEIGHT * ((UNKNOWN_WORD if known is None else known) - NEUTRAL_WORD)
 
 
 @dataclass(frozen=True)
 class _Path:
-    """A reading so far: its score, class numbers, the score after each of them, the word being spelled and the one before."""
+    """A reading so far.
+
+    Attributes:
+        score: Log probability of its characters and what its words add, in nats.
+        ids: Its class numbers.
+        scores: The score after each of them.
+        word: The letters of the word that is being spelled.
+        before: The word before that; "" where there is none.
+    """
 
     score: float = 0.0
     ids: tuple[int, ...] = ()
@@ -49,7 +72,7 @@ class _Path:
     word: str = ""
     before: str = ""
 
-    def then(self, token: int, log_probability: float, spelling: Spelling) -> _Path:
+    def followed_by(self, token: int, log_probability: float, spelling: Spelling) -> _Path:
         letter = spelling.letters[token]
         score, before, word = self.score + log_probability, self.before, self.word + letter
         if not letter:
@@ -64,13 +87,22 @@ def search(
     memory: np.ndarray,
     hidden: np.ndarray,
     spelling: Spelling,
-    max_length: int = 128,
+    max_length: int = MAX_LENGTH,
     refused: np.ndarray | None = None,
 ) -> Reading | None:
-    """The best reading of one line, memory (1,S,2E) and hidden (1,D) from the encoder; None where none ended in time.
+    """Find the best reading of one line with its words.
 
-    The probability of a character is its share beside what else could stand there, words counted in.
-    refused: as for `decode.greedy`.
+    Args:
+        decoder: The decoder.
+        memory: The encoder's outputs, float32 (1,S,2E).
+        hidden: The encoder's last state for the decoder, float32 (1,D).
+        spelling: The words.
+        max_length: At most this many characters and one more are read.
+        refused: Class numbers that the reading may not hold, as for `decode.greedy`.
+
+    Returns:
+        The reading; None where none ended in time. The probability of a character is its share beside what else could
+        stand there, words counted in.
     """
     # The same line for every path: views, for copies would not stay in the cache together.
     keys = np.broadcast_to(decoder.keys(memory), (WIDTH, *memory.shape[1:-1], decoder.key_bias.size))
@@ -81,15 +113,11 @@ def search(
     for _ in range(max_length + 1):
         count = len(paths)
         logits, hidden, _ = decoder.step(tokens, hidden, memory[:count], keys[:count])
-        if refused is not None:
-            logits[:, refused] = -np.inf
-        logits -= logits.max(axis=1, keepdims=True)
-        logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
-        following = _following(paths, logits, spelling)
+        following = _following(paths, log_softmax(logits, refused), spelling)
         ended += [path for path, _ in following if path.ids[-1] == EOS]
         best = max((path.score for path in ended), default=-np.inf)
         going = [step for step in following if step[0].ids[-1] != EOS]
-        least = max(best, going[0][0].score if going else -np.inf) - BEHIND
+        least = max(best, going[0][0].score if going else -np.inf) - MAX_BEHIND
         kept = [step for step in _unlike(going) if step[0].score > least][:WIDTH]
         if not kept or best >= kept[0][0].score:
             left += [path for path, _ in going]
@@ -108,37 +136,37 @@ def search(
 def _following(paths: Sequence[_Path], logits: np.ndarray, spelling: Spelling) -> list[tuple[_Path, int]]:
     """The likely next steps of each path with the path's number, best first.
 
-    A path may end only where nothing is likelier than that: each further character costs something, so that of all readings
+    A path may end only where nothing is likelier than that. Each further character costs something, so of all readings
     of an illegible line the shortest would be the best.
     """
-    found = [
-        (path.then(token, float(row[token]), spelling), slot)
+    steps = [
+        (path.followed_by(token, float(row[token]), spelling), slot)
         for slot, (path, row) in enumerate(zip(paths, logits))
-        for token in np.flatnonzero(row > paths[0].score - path.score - BEHIND).tolist()
+        for token in np.flatnonzero(row > paths[0].score - path.score - MAX_BEHIND).tolist()
         if token != EOS or row[EOS] == row.max()
     ]
-    return sorted(found, key=lambda step: -step[0].score)
+    return sorted(steps, key=lambda step: -step[0].score)
 
 
 def _unlike(steps: Sequence[tuple[_Path, int]]) -> list[tuple[_Path, int]]:
     """Of steps that end alike, and so go on alike, the first."""
     first: dict[object, tuple[_Path, int]] = {}
     for path, slot in steps:
-        first.setdefault((path.ids[-ALIKE:], path.word, path.before), (path, slot))
+        first.setdefault((path.ids[-MERGE_SUFFIX:], path.word, path.before), (path, slot))
     return list(first.values())
 
 
 def _shares(chosen: _Path, others: Sequence[_Path]) -> list[float]:
     """For each step of a reading, its share in [0,1] beside the others that part from it there.
 
-    Each of `others` is weighed where it was given up, against the chosen one's score at that place. What else was in doubt by
-    then counts too, so that a line with doubts in several places is trusted less than the product of single ones says; that
-    tells wrong lines from right ones better.
+    Each of `others` is weighed where it was given up, against the chosen one's score at that step. What else was in
+    doubt by then counts too, so that a line with several doubts is trusted less than the product of single ones says.
+    That tells wrong lines from right ones better.
     """
     against = [0.0] * len(chosen.ids)
     for other in others:
         at = next((i for i, (own, its) in enumerate(zip(chosen.ids, other.ids)) if own != its), None)
         if at is not None:
             reached = min(len(other.ids), len(chosen.ids)) - 1
-            against[at] += float(np.exp(min(other.score - chosen.scores[reached], 50.0)))
+            against[at] += float(np.exp(min(other.score - chosen.scores[reached], MAX_ODDS)))
     return [1.0 / (1.0 + odds) for odds in against]

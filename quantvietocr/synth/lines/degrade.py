@@ -233,32 +233,14 @@ def augment(image: np.ndarray, rng: np.random.Generator, strength: float = 1.0) 
     if strength <= 0:
         return image
     dice = Dice(rng)
-    height, width = image.shape[:2]
     picture = Image.fromarray(image)
     edge = tuple(int(v) for v in np.median(np.concatenate((image[:, 0], image[:, -1])), axis=0))
 
     def happens(probability: float) -> bool:
         return dice.chance(probability * min(1.0, strength))
 
-    if happens(0.5):  # crop jitter, padding and a small tilt in one transform
-        reach = 0.07 * height * strength
-        tilt = dice.uniform(-1, 1) * min(0.02 * width, 0.08 * height) * strength
-        bend = 0.03 * height * strength
-        left, right = -dice.uniform(-0.02 * height, 2 * reach), width + dice.uniform(-0.02 * height, 2 * reach)
-        # Outwards more than inwards: marks above and dots below must stay inside.
-        top, bottom = -dice.uniform(-0.2, 1) * reach, height + dice.uniform(-0.2, 1) * reach
-        quad = (
-            left,
-            top + tilt,
-            left,
-            bottom + tilt + dice.uniform(-bend, bend),
-            right,
-            bottom - tilt + dice.uniform(-bend, bend),
-            right,
-            top - tilt,
-        )
-        size = (max(4, round((right - left) * dice.uniform(0.95, 1.06))), max(4, round(bottom - top)))
-        picture = picture.transform(size, Image.Transform.QUAD, quad, Image.Resampling.BICUBIC, fillcolor=edge)
+    if happens(0.5):
+        picture = _reframe(picture, edge, strength, dice)
     if happens(0.3) and picture.height > 20:
         factor = max(18 / picture.height, 1 - dice.uniform(0.1, 0.5) * strength)
         picture = resize(picture, picture.width * factor, picture.height * factor, dice)
@@ -278,3 +260,26 @@ def augment(image: np.ndarray, rng: np.random.Generator, strength: float = 1.0) 
     if happens(0.35):
         result = np.asarray(jpeg(Image.fromarray(result), dice.integer(max(20, round(85 - 45 * strength)), 95)))
     return result
+
+
+def _reframe(picture: Image.Image, edge: tuple[int, ...], strength: float, dice: Dice) -> Image.Image:
+    """Shift the edges of a crop, pad it with the colour `edge` and tilt it a little, in one transform."""
+    width, height = picture.size
+    reach = 0.07 * height * strength
+    tilt = dice.uniform(-1, 1) * min(0.02 * width, 0.08 * height) * strength
+    bend = 0.03 * height * strength
+    left, right = -dice.uniform(-0.02 * height, 2 * reach), width + dice.uniform(-0.02 * height, 2 * reach)
+    # Outwards more than inwards: marks above and dots below must stay inside.
+    top, bottom = -dice.uniform(-0.2, 1) * reach, height + dice.uniform(-0.2, 1) * reach
+    quad = (
+        left,
+        top + tilt,
+        left,
+        bottom + tilt + dice.uniform(-bend, bend),
+        right,
+        bottom - tilt + dice.uniform(-bend, bend),
+        right,
+        top - tilt,
+    )
+    size = (max(4, round((right - left) * dice.uniform(0.95, 1.06))), max(4, round(bottom - top)))
+    return picture.transform(size, Image.Transform.QUAD, quad, Image.Resampling.BICUBIC, fillcolor=edge)

@@ -18,7 +18,7 @@ class Profile:
     """
 
     name: str
-    mix: str = "any"  # key of phrases.MIX
+    mix: str = "any"  # key of mix.MIX
     embedded_bias: float = 1.0  # exponent on embedded_share: < 1 = more from the embedded source
     fonts: Kinds = ()
     crops: tuple[float, float, float] = (0.4, 0.35, 0.25)  # line box, tight around the ink, loose

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
+from .beside import Bounds, draw_neighbours, draw_rules
 from .config import SynthConfig
 from .dice import Dice
 from .fonts import Face, FontPool
@@ -16,7 +17,6 @@ EM_SIZES = (26, 30, 34, 38, 42, 48)  # pixels per em while drawing; few, so that
 MIN_X_HEIGHT = 6.5  # pixels of an x after resizing: smaller is not legible in Vietnamese
 READER_HEIGHT = 32  # pixels: the reader's input height, which max_width refers to
 
-Bounds = tuple[int, int, int, int]  # left, top, right, bottom, in pixels of the canvas
 Margins = tuple[float, float, float, float]  # above, below, left, right, in pixels
 
 
@@ -44,6 +44,17 @@ class _Word:
     text: str
     font: ImageFont.FreeTypeFont
     width: float  # pixels, letter spacing included
+
+
+@dataclass
+class _Set:
+    """Words on a canvas, mode "L". Numbers are its pixels: baseline, the line's ends, and the box around its ink."""
+
+    canvas: Image.Image
+    base: int
+    start: int
+    end: float
+    box: Bounds
 
 
 def draw(
@@ -79,14 +90,12 @@ def draw(
     words = _measure(dice, text, face, font, pool, size, letter_gap)
     gaps = _gaps(dice, profile, len(words), font.getlength(" ") * word_gap, size)
     stretch = dice.uniform(0.82, 1.14) if dice.chance(0.2) else 1.0
-
     style = _crop_style(dice, profile, text)
     margins = _margins(dice, style, face, size)
-    _, _, left, right = margins
     # The reader keeps max_width at height 32; long lines may be squeezed into it, as long printed lines are.
     squeeze = min(config.max_squeeze, dice.uniform(1.45, 1.95) if is_long else dice.uniform(1.0, 1.2))
     height = _line_height(style, margins, text, face, font)
-    room = config.max_width / READER_HEIGHT * squeeze * height - left - right
+    room = config.max_width / READER_HEIGHT * squeeze * height - margins[2] - margins[3]
     if is_long:
         # Narrower letters before fewer words: that is how a line comes to hold 100 characters.
         stretch = min(1.0, max(0.8, room / (sum(word.width for word in words) + sum(gaps))))
@@ -95,30 +104,14 @@ def draw(
     width = sum(word.width for word in words) + sum(gaps[: len(words) - 1])
 
     drift = _drift(dice, profile, config, width, size)
-    pad = int(1.2 * size)
-    base = int(face.ascent * size) + pad + abs(drift)
-    canvas = Image.new("L", (int(width + left + right) + 2 * pad, base + int(face.descent * size) + pad + abs(drift)))
-    pen = ImageDraw.Draw(canvas)
-    x0 = pad + int(left)
-    x = x_end = float(x0)
-    for word, gap in zip(words, gaps):
-        _draw_word(pen, word, x, base, letter_gap)
-        x_end = x + word.width
-        x = x_end + gap
-    box = canvas.getbbox() or (x0, base - size // 2, int(x_end) + 1, base)
-
-    top, bottom = _crop_rows(style, margins, box, base, face.x_height * size)
-    bounds = (
-        max(0, int(min(x0, box[0]) - left)),
-        max(0, int(top)),
-        min(canvas.width, int(max(x_end, box[2]) + right) + 1),
-        min(canvas.height, int(bottom) + 1),
-    )
+    line = _set_words(words, gaps, letter_gap, face, size, margins, width, abs(drift))
+    bounds = _crop_bounds(style, margins, line, face.x_height * size)
+    pen = ImageDraw.Draw(line.canvas)
     if dice.chance(profile.neighbours):
-        _neighbours(dice, pen, font, base, size, face, bounds, snippets)
+        draw_neighbours(dice, pen, font, line.base, size, face, bounds, snippets)
     if dice.chance(profile.rules):
-        _rules(dice, pen, box, base, size, bounds)
-    mask = _level(canvas, bounds, drift, dice) if drift else canvas.crop(bounds)
+        draw_rules(dice, pen, line.box, line.base, size, bounds)
+    mask = _level(line.canvas, bounds, drift, dice) if drift else line.canvas.crop(bounds)
 
     low, high = config.height
     scale = high * (low / high) ** (dice.random() ** (1 / profile.height_bias)) / mask.height
@@ -143,13 +136,46 @@ def _line_height(style: str, margins: Margins, text: str, face: Face, font: Imag
     return height
 
 
-def _crop_rows(style: str, margins: Margins, box: Bounds, base: int, x_height: float) -> tuple[float, float]:
-    """Top and bottom of the crop on the canvas, in pixels; box: around the ink, base: the baseline."""
-    up, down, _, _ = margins
+def _set_words(
+    words: Sequence[_Word],
+    gaps: Sequence[float],
+    letter_gap: float,
+    face: Face,
+    size: int,
+    margins: Margins,
+    width: float,
+    drift: int,
+) -> _Set:
+    """Draw the words on a canvas that has room around them, and for the line to drift by so many pixels."""
+    _, _, left, right = margins
+    pad = int(1.2 * size)
+    base = int(face.ascent * size) + pad + drift
+    canvas = Image.new("L", (int(width + left + right) + 2 * pad, base + int(face.descent * size) + pad + drift))
+    pen = ImageDraw.Draw(canvas)
+    start = pad + int(left)
+    x = end = float(start)
+    for word, gap in zip(words, gaps):
+        _draw_word(pen, word, x, base, letter_gap)
+        end = x + word.width
+        x = end + gap
+    return _Set(canvas, base, start, end, canvas.getbbox() or (start, base - size // 2, int(end) + 1, base))
+
+
+def _crop_bounds(style: str, margins: Margins, line: _Set, x_height: float) -> Bounds:
+    """Return what a line detector would cut out of the canvas."""
+    up, down, left, right = margins
+    box = line.box
     if style == "box":
-        return min(base - up, box[1] - 1), max(base + down, box[3] + 1)
-    # At least from the baseline to the x-height, or a dash would fill the picture.
-    return min(box[1], base - x_height) - up, max(box[3], base) + down
+        top, bottom = min(line.base - up, box[1] - 1), max(line.base + down, box[3] + 1)
+    else:
+        # At least from the baseline to the x-height, or a dash would fill the picture.
+        top, bottom = min(box[1], line.base - x_height) - up, max(box[3], line.base) + down
+    return (
+        max(0, int(min(line.start, box[0]) - left)),
+        max(0, int(top)),
+        min(line.canvas.width, int(max(line.end, box[2]) + right) + 1),
+        min(line.canvas.height, int(bottom) + 1),
+    )
 
 
 def _spacing(dice: Dice, profile: Profile, face: Face, size: int) -> tuple[float, float]:
@@ -232,54 +258,6 @@ def _draw_word(pen: ImageDraw.ImageDraw, word: _Word, x: float, base: int, lette
     for letter in word.text:
         pen.text((x, base), letter, fill=255, font=word.font, anchor="ls")
         x += word.font.getlength(letter) + letter_gap
-
-
-def _neighbours(
-    dice: Dice,
-    pen: ImageDraw.ImageDraw,
-    font: ImageFont.FreeTypeFont,
-    base: int,
-    size: int,
-    face: Face,
-    bounds: Bounds,
-    snippets: Sequence[str],
-) -> None:
-    """Draw lines above and below at the pitch of running text: their strokes reach into a crop that is not tight."""
-    # Closer than this, marks and tails of the two lines would run into each other.
-    pitch = max(dice.uniform(1.12, 1.5), face.ascent + face.descent + 0.02) * size
-    width = bounds[2] - bounds[0]
-    for y in (base - pitch, base + pitch):
-        if dice.chance(0.75):
-            text = dice.pick(snippets)
-            while len(text) * size * 0.3 < width:
-                text += " " + dice.pick(snippets)
-            share = 1.0 if dice.chance(0.7) else dice.uniform(0.2, 1.0)
-            text = text[: max(3, int(share * width / (0.36 * size)))]
-            pen.text((bounds[0] + dice.uniform(-0.5, 0.5) * size, y), text, fill=255, font=font, anchor="ls")
-
-
-def _rules(dice: Dice, pen: ImageDraw.ImageDraw, box: Bounds, base: int, size: int, bounds: Bounds) -> None:
-    """Draw lines that are not text: underline, dotted line of a form, table rules beside, above or below the text."""
-    thick = max(1, round(dice.uniform(0.03, 0.06) * size))
-    form = dice.random()
-    if form < 0.25:
-        # Just under the baseline or under the tails: in between it would swallow the dot of a nặng.
-        y = base + round((dice.uniform(0.06, 0.1) if dice.chance(0.5) else dice.uniform(0.22, 0.3)) * size)
-        pen.rectangle((box[0], y, box[2], y + thick - 1), fill=255)
-    elif form < 0.45:
-        y, step = base + round(dice.uniform(0.2, 0.3) * size), max(3, round(dice.uniform(0.12, 0.3) * size))
-        for x in range(bounds[0], bounds[2], step):
-            pen.rectangle((x, y, x + thick - 1, y + thick - 1), fill=255)
-    if form >= 0.45 or dice.chance(0.1):
-        if dice.chance(0.6):
-            x = bounds[0] + max(0, (box[0] - bounds[0]) // 3)
-            pen.rectangle((x, 0, x + thick - 1, base + 2 * size), fill=255)
-        if dice.chance(0.35):
-            x = bounds[2] - 1 - max(0, (bounds[2] - box[2]) // 3)
-            pen.rectangle((x, 0, x + thick - 1, base + 2 * size), fill=255)
-        for y, there in ((bounds[1], 0.3), (bounds[3] - thick, 0.45)):
-            if dice.chance(there) and not box[1] - 1 <= y <= box[3]:
-                pen.rectangle((bounds[0], y, bounds[2], y + thick - 1), fill=255)
 
 
 def _level(canvas: Image.Image, bounds: Bounds, drift: int, dice: Dice) -> Image.Image:

@@ -13,8 +13,9 @@ import numpy as np
 from ...common.files import ReadErrors
 from .config import SynthConfig, SynthError
 from .dice import Dice, Weighted
+from .drills import make_scramble
 from .lists import make_list
-from .phrases import MAKERS, MIX, make_scramble
+from .mix import MAKERS, MIX
 from .syllables import syllables
 
 # Typographic characters that print (nearly) as an ASCII one and are labelled as that.
@@ -166,7 +167,7 @@ class TextSource:
 
         Args:
             dice: source of everything random.
-            mix: a key of `phrases.MIX`.
+            mix: a key of `mix.MIX`.
             embedded_bias: exponent on the share of labels from the embedded source. Below 1 a receipt says receipt
                 things more often, while shares of 0 and 1 stay what they are.
 

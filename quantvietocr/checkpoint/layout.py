@@ -1,0 +1,79 @@
+"""The layout of VietOCR's `vgg_seq2seq`: what its tensors are called, where its layers stand, what their shapes say.
+
+Names are those of VietOCR's state dict (https://github.com/pbcquoc/vietocr, model/transformerocr.py); a quantized file
+keeps them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+CNN = "cnn.model."
+FEATURES = CNN + "features."  # the VGG's layers, numbered through
+LAST_CONVOLUTION = CNN + "last_conv_1x1"
+INPUT = "cnn.input"  # names the range of the picture, as a layer names that of its output
+TRANSFORMER = "transformer."  # the recurrent half, whatever VietOCR calls it
+ENCODER = TRANSFORMER + "encoder."
+ENCODER_RNN = ENCODER + "rnn."
+ENCODER_FC = ENCODER + "fc."
+DECODER = TRANSFORMER + "decoder."
+DECODER_RNN = DECODER + "rnn."
+EMBEDDING = DECODER + "embedding.weight"
+ATTENTION = DECODER + "attention.attn."
+ATTENTION_SCORE = DECODER + "attention.v.weight"
+OUTPUT = DECODER + "fc_out."
+
+SCALE = ".scale"  # follows the name of an int8 tensor: its scales per output channel
+RANGE_SCALE, RANGE_ZERO = ".output.scale", ".output.zero_point"  # follow a layer's name: the range of its output
+
+NORM_PARTS = ("weight", "bias", "running_mean", "running_var")
+
+#: Convolutions before each pool, of the two VGGs that VietOCR builds.
+STAGES = {"vgg19_bn": (2, 2, 4, 4, 4), "vgg11_bn": (1, 1, 2, 2, 2)}
+POOLS = 5
+
+
+def operations(backbone: str) -> Iterator[tuple[str, int]]:
+    """The convolutions (`conv`) and pools (`pool`) of a VGG in order, each with its index among `FEATURES`.
+
+    A convolution takes three indices: its own, the next for its batch norm (`norm_of`), and one for its ReLU. A pool
+    takes one.
+    """
+    index = 0
+    for count in STAGES[backbone]:
+        for _ in range(count):
+            yield "conv", index
+            index += 3
+        yield "pool", index
+        index += 1
+
+
+def feature(index: int) -> str:
+    """The name of the VGG's layer at an index."""
+    return f"{FEATURES}{index}"
+
+
+def norm_of(index: int) -> str:
+    """The name of the batch norm of the convolution at an index."""
+    return feature(index + 1)
+
+
+def backbone_of(tensors: Mapping[str, np.ndarray]) -> str:
+    """The VGG whose convolutions a float state dict has most of."""
+
+    def present(backbone: str) -> int:
+        return sum(f"{feature(index)}.weight" in tensors for op, index in operations(backbone) if op == "conv")
+
+    return max(STAGES, key=present)
+
+
+def sizes_of(tensors: Mapping[str, np.ndarray]) -> dict[str, int]:
+    """The sizes of VietOCR's `transformer` settings, as the shapes of a state dict tell them."""
+    return {
+        "encoder_hidden": tensors[f"{ENCODER_RNN}weight_hh_l0"].shape[1],
+        "decoder_hidden": tensors[f"{DECODER_RNN}weight_hh_l0"].shape[1],
+        "img_channel": tensors[f"{ENCODER_RNN}weight_ih_l0"].shape[1],
+        "decoder_embedded": tensors[EMBEDDING].shape[1],
+    }
