@@ -1,5 +1,5 @@
 # make setup   prepare .venv (minutes the first time, nothing to do when the requirements are unchanged)
-# make test    the tests
+# make test    style, types, documentation, tests
 # make demo    fine-tune, convert, compare and read, into runs/demo
 # make clean   remove what these made
 
@@ -17,7 +17,7 @@ STAMP := $(VENV)/.quantvietocr-installed
 
 setup: $(STAMP)
 
-$(STAMP): requirements.txt requirements-nodeps.txt requirements-dev.txt requirements-serve.txt pyproject.toml
+$(STAMP): pyproject.toml setup.py requirements-nodeps.txt requirements-dev.txt
 	@$(PYTHON) -c 'import sys; v = sys.version.split()[0]; sys.version_info >= (3, 11) or \
 	  sys.exit(f"Python 3.11 or newer is needed and $(PYTHON) is {v}: name another with make setup PYTHON=python3.11")'
 	@$(PY) -m pip --version >/dev/null 2>&1 || { echo "Creating $(VENV) ..."; $(PYTHON) -m venv $(VENV); }
@@ -25,17 +25,21 @@ $(STAMP): requirements.txt requirements-nodeps.txt requirements-dev.txt requirem
 	@index=""; \
 	if [ -n "$(TORCH_INDEX)" ] && $(PY) -c 'from urllib.request import urlopen as u; u("$(TORCH_INDEX)/torch/", timeout=5)' \
 	  >/dev/null 2>&1; then index="--extra-index-url $(TORCH_INDEX)"; fi; \
-	$(PIP) install $$index -r requirements.txt -r requirements-dev.txt
+	$(PIP) install $$index --editable '.[all]' -r requirements-dev.txt
 	@$(PIP) install --quiet --no-deps -r requirements-nodeps.txt
-	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
+	@echo "Done. Now: source $(VENV)/bin/activate"
 
 test: setup
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+	@if [ -f mkdocs.yml ]; then $(PY) -m mkdocs build --quiet --strict --site-dir build/site; fi
 	@$(PY) -m pytest -q -rs --durations=10 --durations-min=1
 
 demo: setup
 	@$(PY) -m quantvietocr.cli.demo --out runs/demo
 
 clean:
-	rm -rf $(VENV) runs/demo build *.egg-info .pytest_cache
+	rm -rf $(VENV) runs/demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
 	find quantvietocr tests data -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,4 +1,4 @@
-"""Read pictures of text lines with any checkpoint: `python infer.py --format tsv PATH…`."""
+"""Read pictures of text lines with any checkpoint, as `quantvietocr read`: `python infer.py --format tsv PATH…`."""
 
 import sys
 

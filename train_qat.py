@@ -1,4 +1,5 @@
-"""Train, convert, save and evaluate: `python train_qat.py --config configs/qat.yml key=value …`."""
+"""Train, convert, save and evaluate, as `quantvietocr train`: `python train_qat.py --config configs/qat.yml key=value
+…`."""
 
 import sys
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .common.yaml_settings import ConfigError, build, override, read_tree
+from .shipped import config_file
 
 
 @dataclass
@@ -227,13 +228,15 @@ def _one_of(key: str, value: str, allowed: Sequence[str]) -> None:
 def load_config(path: str | Path | None, overrides: Sequence[str] = ()) -> Config:
     """Read a YAML file over the defaults, then apply `section.key=value` overrides (values are YAML).
 
-    A file may name another with `base: other.yml` (relative to itself), whose values it overrides. A section left empty
-    changes nothing.
-    Raises ConfigError for an unknown key, a wrong type or a value out of range.
+    A shipped file is found by its name, `qat`. A file may name another with `base: other.yml` (relative to itself),
+    whose values it overrides. A section left empty changes nothing. Raises ConfigError for an unknown key, a wrong type
+    or a value out of range.
     """
-    tree = read_tree(Path(path)) if path else {}
-    for text in overrides:
-        override(tree, text)
+    tree = read_tree(config_file(path)) if path else {}
     config = build(Config, tree, str(path) if path else "settings")
+    if overrides:  # built again, so that a mistake in one of them is not said to stand in the file
+        for text in overrides:
+            override(tree, text)
+        config = build(Config, tree, "the command line")
     config.validate()
     return config

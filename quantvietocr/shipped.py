@@ -1,6 +1,80 @@
-"""Where the shipped weights lie."""
+"""Where the shipped weights and configs lie: in a folder of one's own, in the installed package, in a clone, in the
+cache."""
 
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-FLOAT, INT8 = (ROOT / "weights" / f"vgg_seq2seq-{kind}.safetensors" for kind in ("float16", "qat-int8"))
+from .errors import UserError
+
+PACKAGE = Path(__file__).resolve().parent
+ROOT = PACKAGE.parent  # of the repository, where the package lies in a clone
+WEIGHTS_VARIABLE = "QUANTVIETOCR_WEIGHTS"  # names a folder to look into first
+#: The short names that `--weights` takes → the file.
+WEIGHTS = {"int8": "vgg_seq2seq-qat-int8.safetensors", "float": "vgg_seq2seq-float16.safetensors"}
+
+
+class NotShippedError(UserError):
+    """A shipped file is not in this install; the message says how to get it."""
+
+
+def cache_folder() -> Path:
+    """The user's folder for files that can be fetched again; it need not exist."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "quantvietocr"
+
+
+def find_weights(name: str) -> Path | None:
+    """The shipped weights called `int8` or `float`, None where this install lacks them."""
+    return next((path for folder in _weight_folders() if (path := folder / WEIGHTS[name]).is_file()), None)
+
+
+def weights_file(name: str | os.PathLike = "int8") -> Path:
+    """A file of weights.
+
+    Args:
+        name: `int8` or `float` for the shipped ones, else a path, which is given back as it is.
+
+    Returns:
+        The path.
+
+    Raises:
+        NotShippedError: if the shipped file of that name is not in this install.
+    """
+    if name not in WEIGHTS:
+        return Path(name)
+    path = find_weights(str(name))
+    if path is None:
+        raise NotShippedError(
+            f"The {name} weights ({WEIGHTS[str(name)]}) are not in this install: take the file from weights/ of "
+            f"quantvietocr's repository and put it into {cache_folder()}, or into a folder that the environment "
+            f"variable {WEIGHTS_VARIABLE} names."
+        )
+    return path
+
+
+def config_file(name: str | os.PathLike) -> Path:
+    """A config file.
+
+    Args:
+        name: a path; or a shipped config's name from anywhere, as `qat`, `qat.yml` or `configs/qat.yml`.
+
+    Returns:
+        The path: the shipped file's where no file lies at the path given.
+    """
+    path = Path(name)
+    if path.is_file() or path.parent not in (Path(), Path("configs")):
+        return path
+    file = path.name if path.suffix else f"{path.name}.yml"
+    shipped = (folder / file for folder in (PACKAGE / "configs", ROOT / "configs"))
+    return next((one for one in shipped if one.is_file()), path)
+
+
+def _weight_folders() -> Iterator[Path]:
+    if named := os.environ.get(WEIGHTS_VARIABLE):
+        yield Path(named)
+    yield PACKAGE / "weights"
+    if (ROOT / "pyproject.toml").is_file():  # else the folder above the package is site-packages
+        yield ROOT / "weights"
+    yield cache_folder()

@@ -180,7 +180,8 @@ def test_compare_prints_the_table_it_writes(tiny, tmp_path, capsys):
     printed = capsys.readouterr().out
     assert (out / "table.md").read_text(encoding="utf-8") in printed and "| tiny " in printed
     setup = json.loads((out / "table.json").read_text(encoding="utf-8"))["setup"]
-    assert (setup["lines"], setup["repeats"], setup["threads"]) == (2, 2, 1)
-    assert setup["command"].startswith("quantvietocr compare --data ")
+    conditions = setup["conditions"]
+    assert (setup["lines"], setup["repeats"], conditions["threads"]) == (2, 2, [1])
+    assert conditions["command"].startswith("quantvietocr compare --data ")
     assert cli.main(["compare", *arguments, "--vietocr"]) == 2
     assert "none of tiny is float" in capsys.readouterr().err

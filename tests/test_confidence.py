@@ -21,7 +21,7 @@ from quantvietocr.reading.confidence import (
     fit,
 )
 from quantvietocr.reading.decode import Reading
-from quantvietocr.shipped import INT8
+from quantvietocr.shipped import weights_file
 
 
 def sigmoid(value: float) -> float:
@@ -111,7 +111,7 @@ def test_what_a_file_says_of_confidence_changes_no_text_and_no_work(tiny_weights
 
 
 def test_decisions_are_made_on_the_scale_of_the_shipped_int8_file():
-    assert Calibration.of(read(INT8).meta.confidence) == DECISION_SCALE
+    assert Calibration.of(read(weights_file("int8")).meta.confidence) == DECISION_SCALE
 
 
 @pytest.mark.parametrize(

@@ -101,10 +101,10 @@ def test_auto_takes_what_is_there(tiny, tmp_path, monkeypatch):
             "quantvietocr export .*tiny.safetensors --format onnx --out .*tiny.onnx",
         ),
         ((), "tiny.safetensors", "openvino", "engine openvino reads .onnx"),
-        (("openvino",), "tiny.onnx", "openvino", "pip install openvino"),
-        (("onnxruntime",), "tiny.onnx", "onnxruntime", "pip install onnxruntime"),
-        (("onnxruntime", "openvino"), "tiny.onnx", "auto", "neither is installed: pip install onnxruntime"),
-        (("torch",), "tiny.safetensors", "auto", "need PyTorch: pip install -r requirements.txt"),
+        (("openvino",), "tiny.onnx", "openvino", "needs the package openvino: run `make setup`"),
+        (("onnxruntime",), "tiny.onnx", "onnxruntime", "needs the package onnxruntime: run `make setup`"),
+        (("onnxruntime", "openvino"), "tiny.onnx", "auto", "neither is installed: run `make setup`"),
+        (("torch",), "tiny.safetensors", "auto", "need PyTorch: run `make setup`"),
         ((), "tiny.onnx", "tensorrt", "no engine 'tensorrt'; choose one of auto, torch"),
     ],
 )
@@ -118,7 +118,7 @@ def test_what_does_not_fit_is_one_sentence(gone, file, engine, said, tiny, tmp_p
 
 def test_exporting_without_onnx_says_so(monkeypatch):
     hide(monkeypatch, "onnx")
-    with pytest.raises(EngineError, match="Exporting to ONNX needs the package onnx: pip install onnx"):
+    with pytest.raises(EngineError, match="Exporting to ONNX needs the package onnx: run `make setup`"):
         to_onnx(int8_checkpoint())
 
 
@@ -167,6 +167,7 @@ def test_a_file_that_is_not_ours_or_not_whole_is_one_sentence(change, said, engi
     with pytest.raises(CheckpointError, match=said) as caught:
         Predictor(path, engine=engine)
     assert "\n" not in str(caught.value) and "bad.onnx" in str(caught.value)
+    Image.new("RGB", (40, 8)).save(tmp_path / "line.png")
     assert infer.main(["--weights", str(path), "--engine", engine, str(tmp_path / "line.png")]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
 

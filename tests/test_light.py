@@ -34,7 +34,8 @@ def needed(requirement: str, found: dict[str, object]) -> None:
 
 @pytest.fixture(scope="module")
 def light_python(tmp_path_factory) -> Path:
-    """The Python of a new environment into which the light requirements of this one are linked: no network is needed."""
+    """The Python of a new environment into which the light requirements of this one are linked: no network is
+    needed."""
     folder = tmp_path_factory.mktemp("light")
     venv.create(folder, with_pip=False, symlinks=True)
     packages = next(folder.glob("lib/python*/site-packages"))
@@ -120,10 +121,10 @@ def test_what_needs_torch_says_so_in_one_sentence(light_python, tmp_path):
     Image.new("RGB", (40, 8)).save(picture)
     weights = write(int8_checkpoint(), tmp_path / "tiny.safetensors")
     for arguments, said in (
-        (["--weights", weights], "need PyTorch: pip install -r requirements.txt"),
+        (["--weights", weights], "need PyTorch: run `make setup`"),
         (
             ["--weights", export_onnx(int8_checkpoint(), tmp_path / "tiny.onnx"), "--engine", "openvino"],
-            "pip install openvino",
+            "needs the package openvino: run `make setup`",
         ),
     ):
         found = run(light_python, ROOT / "infer.py", *arguments, picture)
@@ -135,7 +136,8 @@ def test_only_what_reading_needs_is_imported(light_python, onnx_file, lines):
     code = (
         f"import sys; sys.path.insert(0, {str(ROOT)!r}); import infer\n"
         f"infer.main(['--weights', {str(onnx_file)!r}, {str(next((lines / 'img').iterdir()))!r}])\n"
-        "print(*(name for name in ('yaml', 'numpy.testing', 'sympy', 'quantvietocr.reading.plot') if name in sys.modules), file=sys.stderr)"
+        "heavy = 'yaml', 'numpy.testing', 'sympy', 'quantvietocr.reading.plot'\n"
+        "print(*(name for name in heavy if name in sys.modules), file=sys.stderr)"
     )
     found = run(light_python, "-c", code)
     assert found.returncode == 0 and found.stderr.splitlines()[-1] == "", found.stderr

@@ -155,8 +155,8 @@ def test_without_rapidocr_the_profiles_do_it_and_say_so(monkeypatch):
     monkeypatch.setitem(sys.modules, "rapidocr", None)
     detector = open_detector("auto")
     assert isinstance(detector, ProfileDetector)
-    assert "projection profiles" in about(detector) and "pip install" in about(detector)
-    with pytest.raises(DetectorError, match="pip install -r requirements-receipt.txt"):
+    assert "projection profiles" in about(detector) and "make setup" in about(detector)
+    with pytest.raises(DetectorError, match="run `make setup`"):
         open_detector("rapidocr")
     with pytest.raises(DetectorError, match="no detector is called so"):
         open_detector("other")

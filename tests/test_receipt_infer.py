@@ -16,11 +16,14 @@ from tiny import int8_checkpoint, transformer
 import infer
 from quantvietocr import Predictor
 from quantvietocr.checkpoint import write
+from quantvietocr.cli import main as cli
+from quantvietocr.common.files import reader_name
 from quantvietocr.pictures import find as picture_files
 from quantvietocr.quantize.recurrent import quantize_decoder
 from quantvietocr.receipt import files, open_detector, read_page
-from quantvietocr.receipt.files import reader_name, stems, summary
+from quantvietocr.receipt.files import stems, summary
 from quantvietocr.receipt.output import OUTPUT_SUFFIXES
+from quantvietocr.shipped import weights_file
 
 pytest.importorskip("pypdfium2", reason="PDF input needs the receipt extra")
 canvas = pytest.importorskip("reportlab.pdfgen.canvas", reason="writing PDF files needs the receipt extra")
@@ -182,11 +185,30 @@ def test_an_output_folder_that_cannot_be_made_is_said_first(weights, folder, tmp
     assert "out" in (err := capsys.readouterr().err) and "engine" not in err
 
 
-@pytest.mark.parametrize("arguments", [["--receipt"], ["--out", "x"], ["--receipt", "--out", "x", "--plot", "a.png"]])
+@pytest.mark.parametrize("arguments", [["--plot", "a.png"], ["--out", "x", "--plot", "a.png"], ["--format", "table"]])
 def test_options_that_do_not_go_together(arguments, capsys):
-    with pytest.raises(SystemExit) as stop:
-        infer.main([*arguments, "a.png"])
-    assert stop.value.code == 2 and "--receipt needs --out" in capsys.readouterr().err
+    assert infer.main(["--receipt", *arguments, "a.png"]) == 2
+    assert "are for pictures of lines" in capsys.readouterr().err
+
+
+def test_without_a_folder_the_text_is_printed(weights, folder, tmp_path, capsys):
+    arguments = ["receipts", "--weights", str(weights), "--threads", "1", "--detector", "profile"]
+    assert cli.main([*arguments, str(folder / "a1.png")]) == 0
+    text, _ = capsys.readouterr()
+    assert run(weights, tmp_path / "out", folder / "a1.png") == 0
+    assert text == (tmp_path / "out" / "a1.txt").read_text("utf-8")
+    capsys.readouterr()
+    assert cli.main([*arguments, str(folder)]) == 1  # one of the pictures is cut short
+    out, err = capsys.readouterr()
+    assert "a1 cut.jpg: damaged" in err and f"== {folder / 'sub' / 'b.tif'}, page 2 of 2\n" in out
+    assert cli.main([*arguments, "--format", "json", str(folder / "a1.png")]) == 0
+    assert json.loads(capsys.readouterr().out)["source"] == str(folder / "a1.png")
+
+
+def test_a_page_that_is_not_there_is_said_before_anything_is_loaded(tmp_path, capsys):
+    (tmp_path / "scans").mkdir()
+    assert cli.main(["receipts", "--weights", "none.safetensors", str(tmp_path / "scan")]) == 2
+    assert capsys.readouterr().err.endswith(f"no such file; did you mean {tmp_path / 'scans'}?\n")
 
 
 def test_files_of_one_name_do_not_overwrite_each_other(weights, folder, tmp_path):
@@ -212,9 +234,7 @@ def test_a_row_on_stdout_has_no_tabs_of_its_own():
 
 
 def test_the_shipped_weights_read_a_clean_receipt():
-    shipped = Path(infer.DEFAULT_WEIGHTS)
-    if not shipped.is_file():
-        pytest.skip(f"no weights at {shipped}")
+    shipped = weights_file("int8")
     page = read_page(draw(), Predictor(shipped, threads=1), open_detector("profile"))
     values = {field.name: field.value for field in page.fields}
     assert values["total"] == TOTAL and values["date"] == "2024-03-12T18:05"

@@ -11,13 +11,14 @@ import threading
 import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from typing import ClassVar
 
 import pytest
 from drawn_receipts import ROWS, draw
 from serving import HOME, encoded, refused
 
-pytest.importorskip("starlette", reason="the page's server: pip install -r requirements-serve.txt")
-pytest.importorskip("httpx2", reason="Starlette's test client: pip install -r requirements-dev.txt")
+pytest.importorskip("starlette", reason="the page's server: make setup")
+pytest.importorskip("httpx2", reason="Starlette's test client: make setup")
 
 from starlette.testclient import TestClient
 
@@ -31,7 +32,9 @@ from quantvietocr.serve.server import listen
 class Echo:
     """Stands for a Reading: says what it was asked; waits for `go` where a test has one."""
 
-    about = {"readers": [{"name": "int8", "file": "a", "about": []}, {"name": "float", "file": "b", "about": []}]}
+    about: ClassVar = {
+        "readers": [{"name": "int8", "file": "a", "about": []}, {"name": "float", "file": "b", "about": []}]
+    }
 
     def __init__(self, go: threading.Event | None = None) -> None:
         self.asked: list[str] = []
@@ -120,7 +123,7 @@ def test_a_senseless_query_is_refused(query):
 
 
 def test_uploads_are_limited_as_they_come(monkeypatch):
-    monkeypatch.setattr(app_module, "MOST_BYTES", 2**20)
+    monkeypatch.setattr(app_module, "MAX_BYTES", 2**20)
     reading = Echo()
     client = TestClient(make_app(reading), HOME)
     taken = 0
@@ -137,6 +140,34 @@ def test_uploads_are_limited_as_they_come(monkeypatch):
     assert client.post("/read?name=a", content=bytes(2**20)).status_code == 200
 
 
+def test_a_form_is_taken_as_curl_sends_it(monkeypatch):
+    reading = Echo()
+    client = TestClient(make_app(reading), HOME)
+    usual = {"name": "hóa đơn.png", "size": 3, "page": 1, "reader": 0, "plain": True}
+    assert client.post("/read", files={"file": ("hóa đơn.png", b"abc")}).json() == usual
+    asked = client.post("/read?name=b&plain=0", data={"note": "x"}, files={"anything": ("a.png", b"abcd")}).json()
+    assert asked == usual | {"name": "b", "size": 4, "plain": False}
+    assert "holds no file" in refused(client.post("/read", files={"note": (None, "x")}), 400)
+    assert "empty" in refused(client.post("/read", files={"file": ("a.png", b"")}), 400)
+    two = [("file", ("a.png", b"a")), ("file", ("b.png", b"b"))]
+    assert "one file" in refused(client.post("/read", files=two), 400)
+    broken = client.post("/read", content=b"no form", headers={"content-type": "multipart/form-data"})
+    assert "cannot be read" in refused(broken, 400)
+    monkeypatch.setattr(app_module, "MAX_BYTES", 2**20)
+    assert "1 MB" in refused(client.post("/read", files={"file": ("a.png", bytes(2**20 + 2**14))}), 413)
+    asked = reading.asked.copy()
+    headers = {"origin": "http://evil.example"}
+    assert refused(client.post("/read", files={"file": ("a.png", b"abc")}, headers=headers), 403)
+    assert reading.asked == asked == ["hóa đơn.png", "b"]
+
+
+def test_the_server_says_that_it_is_well_and_has_a_sample():
+    client = TestClient(make_app(Echo()), HOME)
+    assert client.get("/healthz").json() == {"status": "ok"}
+    sample = client.get("/static/sample.jpg")
+    assert sample.headers["content-type"] == "image/jpeg" and sample.content[:3] == b"\xff\xd8\xff"
+
+
 def test_uploads_take_turns_and_the_server_answers_meanwhile():
     go = threading.Event()
     reading = Echo(go)
@@ -144,7 +175,7 @@ def test_uploads_take_turns_and_the_server_answers_meanwhile():
         uploads = []
         for place, name in enumerate(("a", "b", "c")):
             uploads.append(pool.submit(client.post, f"/read?name={name}&ticket={name}", content=b"x"))
-            until(lambda: client.get(f"/queue?ticket={name}").json() == {"ahead": place})
+            until(lambda name=name, place=place: client.get(f"/queue?ticket={name}").json() == {"ahead": place})
         assert client.get("/about").status_code == 200
         assert client.get("/queue?ticket=nobody").json() == {"ahead": None}
         assert reading.asked == ["a"]  # one at a time
@@ -154,7 +185,7 @@ def test_uploads_take_turns_and_the_server_answers_meanwhile():
 
 
 def test_too_many_uploads_are_sent_away(monkeypatch):
-    monkeypatch.setattr(turns, "MOST_UPLOADS", 1)
+    monkeypatch.setattr(turns, "MAX_UPLOADS", 1)
     go = threading.Event()
     with TestClient(make_app(Echo(go)), HOME) as client, ThreadPoolExecutor(1) as pool:
         first = pool.submit(client.post, "/read?name=a&ticket=a", content=b"x")
@@ -199,7 +230,8 @@ def test_a_port_in_use_or_a_senseless_option_is_one_sentence(tiny_weights, capsy
         assert cli.main(["serve", "--port", port, "--weights", str(tiny_weights), str(tiny_weights)]) == 2
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 1 and f"Port {port} is in use" in said[0]
-    for mistake in (["--port", "70000"], ["--port", "0", "--threads", "-1"]):
+    three = ["--weights", "a", "b", "c"]
+    for mistake in (["--port", "70000"], ["--port", "0", "--threads", "-1"], ["--port", "0", *three]):
         assert cli.main(["serve", *mistake]) == 2 and len(capsys.readouterr().err.splitlines()) == 1
 
 
@@ -207,11 +239,11 @@ def test_a_missing_package_is_one_sentence(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     assert cli.main(["serve", "--port", "0"]) == 2
     (said,) = capsys.readouterr().err.splitlines()
-    assert "requirements-serve.txt" in said and "uvicorn" in said
+    assert "make setup" in said and "uvicorn" in said
 
 
 def test_it_starts_reads_and_stops(tiny_weights):
-    weights = str(tiny_weights), str(tiny_weights)
+    weights = (str(tiny_weights),)  # one alone: there is nothing to compare with
     command = [sys.executable, "-m", "quantvietocr", "serve", "--port", "0", "--threads", "1", "--weights", *weights]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
         try:

@@ -17,8 +17,8 @@ import pytest
 from drawn_receipts import ROWS, SHOP, draw
 from serving import encoded
 
-webdriver = pytest.importorskip("selenium.webdriver", reason="drives the browser: pip install -r requirements-dev.txt")
-pytest.importorskip("starlette", reason="the page's server: pip install -r requirements-serve.txt")
+webdriver = pytest.importorskip("selenium.webdriver", reason="drives the browser: make setup")
+pytest.importorskip("starlette", reason="the page's server: make setup")
 BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 pytestmark = pytest.mark.skipif(not (BROWSER and DRIVER), reason="no browser: apt-get install chromium chromium-driver")
 
@@ -45,7 +45,8 @@ const files = new DataTransfer();
 for (const [name, kind, content] of arguments) {
   files.items.add(new File([Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0))], name, {type: kind}));
 }
-document.getElementById("drop").dispatchEvent(new DragEvent("drop", {bubbles: true, cancelable: true, dataTransfer: files}));
+document.getElementById("drop").dispatchEvent(new DragEvent("drop", {bubbles: true, cancelable: true, dataTransfer:
+files}));
 """
 
 
@@ -109,7 +110,7 @@ def drop(browser: Any, *files: tuple[str, str, bytes]) -> None:
 def keep_screenshot(browser: Any, name: str) -> None:
     """A look at the page for people, where QUANTVIETOCR_SCREENSHOTS names a folder for it."""
     if folder := os.environ.get("QUANTVIETOCR_SCREENSHOTS"):
-        for width in (1000, 400):
+        for width in (1280, 375):
             for scheme in ("light", "dark"):
                 scheme_of = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
                 browser.execute_cdp_cmd("Emulation.setEmulatedMedia", scheme_of)
@@ -177,14 +178,30 @@ def test_files_wait_for_each_other_and_a_bad_one_says_why(page):
     files = "#documents button"
     assert [name.text for name in find_all(page, f"{files} .name")] == ["a.png", hostile, "c.png"]
     assert find_all(page, f"{files} .state")[2].text == "waiting"
-    until(page, lambda: [state.text for state in find_all(page, f"{files} .state")] == ["read", "not read", "read"])
+    until(page, lambda: [state.text for state in find_all(page, f"{files} .state")] == ["read", "failed", "read"])
     assert SHOP in find(page, "#lines tbody").text and not find(page, "#error").is_displayed()
     find_all(page, files)[1].click()
-    assert find(page, "#error").text == f"{hostile}: not a picture in a format Pillow knows; save it as PNG or JPEG."
+    assert find(page, "#error").text == f"{hostile}: not a picture that can be opened here; save it as PNG or JPEG."
     assert not find(page, "#text-side").is_displayed()
     keep_screenshot(page, "refused")
     find_all(page, files)[2].click()
     assert "250.000" in find(page, "#fields .total td").text and not find(page, "#error").is_displayed()
+
+
+def test_the_sample_is_read_and_a_phone_sees_the_fields_first(page):
+    assert find(page, ".mouse").is_displayed() and not find(page, "label[for=camera]").is_displayed()
+    keep_screenshot(page, "empty")
+    find(page, "#sample").click()
+    until(page, lambda: find_all(page, "#fields .total"))
+    assert find(page, "#fields .total td").text == "356.400 đ"
+    assert find(page, "#fields .shop th [lang=vi]").text == "Cửa hàng"
+    keep_screenshot(page, "sample")
+    page.set_window_size(500, 900)  # no browser's window is narrower than this one's
+    until(page, lambda: find(page, "label[for=camera]").is_displayed())
+    assert find(page, "#camera").get_attribute("capture") == "environment" and not find(page, ".mouse").is_displayed()
+    tops = [find(page, one).rect["y"] for one in ("#actions", "#fields-section", "#picture-side", "#lines-section")]
+    assert tops == sorted(tops)
+    assert page.execute_script("return document.documentElement.scrollWidth <= window.innerWidth")
 
 
 def test_a_file_that_is_too_large_is_not_sent(page):

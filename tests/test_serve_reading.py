@@ -14,14 +14,14 @@ from drawn_receipts import ROWS, SHOP, TOTAL, draw
 from PIL import Image
 from serving import HOME, encoded, refused
 
-pytest.importorskip("starlette", reason="the page's server: pip install -r requirements-serve.txt")
-pytest.importorskip("httpx2", reason="Starlette's test client: pip install -r requirements-dev.txt")
+pytest.importorskip("starlette", reason="the page's server: make setup")
+pytest.importorskip("httpx2", reason="Starlette's test client: make setup")
 
 from starlette.testclient import TestClient
 
 from quantvietocr.serve.app import make_app
-from quantvietocr.serve.reading import MOST_BYTES, SHOWN, PageReading
-from quantvietocr.shipped import INT8
+from quantvietocr.serve.reading import MAX_BYTES, MAX_SHOWN_SIDE, PageReading
+from quantvietocr.shipped import weights_file
 
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 opened: list[str] | None = None  # files opened to be written, while a test listens
@@ -61,7 +61,7 @@ def test_a_page_comes_back_with_picture_and_pdf(client):
     head, data = answer["picture"].split(",")
     shown = Image.open(io.BytesIO(base64.b64decode(data)))
     assert head == "data:image/jpeg;base64" and shown.size == (page["width"], page["height"]) == picture.size
-    pdfium = pytest.importorskip("pypdfium2", reason="reads the PDF back: pip install -r requirements-receipt.txt")
+    pdfium = pytest.importorskip("pypdfium2", reason="reads the PDF back: make setup")
     assert "dòng 2" in pdfium.PdfDocument(base64.b64decode(answer["pdf"]))[0].get_textpage().get_text_range()
     plain = client.post("/read?plain=1&reader=1", content=encoded(picture)).json()
     assert list(plain) == ["page"] and plain["page"]["lines"] == page["lines"]
@@ -79,7 +79,7 @@ def test_the_second_network_is_loaded_when_it_is_first_asked_for(tiny_weights):
 def test_a_large_picture_is_shown_smaller(client):
     answer = client.post("/read", content=encoded(draw(size=64, width=2200))).json()
     shown = Image.open(io.BytesIO(base64.b64decode(answer["picture"].split(",")[1])))
-    assert max(shown.size) == SHOWN < max(answer["page"]["width"], answer["page"]["height"])
+    assert max(shown.size) == MAX_SHOWN_SIDE < max(answer["page"]["width"], answer["page"]["height"])
 
 
 def test_a_page_that_lies_is_shown_upright(client, monkeypatch, reading):
@@ -99,7 +99,7 @@ def test_pages_of_one_file(client):
     first, second = draw(), draw().resize((500, 500))
     for kind in ("TIFF", "PDF"):
         if kind == "PDF":
-            pytest.importorskip("pypdfium2", reason="reads PDF files: pip install -r requirements-receipt.txt")
+            pytest.importorskip("pypdfium2", reason="reads PDF files: make setup")
         content = encoded(first, kind, save_all=True, append_images=[second])
         one, two = (client.post(f"/read?name=scan&page={number}", content=content).json()["page"] for number in (1, 2))
         assert (one["page"], one["pages"], two["page"], two["pages"]) == (1, 2, 2, 2)
@@ -144,6 +144,7 @@ def test_nothing_is_written(client):
     opened = []
     try:
         assert client.post("/read", content=content + bytes(2**21)).status_code == 200  # large enough for a spool file
+        assert client.post("/read", files={"file": ("a.png", content + bytes(2**21))}).status_code == 200
         with open(os.devnull, "wb"):
             assert opened == [os.devnull]  # the test hears what is opened
     finally:
@@ -152,11 +153,11 @@ def test_nothing_is_written(client):
 
 def test_about_names_readers_and_limits(client):
     about = client.get("/about").json()
-    assert about["limits"]["bytes"] == MOST_BYTES and "profiles" in about["detector"] and len(about["readers"]) == 2
+    assert about["limits"]["bytes"] == MAX_BYTES and "profiles" in about["detector"] and len(about["readers"]) == 2
 
 
 def test_the_shipped_weights_read_a_receipt():
-    reading = PageReading((INT8,), threads=1, detector="profile")
+    reading = PageReading((weights_file("int8"),), threads=1, detector="profile")
     with TestClient(make_app(reading), HOME) as client:
         page = client.post("/read?plain=1", content=encoded(draw(ROWS[:1] + ROWS[7:8] + ROWS[11:12]))).json()["page"]
     fields = {field["name"]: field["value"] for field in page["fields"]}

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from ..errors import UserError
-from ..shipped import FLOAT, INT8, ROOT
+from ..shipped import ROOT, weights_file
 
 # Lines of each part, and the seed they are generated with: no line is in two parts.
 TRAIN_LINES, VALID_LINES, TEST_LINES = 480, 60, 120
@@ -54,7 +54,7 @@ def run(out: Path) -> None:
     )
     trained = train(out)
     clock.say("4/5 Comparing float, static, shipped and trained int8 on lines that neither training nor selection saw")
-    print(compare(out, [FLOAT, static, INT8, trained]))
+    print(compare(out, [weights_file("float"), static, weights_file("int8"), trained]))
     clock.say("5/5 Reading data/samples with the new int8 file")
     from . import read
 
@@ -83,7 +83,7 @@ def quantize(out: Path) -> Path:
     from ..dataset.annotation import read_annotation
     from ..quantize.static import quantize_static
 
-    checkpoint = files.read(FLOAT)
+    checkpoint = files.read(weights_file("float"))
     samples = read_annotation(out / "data" / "train" / "annotation.txt", Vocab(checkpoint.meta.chars)).samples
     path = out / "static-int8.safetensors"
     files.write(quantize_static(checkpoint, samples), path)

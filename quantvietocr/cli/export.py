@@ -6,20 +6,21 @@ import argparse
 import sys
 from pathlib import Path
 
+from ..shipped import weights_file
 from .shared import YAML_HELP
 
 
 def describe(options: argparse.Namespace) -> None:
     from ..checkpoint.describe import describe as describe_file
 
-    print("\n\n".join(describe_file(file, options.config) for file in options.files))
+    print("\n\n".join(describe_file(weights_file(file), options.config) for file in options.files))
 
 
 def export(options: argparse.Namespace) -> None:
-    if options.format == "onnx":
-        return _export_onnx(options)
-    if options.format == "torchscript":
-        return _export_torchscript(options)
+    {"onnx": _export_onnx, "torchscript": _export_torchscript, "vietocr": _export_vietocr}[options.format](options)
+
+
+def _export_vietocr(options: argparse.Namespace) -> None:
     import numpy as np
     import torch
 
@@ -31,7 +32,7 @@ def export(options: argparse.Namespace) -> None:
         raise UserError("--verify compares engines, for --format onnx: leave it away.")
     if Path(options.out).suffix != ".pth":
         raise UserError(f"{options.out}: VietOCR loads .pth files; give a name that ends so.")
-    checkpoint = read(options.checkpoint, options.config)
+    checkpoint = read(weights_file(options.checkpoint), options.config)
     if not checkpoint.is_float:
         raise UserError(
             f"{options.checkpoint} is quantized ({checkpoint.meta.method}), and VietOCR runs float weights alone: "
@@ -49,7 +50,7 @@ def _export_torchscript(options: argparse.Namespace) -> None:
 
     if options.verify:
         raise UserError("--verify compares engines, for --format onnx: leave it away.")
-    checkpoint = read(options.checkpoint, options.config)
+    checkpoint = read(weights_file(options.checkpoint), options.config)
     path = export_torchscript(checkpoint, options.out)
     print(
         f"{path}: {path.stat().st_size / 2**20:.1f} MiB, TorchScript, CNN and encoder, method {checkpoint.meta.method}"
@@ -63,7 +64,7 @@ def _export_onnx(options: argparse.Namespace) -> None:
     from ..export.onnx import OPSET, export_onnx
     from ..export.verify import VerifyError, failure, report, verify
 
-    checkpoint = read(options.checkpoint, options.config)
+    checkpoint = read(weights_file(options.checkpoint), options.config)
     annotation = None
     if options.verify:
         annotation = read_annotation(
@@ -111,7 +112,8 @@ def confidence(options: argparse.Namespace) -> None:
             "now": list(map(fitted.confidence, found.readings)),
         }
         print(
-            f"{path}: slope {fitted.slope}, offset {fitted.offset}, from {len(found.right)} lines, {found.score.exact:.1%} exact"
+            f"{path}: slope {fitted.slope}, offset {fitted.offset}, from {len(found.right)} lines, "
+            f"{found.score.exact:.1%} exact"
         )
         for name, values in measures.items():
             accepted = accept_at_precision(values, found.right, 0.99)

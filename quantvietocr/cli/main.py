@@ -1,44 +1,48 @@
-"""The console script `quantvietocr`: verbs beyond `train_qat.py` and `infer.py`."""
+"""The console script `quantvietocr`: every verb."""
 
 from __future__ import annotations
 
-import argparse
-import os
-import shlex
 import sys
+from collections.abc import Callable
 
-from . import export, measure, quantize, serve, synth
+from . import export, measure, quantize, read, receipts, serve, synth, train
+from .arguments import Parser, add_version
+from .exits import run_verb
+from .process import command_of, prepare_process, speaks
+
+PROGRAM = "quantvietocr"
+# In this order in --help: what most people come for, first.
+VERBS = (read, receipts, serve, train, export, quantize, measure, synth)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one verb; returns the exit code: 0 done, 2 a sentence on stderr says why not, 130 interrupted."""
+    """Run one verb.
+
+    Args:
+        arguments: of the command line; None takes those of this process.
+
+    Returns:
+        The exit code, one of `exits`.
+    """
     arguments = sys.argv[1:] if arguments is None else arguments
-    options = _parser().parse_args(arguments)
-    options.command = "quantvietocr " + shlex.join(arguments)
-    # Before torch loads, as infer.py does and for its reasons.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    sys.stdout.reconfigure(encoding="utf-8")
-    try:
-        from ..errors import UserError
-
-        try:
-            options.verb(options)
-        except (UserError, OSError) as error:
-            print(f"quantvietocr: {error}", file=sys.stderr)
-            return 2
-    except KeyboardInterrupt:
-        print("\nquantvietocr: interrupted.", file=sys.stderr)
-        return 130
-    return 0
+    parser = _parser()
+    if not arguments:
+        parser.print_help()
+        return 0
+    options = parser.parse_args(arguments)
+    options.program, options.command = PROGRAM, command_of(PROGRAM, arguments)
+    prepare_process()
+    verb: Callable[..., int | None] = options.verb
+    return run_verb(PROGRAM, lambda: verb(options), speaks=speaks())
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="quantvietocr",
-        description="8-bit VietOCR for CPUs. Training is train_qat.py, reading is infer.py; here is the rest.",
+def _parser() -> Parser:
+    parser = Parser(
+        prog=PROGRAM,
+        description="8-bit VietOCR for CPUs: reads lines, receipts and pages; trains, quantizes and compares networks.",
     )
-    verbs = parser.add_subparsers(required=True, metavar="VERB")
-
-    for part in (export, quantize, measure, synth, serve):
+    add_version(parser)
+    verbs = parser.add_subparsers(required=True, metavar="VERB", parser_class=Parser)
+    for part in VERBS:
         part.add(verbs)
     return parser

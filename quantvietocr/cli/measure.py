@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from ..shipped import weights_file
 from .shared import YAML_HELP, add_reading_options, reading_combinations
 
 
@@ -19,7 +20,7 @@ def compare(options: argparse.Namespace) -> None:
         check_section(target)  # now, not after hours
     tables = compare_files(
         options.data,
-        options.weights,
+        [weights_file(name) for name in options.weights],
         options.out,
         options.vietocr,
         options.config,
@@ -57,7 +58,8 @@ def time(options: argparse.Namespace) -> None:
             file=sys.stderr,
         )
     load = load_average()
-    times = time_files(options.files, options.width, options.runs, options.threads, options.config)
+    files = [str(weights_file(file)) for file in options.files]
+    times = time_files(files, options.width, options.runs, options.threads, options.config)
     versions = versions_of(("torch", "onnxruntime", "openvino"))
     print(report(times, options.width, conditions_now([options.threads], versions, load, options.command)))
 
@@ -77,7 +79,7 @@ def score(options: argparse.Namespace) -> None:
         check_section(target)
     table = score_pages(
         options.data,
-        options.weights,
+        [weights_file(name) for name in options.weights],
         options.out,
         options.peer,
         options.detector,

@@ -7,6 +7,7 @@ import dataclasses
 import sys
 from pathlib import Path
 
+from ..shipped import weights_file
 from .shared import YAML_HELP
 
 
@@ -23,7 +24,7 @@ def quantize(options: argparse.Namespace) -> None:
 
     if Path(options.out).suffix != ".safetensors":
         raise CheckpointError(f"{options.out}: quantized files are written as .safetensors; give a name that ends so.")
-    checkpoint = read(options.float, options.config)
+    checkpoint = read(weights_file(options.float), options.config)
     if options.method == "dynamic":
         if options.max_drop is not None:
             raise UserError(
@@ -75,7 +76,9 @@ def quantize(options: argparse.Namespace) -> None:
                 options.seed,
                 **plain,
             )
-    about = dataclasses.replace(quantized.meta, source_sha256=sha256(options.float), made_with=options.command)
+    about = dataclasses.replace(
+        quantized.meta, source_sha256=sha256(weights_file(options.float)), made_with=options.command
+    )
     print(describe_file(write(dataclasses.replace(quantized, meta=about), options.out)))
 
 
@@ -98,8 +101,8 @@ def _quantize_within(options: argparse.Namespace, checkpoint, samples, scheme):
         partial=Path(options.out).with_suffix(".sensitivity.jsonl"),
     )
     print(
-        f"{summary(found.bits)}: CER {100 * found.drop:+.3f} pp against float on {found.checkpoint.meta.accuracy['lines']} "
-        f"lines, of {found.tries} mixture(s) tried",
+        f"{summary(found.bits)}: CER {100 * found.drop:+.3f} pp against float on "
+        f"{found.checkpoint.meta.accuracy['lines']} lines, of {found.tries} mixture(s) tried",
         file=sys.stderr,
     )
     return found.checkpoint
@@ -116,7 +119,7 @@ def sensitivity(options: argparse.Namespace) -> None:
     from ..quantize.bits.sensitivity import measure
     from ..quantize.scheme import Scheme
 
-    checkpoint = read(options.float, options.config)
+    checkpoint = read(weights_file(options.float), options.config)
     annotation = read_annotation(options.data, Vocab(checkpoint.meta.chars), unknown="skip", problems=options.problems)
     print(annotation.report.summary(), file=sys.stderr)
     lines, others = drawn(annotation.samples, options.lines)
@@ -146,7 +149,7 @@ def methods(options: argparse.Namespace) -> None:
     )
     budget = Budget(options.steps, options.lines, options.max_drop / 100, options.searched_lines)
     table = run(
-        options.float,
+        weights_file(options.float),
         options.data,
         options.test,
         options.out,
@@ -168,8 +171,8 @@ def methods(options: argparse.Namespace) -> None:
     print(f"In {options.out}: methods.md, methods.json, methods.png, and each method's file")
     if table.failed:
         raise UserError(
-            f"{len(table.failed)} of {len(table.rows) - 1} methods failed: {', '.join(row.name for row in table.failed)}; "
-            "the table says why."
+            f"{len(table.failed)} of {len(table.rows) - 1} methods failed: "
+            f"{', '.join(row.name for row in table.failed)}; the table says why."
         )
 
 

@@ -3,162 +3,369 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
+import stat
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from .. import Predictor
-from ..shipped import INT8
+from ..common.files import reader_name
+from ..common.progress import line_bar
+from ..errors import UserError
+from ..shipped import weights_file
+from .arguments import Parser, add_version
+from .exits import DONE, SOME_FAILED, UNUSABLE, run_verb
+from .inputs import Inputs, find_inputs, is_missing, missing_sentence
+from .process import leave_cores_alone, prepare_process
+from .rows import FORM_OF, LOW_CONFIDENCE, RowFile, Table, row
 from .shared import add_reading_options, reading_options
 
-MOST_DRAWN = 60
+if TYPE_CHECKING:
+    from ..reading.predictor import Predictor
+    from ..reading.stream import Line
 
-
+SCRIPT = "infer.py"
+MAX_DRAWN = 60  # lines in the picture of --plot
+MAX_PAGE_HINTS = 3  # sentences about pictures that look like pages; more would bury the rest
+MIN_PAGE_SIDE = 250  # pixels; a scan of one line is lower
+MIN_PAGE_SHAPE = 0.5  # height per width from which on a large picture is no line
 ENGINES = ("auto", "torch", "onnxruntime", "openvino")
+DESCRIPTION = (
+    "Read pictures of single text lines: one row per picture, in input order. A picture that cannot be read keeps its "
+    "row, with no text and confidence 0, and gets a sentence on stderr. Exit code: 0 all read, 1 some not, 2 nothing "
+    "could be done, 130 interrupted."
+)
 
 
-CONTROLS = {ord("\t"): "\\t", ord("\n"): "\\n", ord("\r"): "\\r"}  # what would break a row
-
-
-def options_of(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description="Read pictures of single text lines: one row per picture, in input order, on stdout. A picture that "
-        "cannot be read keeps its row, with no text and confidence 0, and gets a sentence on stderr. "
-        "Exit code: 0 all read, 1 some not, 2 nothing could be done, 130 interrupted."
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what reading of lines and of pages takes alike."""
     parser.add_argument(
         "paths",
         nargs="+",
         metavar="PATH",
         help="pictures, folders (in natural order, subfolders too), quoted patterns, or - for a list of paths on stdin",
     )
-    parser.add_argument("--weights", default=INT8, metavar="FILE", help="any checkpoint (default: the shipped int8)")
+    parser.add_argument(
+        "--weights", default="int8", metavar="FILE", help="any checkpoint, or the shipped int8 (default) or float"
+    )
     parser.add_argument(
         "--config", metavar="VIETOCR_YAML", help="for a .pth with another vocabulary or sizes than VietOCR's"
-    )
-    parser.add_argument(
-        "--format",
-        choices=("text", "tsv", "json"),
-        default="text",
-        help="text alone (default); tsv: path, text, "
-        "confidence (a path's tabs and line ends as \\t, \\n); json: an object a line",
-    )
-    parser.add_argument(
-        "--plot", metavar="PNG", help=f"draw the first {MOST_DRAWN} lines read, each with its text under it"
     )
     parser.add_argument("--engine", choices=ENGINES, default="auto", help="torch: .pth, .safetensors; others: .onnx")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads (default 0: one per core)")
     parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="most lines run together (default 32)")
     add_reading_options(parser)
+    parser.add_argument("--quiet", action="store_true", help="of what is no error, nothing on stderr")
+
+
+def _add_line_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--receipt",
-        action="store_true",
-        help="the pictures are receipts or pages (PDF too): find their lines, "
-        "rows and fields; into --out go NAME.txt, .tsv, .json, .png and a searchable .pdf each; on stdout "
-        "path, page, lines, shop, date, total, or with --format json the page",
+        "--format",
+        choices=("table", "text", "tsv", "json"),
+        help="table: for people (default in a terminal); text alone (default elsewhere); tsv: path, text, confidence "
+        "(a path's tabs and line ends as \\t, \\n); json: an object a line",
     )
-    parser.add_argument("--out", metavar="DIR", help="for --receipt; what is there already is not read again")
-    parser.add_argument("--detector", choices=("auto", "rapidocr", "profile"), default="auto", help="what finds lines")
-    options = parser.parse_args(arguments)
-    if options.receipt != bool(options.out) or (options.receipt and options.plot):
-        parser.error("--receipt needs --out DIR, and --out --receipt; --plot is for pictures of lines.")
+    parser.add_argument(
+        "--out",
+        metavar="FILE",
+        help="write the rows there (.tsv or .jsonl); pictures that have a row there already are not read again",
+    )
+    parser.add_argument(
+        "--plot", metavar="PNG", help=f"draw the first {MAX_DRAWN} lines read, each with its text under it"
+    )
+
+
+def check(options: argparse.Namespace) -> None:
+    """Refuse values that nothing can be done with. Raises UserError."""
     if options.threads < 0 or options.batch_size < 1:
-        parser.error("--threads must be 0 or more, --batch-size at least 1.")
+        raise UserError("--threads must be 0 or more, --batch-size at least 1.")
+
+
+def _check_lines(options: argparse.Namespace) -> None:
+    check(options)
     if options.plot and (Path(options.plot).suffix.lower() != ".png" or Path(options.plot).is_dir()):
-        parser.error(f"--plot {options.plot}: give the name of a PNG file to write, ending in .png.")
-    return options
+        raise UserError(f"--plot {options.plot}: give the name of a PNG file to write, ending in .png.")
+    if options.out is None:
+        return
+    form = FORM_OF.get(Path(options.out).suffix.lower())
+    if form is None or Path(options.out).is_dir():
+        raise UserError(f"--out {options.out}: give the name of a file of rows to write, ending in .tsv or .jsonl.")
+    if options.format not in (None, form):
+        raise UserError(f"--out {options.out} holds rows in the form {form}: leave --format {options.format} away.")
 
 
-def say(sentence: object) -> None:
-    print(f"infer.py: {sentence}", file=sys.stderr)
+@dataclass
+class Session:
+    """What is known while lines are read.
+
+    Attributes:
+        options: of the command line.
+        failed: how many pictures could not be read.
+        read: how many were.
+        doubtful: how many of those with a confidence below LOW_CONFIDENCE.
+        kept: how many had a row already.
+        announced: paths of which stderr has said already that they are missing.
+        drawn: thumbnail, text and confidence of the first, for --plot.
+        pages: how many looked like pages.
+    """
+
+    options: argparse.Namespace
+    failed: int = 0
+    read: int = 0
+    doubtful: int = 0
+    kept: int = 0
+    announced: set[str] = field(default_factory=set)
+    drawn: list[tuple[Any, str, float]] = field(default_factory=list)
+    pages: int = 0
+
+    def say(self, sentence: object) -> None:
+        """A sentence on stderr, whatever else was asked for."""
+        print(f"{self.options.program}: {sentence}", file=sys.stderr)
+
+    def note(self, sentence: object) -> None:
+        """One that --quiet leaves out."""
+        if not self.options.quiet:
+            self.say(sentence)
 
 
-def row(path: str, text: str, confidence: float, error: str | None, form: str) -> str:
-    if form == "json":
-        about = {"path": path, "text": text, "confidence": round(confidence, 4)} | ({"error": error} if error else {})
-        return json.dumps(about, ensure_ascii=False)
-    columns = [text] if form == "text" else [path, text, f"{confidence:.4f}"]
-    return "\t".join(column.translate(CONTROLS) for column in columns)
-
-
-def read_all(predictor: Predictor, paths: list[str], form: str, drawn: list | None) -> int:
-    """Read and print every picture; returns how many failed. `drawn` collects (picture, text, confidence) of the first."""
-    from ..common.progress import line_bar
-    from ..reading.stream import read_stream
-
-    failed = 0
-    with line_bar(len(paths)) as bar:
-        for window in read_stream(predictor, paths, 0 if drawn is None else MOST_DRAWN, bar.update):
-            with bar.external_write_mode(file=sys.stdout):
-                for line in window:
-                    if line.error:
-                        failed += 1
-                        say(line.error)
-                    print(row(line.path, line.text, line.confidence, line.error, form))
-                sys.stdout.flush()
-            if drawn is not None:
-                drawn += [(line.thumbnail, line.text, line.confidence) for line in window if line.thumbnail]
-    return failed
-
-
-def run(options: argparse.Namespace) -> int:
-    if options.receipt:
-        from .receipts import run as read_receipts
-
-        return read_receipts(options, say)
-    from .. import Predictor
-    from ..errors import UserError
-    from ..pictures.find import find_pictures
-
-    found = find_pictures(options.paths)
-    for sentence in found.notes + found.problems:
-        say(sentence)
-    if not found.paths:
+def read(options: argparse.Namespace) -> int:
+    """Read lines; the exit code."""
+    leave_cores_alone()
+    _check_lines(options)
+    session = Session(options)
+    inputs = find_inputs(options.paths)
+    for sentence in inputs.notes:
+        session.note(sentence)
+    for sentence in inputs.problems:
+        session.say(sentence)
+    form = options.format or (FORM_OF[Path(options.out).suffix.lower()] if options.out else _usual_form())
+    if form == "json" and hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a name that is not UTF-8 as the escape that gives it back
+    groups = _with_some(inputs.groups(session.say))
+    if groups is None:
         raise UserError("no pictures to read; name files, folders or patterns.")
+    table = Table(inputs.named, _colours()) if form == "table" else None
+    absent = [path for path in inputs.named if is_missing(path)]
+    for path in dict.fromkeys(absent):  # before torch loads, which takes seconds
+        session.say(missing_sentence(path))
+    session.announced.update(absent)
+    if not inputs.listed and len(absent) == len(inputs.named):
+        return _nothing_there(session, absent, form, table)
+    _read_groups(session, inputs, groups, form, table)
+    return SOME_FAILED if session.failed or inputs.problems else DONE
+
+
+def _with_some(groups: Iterator[list[str] | bytes]) -> Iterator[list[str] | bytes] | None:
+    """The groups from the first on that has anything in it; None where none has."""
+    first = next((group for group in groups if group), None)
+    if first is None:
+        return None
+
+    def all_of_them() -> Iterator[list[str] | bytes]:
+        yield first
+        yield from groups
+
+    return all_of_them()
+
+
+def _nothing_there(session: Session, paths: list[str], form: str, table: Table | None) -> int:
+    """Rows for pictures of which none is there."""
+    if session.options.out is None:
+        for path in paths:
+            _print(path, "", 0.0, f"{path}: no such file; check the path.", form, table)
+    session.say(f"{len(paths)} of {len(paths)} pictures could not be read.")
+    return UNUSABLE
+
+
+def _read_groups(
+    session: Session, inputs: Inputs, groups: Iterator[list[str] | bytes], form: str, table: Table | None
+) -> None:
+    options = session.options
+    weights = weights_file(options.weights)
+    file = _row_file(options, weights, form)
+    predictor = open_predictor(session, weights)
+    if options.plot:  # if it cannot be, then before the long part
+        folder = Path(options.plot).absolute().parent
+        if not folder.is_dir():
+            folder.mkdir(parents=True)
+            session.note(f"made the folder {folder} for --plot.")
+    if table:
+        print(table.header)
+    total = 0 if inputs.listed else len(inputs.named)
+    try:
+        with line_bar(total if _shows_bar(options) else 0) as bar:
+            for group in groups:
+                for window in _windows(session, predictor, group, file, bar):
+                    with bar.external_write_mode(file=sys.stdout):
+                        for line in window:
+                            _take(session, line, form, table, file)
+                        (sys.stdout if file is None else file).flush()
+    except KeyboardInterrupt as stop:
+        if file is None:
+            raise
+        raise type(stop)(
+            f"stopped after {session.read} lines read; {file.path} has them, and the same command goes on from there."
+        ) from stop
+    finally:
+        if file is not None:
+            file.close()
+    _sum_up(session, file, weights)
+
+
+def _row_file(options: argparse.Namespace, weights: Path, form: str) -> RowFile | None:
+    if options.out is None:
+        return None
+    if not weights.is_file():
+        return None  # opening it says what is wrong
+    return RowFile(options.out, form, reader_name(weights, **reading_options(options).unusual()))
+
+
+def open_predictor(session: Session, weights: Path) -> Predictor:
+    """Load what reads, and say what computes."""
+    from .. import Predictor
+
+    options = session.options
     predictor = Predictor(
-        options.weights,
+        str(weights),
         options.threads,
         batch_size=options.batch_size,
         engine=options.engine,
         config=options.config,
         options=reading_options(options),
     )
-    say("\ninfer.py: ".join(predictor.about))
-    drawn: list | None = [] if options.plot else None
-    if options.plot:
-        Path(options.plot).parent.mkdir(parents=True, exist_ok=True)  # if it cannot be, then before the long part
-    failed = read_all(predictor, found.paths, options.format, drawn)
-    if drawn:
+    session.note(f"\n{options.program}: ".join(predictor.about))
+    return predictor
+
+
+def _windows(
+    session: Session, predictor: Predictor, group: list[str] | bytes, file: RowFile | None, bar: Any
+) -> Iterator[list[Line]]:
+    """The lines of a group, as they are read."""
+    from ..pictures.image import ImageError, open_line
+    from ..reading.stream import Line, read_stream
+
+    if isinstance(group, bytes):
+        try:
+            (result,) = predictor.lines_from_candidates([predictor.candidates_of(open_line(group))])
+            yield [Line("-", result.text, result.confidence)]
+        except ImageError as error:
+            yield [Line("-", error=str(error).replace("the given bytes", "-", 1))]
+        return
+    fresh = [path for path in group if file is None or not file.has(path)]
+    session.kept += len(group) - len(fresh)
+    bar.update(len(group) - len(fresh))
+    yield from read_stream(predictor, fresh, MAX_DRAWN if session.options.plot else 0, bar.update)
+
+
+def _take(session: Session, line: Line, form: str, table: Table | None, file: RowFile | None) -> None:
+    """Write one line that was read, and count it."""
+    if line.error:
+        session.failed += 1
+        if line.path not in session.announced:
+            session.say(missing_sentence(line.path) if is_missing(line.path) and line.path != "-" else line.error)
+    else:
+        session.read += 1
+        session.doubtful += line.confidence < LOW_CONFIDENCE
+        _hint_at_page(session, line.path)
+    if line.thumbnail and len(session.drawn) < MAX_DRAWN:
+        session.drawn.append((line.thumbnail, line.text, line.confidence))
+    if file is None:
+        _print(line.path, line.text, line.confidence, line.error, form, table)
+    elif not line.error:
+        file.write(line.path, line.text, line.confidence)
+
+
+def _print(path: str, text: str, confidence: float, error: str | None, form: str, table: Table | None) -> None:
+    print(table.row(path, text, confidence, error) if table else row(path, text, confidence, error, form))
+
+
+def _hint_at_page(session: Session, path: str) -> None:
+    """Say so where a picture was read as one line that looks like a page."""
+    from ..pictures.image import ImageError, line_size
+
+    if path == "-":
+        return
+    try:
+        width, height = line_size(path)
+    except ImageError:  # gone meanwhile
+        return
+    if min(width, height) < MIN_PAGE_SIDE or height < MIN_PAGE_SHAPE * width:
+        return
+    session.pages += 1
+    if session.pages <= MAX_PAGE_HINTS:
+        session.say(
+            f"{path}: looks like a page ({width} x {height} pixels) and was read as one line; "
+            "`quantvietocr receipts` reads pages."
+        )
+
+
+def _sum_up(session: Session, file: RowFile | None, weights: Path) -> None:
+    options = session.options
+    if session.pages > MAX_PAGE_HINTS:
+        session.say(f"{session.pages - MAX_PAGE_HINTS} more pictures look like pages.")
+    if session.drawn:
         from ..reading.plot import draw_lines
 
-        draw_lines(drawn, options.plot, f"{len(drawn)} lines read with {Path(options.weights).name}")
-        say(f"{options.plot} shows {len(drawn)} of the {len(found.paths) - failed} lines read.")
-    if failed:
-        say(f"{failed} of {len(found.paths)} pictures could not be read.")
-    return 1 if failed or found.problems else 0
+        draw_lines(session.drawn, options.plot, f"{len(session.drawn)} lines read with {weights.name}")
+        session.note(f"{options.plot} shows {len(session.drawn)} of the {session.read} lines read.")
+    if session.failed:
+        session.say(f"{session.failed} of {session.read + session.failed} pictures could not be read.")
+    if file is not None:
+        kept = f", {session.kept} were there before" if session.kept else ""
+        session.note(f"{session.read} lines read{kept}; the rows are in {file.path}.")
+    elif options.format == "table" or (options.format is None and _usual_form() == "table"):
+        doubt = (
+            f", {session.doubtful} of them with less than {LOW_CONFIDENCE:.0%} confidence (?)"
+            if session.doubtful
+            else ""
+        )
+        session.note(f"{session.read} lines read{doubt}.")
+
+
+def _usual_form() -> str:
+    return "table" if sys.stdout.isatty() else "text"
+
+
+def _colours() -> bool:
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def _shows_bar(options: argparse.Namespace) -> bool:
+    """Whether a bar on stderr stays apart from the rows: not where these come out on the same terminal, by `| head`
+    too."""
+    if options.quiet:
+        return False
+    if options.out:
+        return True
+    try:
+        kind = os.fstat(sys.stdout.fileno()).st_mode
+    except (OSError, ValueError):  # a stdout that is no file
+        return False
+    return not sys.stdout.isatty() and (stat.S_ISREG(kind) or stat.S_ISCHR(kind))
+
+
+def add(verbs: argparse._SubParsersAction) -> None:
+    """Add this file's verb to the console script."""
+    verb = verbs.add_parser("read", help="read pictures of single text lines", description=DESCRIPTION)
+    add_arguments(verb)
+    _add_line_arguments(verb)
+    verb.set_defaults(verb=read)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    options = options_of(arguments)
-    # Before torch and NumPy load: threads that spin while they wait make reading ten times slower on a busy machine.
-    os.environ.update({"OMP_WAIT_POLICY": "PASSIVE", "OPENBLAS_NUM_THREADS": "1"} | os.environ)
-    # A file name that is not UTF-8 goes out as the bytes it is; in JSON as the escape that gives them back.
-    sys.stdout.reconfigure(
-        encoding="utf-8", errors="backslashreplace" if options.format == "json" else "surrogateescape"
-    )
-    sys.stderr.reconfigure(errors="backslashreplace")
-    try:
-        from ..errors import UserError
+    """`infer.py`: the verbs `read` and, with --receipt, `receipts` under their old name."""
+    from . import receipts
 
-        try:
-            return run(options)
-        except BrokenPipeError:  # `infer.py … | head`
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python's own flush at exit complains
-            return 141  # as a program that the closed pipe had ended
-        except (UserError, OSError) as error:
-            say(error)
-            return 2
-    except KeyboardInterrupt:
-        say("interrupted.")
-        return 130
+    arguments = sys.argv[1:] if arguments is None else arguments
+    parser = Parser(prog=SCRIPT, description=DESCRIPTION)
+    add_version(parser)
+    add_arguments(parser)
+    _add_line_arguments(parser)
+    parser.add_argument("--receipt", action="store_true", help="the pictures are receipts or pages (PDF too)")
+    receipts.add_detector(parser)
+    options = parser.parse_args(arguments)
+    options.program = SCRIPT
+    prepare_process()
+    return run_verb(SCRIPT, lambda: (receipts.receipts if options.receipt else read)(options))

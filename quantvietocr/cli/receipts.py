@@ -1,62 +1,157 @@
-"""`infer.py --receipt PATH… --out DIR`."""
+"""`quantvietocr receipts`: whole receipts and pages, with their rows and fields."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import warnings
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from PIL import Image
-
-from .. import Predictor
+from ..common.files import reader_name
 from ..errors import UserError
-from ..pictures.find import find_pictures
-from ..receipt.detect import about, open_detector
-from ..receipt.files import outside, read_files, reader_name
-from ..receipt.pages import PAGE_SUFFIXES
+from ..shipped import weights_file
+from .exits import DONE, SOME_FAILED, UNUSABLE
+from .inputs import is_missing, missing_sentence
+from .process import leave_cores_alone
+from .read import Session, add_arguments, check, open_predictor
 from .shared import reading_options
 
+if TYPE_CHECKING:
+    from ..reading.predictor import Predictor
+    from ..receipt.detect import Detector
 
-def run(options: argparse.Namespace, say: Callable[[object], None]) -> int:
-    """Read the pages that infer.py's options name into `options.out`; the exit code: 0 all read, 1 some not.
+DESCRIPTION = (
+    "Find the lines, rows and fields of receipts or pages, pictures and PDF files. With --out, a folder gets NAME.txt, "
+    ".tsv, .json, .png and a searchable .pdf of each page, and stdout a row: path, page, lines, shop, date, total. "
+    "Without, stdout gets the text of each page."
+)
 
-    Raises UserError where nothing can be done, OSError where `options.out` cannot be written.
-    """
-    warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # image.py refuses such a picture, in a sentence
+
+def receipts(options: argparse.Namespace) -> int:
+    """Read pages; the exit code."""
+    leave_cores_alone()
+    from ..pictures.find import find_pictures
+    from ..receipt.files import outside
+    from ..receipt.pages import PAGE_SUFFIXES
+
+    check(options)
+    if options.format not in (None, "text", "tsv", "json") or getattr(options, "plot", None):
+        raise UserError("--plot and --format table are for pictures of lines; pages have --out DIR, or --format json.")
+    session = Session(options)
     found = find_pictures(options.paths, PAGE_SUFFIXES)
-    out = Path(options.out)
-    paths, inside = outside(found.paths, out)
-    for sentence in found.notes + found.problems:
-        say(sentence)
+    paths, inside = outside(found.paths, Path(options.out)) if options.out else (found.paths, 0)
+    for sentence in found.notes:
+        session.note(sentence)
+    for sentence in found.problems:
+        session.say(sentence)
     if inside:
-        say(f"{inside} files in {out} are results: not read.")
+        session.note(f"{inside} files in {Path(options.out)} are results: not read.")
     if not paths:
         raise UserError("no pages to read; name pictures, PDF files, folders or patterns.")
-    out.mkdir(parents=True, exist_ok=True)  # if it cannot be, then before the long part
-    reading = reading_options(options)
-    predictor = Predictor(
-        options.weights,
-        options.threads,
-        batch_size=options.batch_size,
-        engine=options.engine,
-        config=options.config,
-        options=reading,
-    )
+    absent = [path for path in paths if is_missing(path)]
+    for path in absent:  # before torch loads, which takes seconds
+        session.say(missing_sentence(path))
+    present = [path for path in paths if path not in set(absent)]
+    if not present:
+        return UNUSABLE
+    failed = _read(session, present)
+    return failed or (SOME_FAILED if absent or found.problems else DONE)
+
+
+def _read(session: Session, paths: list[str]) -> int:
+    """Read the files; the exit code of these."""
+    from PIL import Image
+
+    from ..receipt.detect import about, open_detector
+
+    warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # image.py refuses such a picture, in a sentence
+    options = session.options
+    weights = weights_file(options.weights)
+    if options.out:
+        Path(options.out).mkdir(parents=True, exist_ok=True)  # if it cannot be, then before the long part
+    predictor = open_predictor(session, weights)
     detector = open_detector(options.detector, options.threads)
-    say("\ninfer.py: ".join([*predictor.about, about(detector)]))
+    session.note(about(detector))
+    return (_into_folder if options.out else _onto_stdout)(session, paths, predictor, detector, weights)
+
+
+def _into_folder(session: Session, paths: list[str], predictor: Predictor, detector: Detector, weights: Path) -> int:
+    from ..receipt.files import read_files
+
+    options = session.options
     tally = read_files(
         paths,
         options.paths,
         predictor,
         detector,
-        out,
-        reader_name(options.weights, **reading.unusual()),
-        options.format,
-        say,
+        Path(options.out),
+        reader_name(weights, **reading_options(options).unusual()),
+        options.format or "text",
+        session.say,
     )
     if not tally.read + tally.kept:
-        say(f"{tally}.")
-        return 2
-    say(f"{tally}; the results are in {out}.")
-    return 1 if tally.failed or found.problems else 0
+        session.say(f"{tally}.")
+        return UNUSABLE
+    session.note(f"{tally}; the results are in {Path(options.out)}.")
+    return SOME_FAILED if tally.failed else DONE
+
+
+def _onto_stdout(session: Session, paths: list[str], predictor: Predictor, detector: Detector, weights: Path) -> int:
+    """Print the text of each page, or with --format json the page as an object a line."""
+    from ..receipt.pages import PageFile
+    from ..receipt.read import read_page
+
+    reader = reader_name(weights, **reading_options(session.options).unusual())
+    read = failed = 0
+    for path in paths:
+        file = PageFile(path)
+        try:
+            count = file.count
+            for number in range(1, count + 1):
+                picture, dpi = file.open(number)
+                page = read_page(
+                    picture,
+                    predictor,
+                    detector,
+                    source=path,
+                    number=number,
+                    count=count,
+                    dpi=dpi,
+                    source_sha256=file.sha256,
+                    reader=reader,
+                )
+                if session.options.format == "json":
+                    print(json.dumps(page.to_json(), ensure_ascii=False), flush=True)
+                else:
+                    if read:
+                        print()
+                    if len(paths) > 1 or count > 1:
+                        print(f"== {path}" + (f", page {number} of {count}" if count > 1 else ""))
+                    print(page.text, flush=True)
+                read += 1
+        except UserError as error:
+            failed += 1
+            session.say(error)
+    if not read:
+        return UNUSABLE
+    return SOME_FAILED if failed else DONE
+
+
+def add_detector(parser: argparse.ArgumentParser) -> None:
+    """Add the option that says what finds the lines."""
+    parser.add_argument("--detector", choices=("auto", "rapidocr", "profile"), default="auto", help="what finds lines")
+
+
+def add(verbs: argparse._SubParsersAction) -> None:
+    """Add this file's verb to the console script."""
+    verb = verbs.add_parser(
+        "receipts", help="read whole receipts and pages, PDF files too, with their fields", description=DESCRIPTION
+    )
+    add_arguments(verb)
+    verb.add_argument("--out", metavar="DIR", help="folder for the results; what is there already is not read again")
+    verb.add_argument(
+        "--format", choices=("text", "tsv", "json"), help="json: each page as an object a line, on stdout"
+    )
+    add_detector(verb)
+    verb.set_defaults(verb=receipts)

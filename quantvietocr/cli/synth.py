@@ -28,13 +28,15 @@ def synth(options: argparse.Namespace) -> None:
     if (options.misread_by or options.config) and (options.receipts or options.recipe):
         raise UserError("--config and --misread-by are for lines by --count: leave --receipts and --recipe away.")
     if options.receipts or options.lines or options.turned is not None:
-        return _receipts(options)
+        _receipts(options)
+        return
     if options.recipe is not None:
         if given:
             raise UserError(
                 f"The recipe decides what --{given[0]} would: leave it away, or write a recipe of your own."
             )
-        return _recipe(options)
+        _recipe(options)
+        return
     if options.seal or options.count is None:
         raise UserError(
             "--seal writes into a recipe: name it with --recipe."
@@ -138,8 +140,8 @@ def words(options: argparse.Namespace) -> None:
     model = count_files(options.text, options.least_word, options.least_pair)
     about = model.about
     print(
-        f"{write(model, out)} ({out.stat().st_size / 1e6:.1f} MB): {about['words']:,} words and {about['pairs']:,} pairs of "
-        f"{about['tokens']:,} words of text"
+        f"{write(model, out)} ({out.stat().st_size / 1e6:.1f} MB): {about['words']:,} words and {about['pairs']:,} pairs "
+        f"of {about['tokens']:,} words of text"
     )
 
 

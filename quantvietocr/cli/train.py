@@ -1,48 +1,90 @@
-"""`quantvietocr train` and `train_qat.py`: fine-tune the float network, or train it quantization-aware."""
+"""`quantvietocr train`: train, convert, save and evaluate."""
 
 from __future__ import annotations
 
 import argparse
-import os
-import shlex
-import signal
 import sys
+from pathlib import Path
 
-from ..errors import UserError
+from .arguments import Parser, add_version
+from .exits import run_verb
+from .process import command_of, prepare_process, speaks
+
+SCRIPT = "train_qat.py"
+DESCRIPTION = (
+    "Fine-tune a VietOCR vgg_seq2seq network (train.method=float) or train it quantization-aware (train.method=qat), "
+    "validating what ships: an int8 copy converted on the CPU. Writes best.safetensors (with best-float.safetensors, "
+    "the float weights under it), curves.png, loss.csv, scores.csv, config.yml and state.pt into train.out. With "
+    "several GPUs or processes: torchrun --nproc-per-node N train_qat.py ..., which computes the same with the same "
+    "settings, sooner."
+)
+RUN_FILES = ("state.pt", "best.safetensors")  # what a training run leaves that is worth keeping
 
 
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        description="Fine-tune a VietOCR vgg_seq2seq network (train.method=float) or train it quantization-aware "
-        "(train.method=qat), validating what ships: an int8 copy converted on the CPU. Writes best.safetensors (with "
-        "best-float.safetensors, the float weights under it), curves.png, loss.csv, scores.csv, config.yml and state.pt "
-        "into train.out. With several GPUs or processes: torchrun --nproc-per-node N train_qat.py ..., which computes the "
-        "same with the same settings, sooner."
+def train(options: argparse.Namespace) -> None:
+    """Train, and print what the best file is."""
+    from ..checkpoint.describe import describe
+    from ..config import load_config
+    from ..train.loop import train as train_network
+
+    config = load_config(options.config, options.overrides)
+    folder = Path(config.train.out)
+    if not (options.resume or options.restart):
+        _refuse_to_overwrite(folder)
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    try:
+        best = train_network(config, options.resume, options.command)
+    finally:
+        if speaks():
+            _remove_empty(missing)
+    if speaks():
+        print(describe(best))
+
+
+def _refuse_to_overwrite(folder: Path) -> None:
+    from ..errors import UserError
+
+    there = [name for name in RUN_FILES if (folder / name).exists()]
+    if there:
+        raise UserError(
+            f"{folder} holds a training run ({', '.join(there)}): go on with it with --resume, begin anew in its place "
+            "with --restart, or name another folder with train.out=FOLDER."
+        )
+
+
+def _remove_empty(made: list[Path]) -> None:
+    """Remove what a refused run has made and left empty: the run's folder first, then those above it."""
+    for folder in made:
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what a training takes."""
+    parser.add_argument(
+        "--config", metavar="YML", help="settings: a file, or the name of a shipped one (qat); base.yml explains all"
     )
-    parser.add_argument("--config", help="YAML with settings; configs/base.yml explains all of them")
     parser.add_argument("--resume", action="store_true", help="go on from train.out/state.pt")
+    parser.add_argument("--restart", action="store_true", help="begin anew though train.out holds a run")
     parser.add_argument(
         "overrides", nargs="*", metavar="key=value", help="e.g. train.steps=500 data.valid=dev/annotation.txt"
     )
+
+
+def add(verbs: argparse._SubParsersAction) -> None:
+    """Add this file's verb to the console script."""
+    verb = verbs.add_parser("train", help="fine-tune on your own lines, in 8 bits or in float", description=DESCRIPTION)
+    add_arguments(verb)
+    verb.set_defaults(verb=train)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """`train_qat.py`: the verb under its old name."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    parser = Parser(prog=SCRIPT, description=DESCRIPTION)
+    add_version(parser)
+    add_arguments(parser)
     options = parser.parse_args(arguments)
-
-    from ..checkpoint.describe import describe
-    from ..config import load_config
-    from ..train.loop import train
-    from ..train.stop import Terminated
-
-    first = os.environ.get("RANK", "0") == "0"  # of torchrun's processes: the one that speaks
-    command = "python train_qat.py " + shlex.join(sys.argv[1:] if arguments is None else arguments)
-    try:
-        best = train(load_config(options.config, options.overrides), options.resume, command)
-    except UserError as error:
-        if first:
-            print(f"train_qat.py: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt as error:
-        if first:
-            print(f"\ntrain_qat.py: {error or 'interrupted'}", file=sys.stderr)
-        return 128 + (signal.SIGTERM if isinstance(error, Terminated) else signal.SIGINT)
-    if first:
-        print(describe(best))
-    return 0
+    options.command = command_of(f"python {SCRIPT}", arguments)
+    prepare_process()
+    return run_verb(SCRIPT, lambda: train(options), speaks=speaks())

@@ -1,7 +1,8 @@
-"""Files that are written whole or not at all, and text files that are read with errors for people."""
+"""Files that are written whole or not at all, read with errors for people, and told apart."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import zlib
@@ -124,3 +125,18 @@ def read_text(path: str | os.PathLike, errors: ReadErrors) -> str:
     """
     with errors.naming(path):
         return Path(path).read_bytes().decode("utf-8").removeprefix("\ufeff")
+
+
+def reader_name(weights: str | os.PathLike, **settings: object) -> str:
+    """Name what reads, so that results of other weights or settings are told apart.
+
+    Args:
+        weights: the checkpoint's file.
+        **settings: those that are not the usual ones.
+
+    Returns:
+        The file's name, the start of its SHA-256, and the settings.
+    """
+    with open(weights, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return " ".join([Path(weights).name, digest[:12], *(f"{name} {value}" for name, value in settings.items())])

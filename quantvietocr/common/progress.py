@@ -1,4 +1,5 @@
-"""A progress bar on a terminal; nothing where output goes elsewhere, or where tqdm is not installed (the light install)."""
+"""A progress bar on a terminal; nothing where output goes elsewhere, or where tqdm is not installed (the light
+install)."""
 
 from __future__ import annotations
 

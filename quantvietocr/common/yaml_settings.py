@@ -43,7 +43,8 @@ def override(tree: dict[str, Any], text: str) -> None:
 
 
 def read_tree(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
-    """A file's values over those of its base, `base: other.yml` in it. above: the files that led here. Raises ConfigError."""
+    """A file's values over those of its base, `base: other.yml` in it. above: the files that led here. Raises
+    ConfigError."""
     if path.resolve() in above:
         raise ConfigError(
             f"{path} is its own base, through {' and '.join(file.name for file in above)}: take `base:` out of "

@@ -276,17 +276,26 @@ def _stop(report: AnnotationReport, stop_bad: bool, stop_unknown: bool) -> None:
     """Raise one error that names everything which the caller's choices do not allow."""
     reasons: list[str] = []
     if report.problems and stop_bad:
-        reasons.append(f"{len(report.problems)} line(s) cannot be used; mend them or choose problems=skip:")
+        reasons.append(
+            f"{len(report.problems)} line(s) cannot be used; mend them, or leave them out with "
+            f"{_choice('problems=skip')}:"
+        )
         reasons += _bullets(f"line {p.line}: {p.reason}" for p in report.problems)
     if report.unknown and stop_unknown:
         reasons.append(
-            f"{len(report.unknown)} character(s) are outside the vocabulary; choose unknown=skip or replace:"
+            f"{len(report.unknown)} character(s) are outside the vocabulary; leave their lines out with "
+            f"{_choice('unknown=skip')}, or choose replace:"
         )
         reasons += _bullets(map(str, report.unknown))
     if reasons:
         raise AnnotationError("\n".join([f"{report.path}:", *reasons]))
     if not report.samples:
         raise AnnotationError(f"{report.path}: no line of it can be used.\n{report.summary()}")
+
+
+def _choice(setting: str) -> str:
+    """How a choice is typed: as a setting of a training, as an option of every other command."""
+    return f"data.{setting} (training) or --{setting.replace('=', ' ')} (other commands)"
 
 
 def _bullets(items: Iterable[str]) -> list[str]:

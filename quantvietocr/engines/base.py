@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -11,6 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
+from ..common import packages
 from ..errors import UserError
 
 
@@ -72,12 +72,9 @@ def need_onnx(purpose: str) -> ModuleType:
 
 
 def need(package: str, purpose: str) -> ModuleType:
-    """Import an optional package. Raises EngineError, naming `purpose` and the remedy, where it is not installed."""
-    try:
-        return importlib.import_module(package)
-    except ModuleNotFoundError as error:
-        if error.name != package:
-            raise
-        raise EngineError(
-            f"{purpose[0].upper()}{purpose[1:]} needs the package {package}: pip install {package}."
-        ) from error
+    """Import an optional package.
+
+    Raises:
+        EngineError: It is missing; the message names `purpose` and how to install it.
+    """
+    return packages.need(package, purpose, EngineError)

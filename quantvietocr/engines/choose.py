@@ -11,6 +11,7 @@ from ..checkpoint.files import read
 from ..checkpoint.layout import DECODER
 from ..checkpoint.onnx_file import read_onnx
 from ..checkpoint.types import Checkpoint
+from ..common.packages import how_to_install
 from .base import Engine, EngineError
 from .cpu import int8_features, int8_instructions, int8_warning, weight_bits
 
@@ -80,7 +81,7 @@ def _engine_for(path: Path, engine: str) -> str:
             )
         if not installed("torch"):
             raise EngineError(
-                f"{path}: .pth and .safetensors files need PyTorch: pip install -r requirements.txt, or read an "
+                f"{path}: .pth and .safetensors files need PyTorch: {how_to_install('torch')}, or read an "
                 ".onnx file (`quantvietocr export --format onnx` makes one where PyTorch is)."
             )
         return "torch"
@@ -95,7 +96,7 @@ def _engine_for(path: Path, engine: str) -> str:
         if installed(name):
             return name
     raise EngineError(
-        f"{path}: .onnx files need onnxruntime or openvino, and neither is installed: pip install onnxruntime."
+        f"{path}: .onnx files need onnxruntime or openvino, and neither is installed: {how_to_install('onnxruntime')}."
     )
 
 

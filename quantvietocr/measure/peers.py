@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from ..common.packages import how_to_install
 from ..errors import UserError
 
 OTHER_READERS = ("tesseract", "rapidocr", "asterocr")  # as --peer names them
@@ -140,9 +141,7 @@ class RapidOCR:
             import onnxruntime  # noqa: F401  RapidOCR says so only once it reads
             import rapidocr
         except ImportError as error:
-            raise PeerError(
-                f"--peer rapidocr: cannot be imported ({error}); run `pip install rapidocr==3.10.0 onnxruntime`."
-            ) from error
+            raise PeerError(f"--peer rapidocr: cannot be imported ({error}); {how_to_install('rapidocr')}.") from error
         models = sorted(Path(rapidocr.__file__).parent.glob("models/*_rec_*.onnx"))
         if len(models) != 1:
             raise PeerError(
@@ -200,9 +199,7 @@ class AsterOCR:
             import asterocr
             import onnxruntime
         except ImportError as error:
-            raise PeerError(
-                f"--peer asterocr: cannot be imported ({error}); run `pip install asterocr==1.0.2`."
-            ) from error
+            raise PeerError(f"--peer asterocr: cannot be imported ({error}); {how_to_install('asterocr')}.") from error
         self.data = Path(asterocr.__file__).parent / "assets" / "asternet.onnx"
         if not self.data.is_file():  # the package would look for it in other folders and on the network
             raise PeerError(

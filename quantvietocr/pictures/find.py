@@ -53,7 +53,13 @@ def find_pictures(arguments: Iterable[str], suffixes: frozenset[str] = SUFFIXES)
     found = Found()
     for argument in arguments:
         if argument == "-":
-            _take(map(os.fsdecode, filter(None, sys.stdin.buffer.read().splitlines())), found, suffixes)
+            content = sys.stdin.buffer.read()
+            if b"\0" in content:  # which no path holds
+                found.problems.append(
+                    "-: takes a list of paths, one a line, and what came is the content of a file; name the file itself."
+                )
+            else:
+                _take(map(os.fsdecode, filter(None, content.splitlines())), found, suffixes)
         elif glob.has_magic(argument) and not os.path.lexists(argument):
             matches = sorted(glob.glob(argument, recursive=True), key=natural)
             if not matches:
@@ -61,6 +67,13 @@ def find_pictures(arguments: Iterable[str], suffixes: frozenset[str] = SUFFIXES)
             _take(matches, found, suffixes)
         else:
             _take([argument], found, suffixes)
+    return found
+
+
+def find_listed(paths: Iterable[str], suffixes: frozenset[str] = SUFFIXES) -> Found:
+    """The pictures of a list, taken as written: files, and folders as `find_pictures` takes them."""
+    found = Found()
+    _take(paths, found, suffixes)
     return found
 
 

@@ -2,7 +2,7 @@
 
 import warnings
 
-# torch announces the end of torch.ao at each call. This package pins the torch it works with (requirements.txt) and
+# torch announces the end of torch.ao at each call. This package pins the torch it works with (pyproject.toml) and
 # keeps torch.ao inside this folder; the people who run it can do nothing about the announcement.
 for _message in (
     "torch.ao.quantization is deprecated",

@@ -15,6 +15,7 @@ from PIL import Image
 from ..checkpoint.types import Checkpoint
 from ..engines.choose import describe_engine, open_file
 from ..pictures.image import ImageSpec, line_pixels, open_line
+from ..shipped import weights_file
 from . import decode
 from .again import LOOKS, surest
 from .confidence import DECISION_SCALE, DOUBT_THRESHOLD, Calibration, LineText
@@ -33,7 +34,7 @@ class Predictor:
 
     Args:
         weights: Path of a checkpoint (VietOCR's float `.pth`, a float or quantized `.safetensors`, an exported
-            `.onnx`), or a `Checkpoint`.
+            `.onnx`), or a `Checkpoint`. None takes the shipped int8 file.
         threads: CPU threads for the network; 0 leaves the engine's choice, one per core.
         batch_size: The most lines of one width that `predict_batch` runs together.
         engine: `torch` (`.pth`, `.safetensors`), `onnxruntime` or `openvino` (`.onnx`); `auto` takes the fastest that
@@ -52,6 +53,7 @@ class Predictor:
         calibration: The scale of the confidences that are reported. It decides nothing (`confidence.DECISION_SCALE`).
 
     Raises:
+        NotShippedError: If `weights` is None and this install lacks the shipped file.
         CheckpointError: For an unusable file.
         EngineError: For an engine that is missing or does not run this file.
         WhitelistError: For characters that the network does not know.
@@ -61,7 +63,7 @@ class Predictor:
 
     def __init__(
         self,
-        weights: str | os.PathLike | Checkpoint,
+        weights: str | os.PathLike | Checkpoint | None = None,
         threads: int = 0,
         *,
         batch_size: int = 32,
@@ -74,7 +76,8 @@ class Predictor:
         if batch_size < 1 or threads < 0:
             raise ValueError("threads must be 0 or more, batch_size at least 1")
         options = dataclasses.replace(options, **changes)
-        checkpoint, runtime = open_file(weights, engine, threads, config)
+        chosen = weights_file("int8") if weights is None else weights
+        checkpoint, runtime = open_file(chosen, engine, threads, config)
         self.options = options
         self.meta = checkpoint.meta
         self.spec: ImageSpec = checkpoint.meta.image

@@ -10,12 +10,12 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
+from ..common.packages import how_to_install
 from ..errors import UserError
 from ..pictures.boxes import Box
 from .profile import find_lines
 
 DETECTORS = ("auto", "rapidocr", "profile")
-INSTALL = "pip install -r requirements-receipt.txt"
 # Sizes of the picture that the detection network sees, in pixels.
 MAX_PIXELS = 800_000  # its memory and time grow with the number of pixels
 MIN_SHORTER_SIDE = 736  # a smaller page is enlarged until its shorter side has so many, within MAX_PIXELS
@@ -61,7 +61,9 @@ class RapidDetector:
             from rapidocr.ch_ppocr_det import TextDetector
             from rapidocr.utils.typings import EngineType
         except ImportError as error:
-            raise DetectorError(f"--detector rapidocr: cannot be imported ({error}); run `{INSTALL}`.") from error
+            raise DetectorError(
+                f"--detector rapidocr: cannot be imported ({error}); {how_to_install('rapidocr')}."
+            ) from error
         models = sorted(Path(rapidocr.__file__).parent.glob("models/*_det_*.onnx"))
         if len(models) != 1:
             raise DetectorError(
@@ -141,5 +143,7 @@ def open_detector(name: str = "auto", threads: int = 0) -> Detector:
 
 def about(detector: Detector) -> str:
     """Say in a sentence what finds the lines, and what would do it better."""
-    better = f"; photographs and crowded pages need `{INSTALL}`" if isinstance(detector, ProfileDetector) else ""
+    better = ""
+    if isinstance(detector, ProfileDetector):
+        better = f"; photographs and crowded pages need RapidOCR: {how_to_install('rapidocr')}"
     return f"detector: {detector.name}{better}."

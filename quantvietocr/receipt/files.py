@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import sys
@@ -185,18 +184,3 @@ def _free(stem: Path, taken: set[Path]) -> Path:
         numbered = stem.with_name(f"{stem.name}~{number}")
     taken.add(numbered)
     return numbered
-
-
-def reader_name(weights: str | Path, **settings: object) -> str:
-    """Name what reads, so that results of other weights are told apart.
-
-    Args:
-        weights: the checkpoint's file.
-        **settings: those of the reading options that are not the usual ones.
-
-    Returns:
-        The file's name, the first 12 digits of its SHA-256, and the settings.
-    """
-    with open(weights, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return " ".join([Path(weights).name, digest[:12], *(f"{name} {value}" for name, value in settings.items())])

@@ -11,10 +11,9 @@ from typing import Any
 
 from PIL import Image
 
-from ..errors import UserError
+from ..common.packages import need
 from ..pictures.find import SUFFIXES
 from ..pictures.image import ImageError, frame_count, open_frame
-from .detect import INSTALL
 
 PAGE_SUFFIXES = SUFFIXES | {".pdf"}
 PDF_DPI = 250.0  # pixels per inch at which a PDF's pages are drawn: 8-point letters are then 28 px high
@@ -108,11 +107,7 @@ class PageFile:
 
 
 def _pdfium() -> Any:
-    try:
-        import pypdfium2
-    except ModuleNotFoundError as error:
-        raise UserError(f"PDF files need pypdfium2: run `{INSTALL}`.") from error
-    return pypdfium2
+    return need("pypdfium2", "reading PDF files")
 
 
 def _reason(error: Exception) -> str:

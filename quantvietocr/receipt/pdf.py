@@ -13,9 +13,8 @@ from matplotlib import get_data_path
 from PIL import Image
 
 from .. import __version__
-from ..errors import UserError
+from ..common.packages import MissingPackageError, missing
 from ..pictures.boxes import Point, size_of
-from .detect import INSTALL
 from .layout import slope_of
 from .page import Page
 
@@ -112,6 +111,6 @@ def _reportlab() -> tuple[ModuleType, ModuleType, ModuleType, ModuleType]:
         from reportlab.pdfbase import pdfdoc, pdfmetrics, ttfonts
         from reportlab.pdfgen import canvas
     except ModuleNotFoundError as error:
-        raise UserError(f"searchable PDF files need reportlab: run `{INSTALL}`.") from error
+        raise MissingPackageError(missing(error, "writing searchable PDF files")) from error
     pdfmetrics.registerFont(ttfonts.TTFont(FONT, f"{get_data_path()}/fonts/ttf/DejaVuSans.ttf"))
     return utils, canvas, pdfmetrics, pdfdoc

@@ -10,43 +10,65 @@ from typing import Any, Protocol
 
 from PIL import Image
 
+from ..common.files import reader_name
 from ..errors import UserError
 from ..pictures.boxes import TURNS
 from ..pictures.image import MAX_PIXELS, ImageError, source_name
 from ..reading.predictor import Predictor
 from ..receipt.detect import about, open_detector
-from ..receipt.files import reader_name
 from ..receipt.pages import PageFile
 from ..receipt.pdf import searchable_pdf
 from ..receipt.read import read_page
 
-MOST_BYTES = 20 * 2**20  # of an upload: a phone's largest photograph, or a scan of some pages
-SHOWN = 1800  # pixels: longer side of the picture that is sent back
-SHOWN_QUALITY = 82  # of its JPEG
+MAX_BYTES = 20 * 2**20  # of an upload: a phone's largest photograph, or a scan of some pages
+MAX_SHOWN_SIDE = 1800  # pixels: longer side of the picture that is sent back
+JPEG_QUALITY = 82  # of that picture, on Pillow's scale to 95
 
 
 class Reading(Protocol):
-    """What the server needs to know of reading. about, for the page: "readers" ("name", "file", "about": sentences),
-    "detector" (a sentence), "limits" ("bytes", "pixels")."""
+    """What the server needs to know of reading.
+
+    Attributes:
+        about: for the page: "readers" (each "name", "file", "about": sentences), "detector" (a sentence), "limits"
+            ("bytes", "pixels").
+    """
 
     about: dict[str, Any]
 
     def read(self, content: bytes, name: str, number: int, reader: int, plain: bool) -> dict[str, Any]:
-        """Page `number` (from 1) of the file `name` as reader `reader` (from 0) reads it: {"page": `Page.to_json`}; unless
-        plain, also "picture": a data: URL of the upright page, at most SHOWN pixels long, and "pdf": the searchable PDF in
-        base64, or "pdf_error": why there is none.
+        """Read one page of an upload.
 
-        Raises UserError for a file that cannot be read.
+        Args:
+            content: the file's bytes.
+            name: what to call the file.
+            number: of the page, from 1.
+            reader: which of `about["readers"]` reads, from 0.
+            plain: leave picture and PDF away.
+
+        Returns:
+            {"page": `Page.to_json`}; unless plain, also "picture": a data: URL of the upright page, at most
+            MAX_SHOWN_SIDE pixels long, and "pdf": the searchable PDF in base64, or "pdf_error": why there is none.
+
+        Raises:
+            UserError: a file that cannot be read.
         """
 
 
 class PageReading:
-    """`Reading` with checkpoints: weights, one or two files, the first being the usual reader. threads as `Predictor` takes.
+    """`Reading` with checkpoints.
 
-    All are opened at once, so that a bad one is told of; the second is let go again until somebody compares.
-    Nothing is written: what is sent back is made in memory, the PDF too. It goes out with the answer, since making it
-    costs little beside reading, and the upload is gone by the time somebody asks for it.
-    Raises CheckpointError, EngineError.
+    All are opened at once, so that a bad one is reported before anybody comes; the second is let go again until
+    somebody compares. Nothing is written: what is sent back is made in memory, the PDF too. It goes out with the
+    answer, since making it costs little beside reading, and the upload is gone by the time somebody asks for it.
+
+    Args:
+        weights: one or two files, of which the first is the usual reader.
+        threads: CPU threads, as `Predictor` takes them.
+        detector: name of what finds the lines.
+
+    Raises:
+        CheckpointError: a file that is no checkpoint.
+        EngineError: an engine that is missing.
     """
 
     def __init__(self, weights: Sequence[str | os.PathLike], threads: int = 0, detector: str = "auto") -> None:
@@ -63,7 +85,7 @@ class PageReading:
                 for name, file, predictor in zip(names, self.files, opened)
             ],
             "detector": about(self.detector),
-            "limits": {"bytes": MOST_BYTES, "pixels": MAX_PIXELS},
+            "limits": {"bytes": MAX_BYTES, "pixels": MAX_PIXELS},
         }
 
     def read(self, content: bytes, name: str, number: int, reader: int, plain: bool) -> dict[str, Any]:
@@ -98,14 +120,15 @@ class PageReading:
 
     def _predictor(self, reader: int) -> Predictor:
         """Uploads take turns, so that no two of them load it."""
-        if self.predictors[reader] is None:
-            self.predictors[reader] = Predictor(self.weights[reader], threads=self.threads)
-        return self.predictors[reader]
+        predictor = self.predictors[reader]
+        if predictor is None:
+            predictor = self.predictors[reader] = Predictor(self.weights[reader], threads=self.threads)
+        return predictor
 
 
 def _data_url(picture: Image.Image) -> str:
     shown = picture.copy()
-    shown.thumbnail((SHOWN, SHOWN), Image.Resampling.LANCZOS)
+    shown.thumbnail((MAX_SHOWN_SIDE, MAX_SHOWN_SIDE), Image.Resampling.LANCZOS)
     file = io.BytesIO()
-    shown.save(file, "JPEG", quality=SHOWN_QUALITY)
+    shown.save(file, "JPEG", quality=JPEG_QUALITY)
     return f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode('ascii')}"

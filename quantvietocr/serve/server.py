@@ -8,28 +8,31 @@ import socket
 import sys
 from collections.abc import Sequence
 
+from ..common.packages import need
 from ..errors import UserError
 
-INSTALL = "pip install -r requirements-serve.txt"
 ADDRESS = "127.0.0.1"  # and no other: what is read here is nobody else's business
-PATIENCE = 3  # seconds for answers on their way at Ctrl-C
+SHUTDOWN_TIMEOUT = 3  # seconds for answers on their way at Ctrl-C
 
 
 def serve(weights: Sequence[str | os.PathLike], port: int = 8000, threads: int = 0) -> None:
-    """Serve the page until Ctrl-C. weights, threads: see PageReading. port 0 takes any that is free.
+    """Serve the page until Ctrl-C.
 
-    Raises UserError for a port that cannot be had, where Starlette or uvicorn is missing, and for unusable weights.
+    Args:
+        weights: one file that reads, or two: what it is compared with on request.
+        port: on 127.0.0.1; 0 takes any that is free.
+        threads: CPU threads for reading; 0 takes one per core.
+
+    Raises:
+        UserError: a port that cannot be had, a package that is missing, unusable weights.
     """
     if threads < 0:
         raise UserError(f"--threads {threads}: give 0, for one per core, or more.")
-    try:
-        import uvicorn
+    for package in ("starlette", "uvicorn", "python_multipart"):
+        need(package, "quantvietocr serve")
+    import uvicorn
 
-        from .app import make_app
-    except ModuleNotFoundError as error:
-        if error.name not in ("uvicorn", "starlette"):
-            raise
-        raise UserError(f"quantvietocr serve needs {error.name}: run `{INSTALL}`.") from error
+    from .app import make_app
     from .reading import PageReading
 
     with listen(port) as listener:
@@ -45,7 +48,7 @@ def serve(weights: Sequence[str | os.PathLike], port: int = 8000, threads: int =
                 server_header=False,
                 lifespan="off",
                 ws="none",
-                timeout_graceful_shutdown=PATIENCE,
+                timeout_graceful_shutdown=SHUTDOWN_TIMEOUT,
             )
         )
         print(f"Open http://{ADDRESS}:{listener.getsockname()[1]}/ in a browser; Ctrl-C stops the server.", flush=True)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
-MOST_UPLOADS = 16  # in memory at once: coming in, waiting, or read
+MAX_UPLOADS = 16  # in memory at once: coming in, waiting, or read
 
 
 class Full(Exception):
@@ -17,13 +17,13 @@ class Turns:
     """First come, first served. A ticket is a name by which its holder asks meanwhile how many are before it."""
 
     def __init__(self) -> None:
-        self.places = MOST_UPLOADS
+        self.places = MAX_UPLOADS
         self.line: dict[object, str] = {}  # in order; the first is being read
         self.lock = asyncio.Lock()  # fair: it wakes who came first
 
     def ahead(self, ticket: str) -> int | None:
         """How many are before this ticket, 0 while it is read; None where nobody in the line holds it."""
-        return next((place for place, held in enumerate(self.line.values()) if held == ticket), None)
+        return next((index for index, held in enumerate(self.line.values()) if held == ticket), None)
 
     @contextmanager
     def place(self) -> Iterator[None]:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ..checkpoint import files
 from ..checkpoint.types import Meta
 from ..config import Config
+from ..shipped import weights_file
 from ..vietocr_bridge.network import float_network
 from .state import TrainError
 from .teacher import teacher_forced_logits
@@ -75,7 +76,7 @@ def distillation_of(config: Config, meta: Meta, device: torch.device) -> Distill
     if not wanted.logits and not wanted.features:
         return None
     path = wanted.teacher or model.weights
-    loaded = files.read(path, model.vietocr)
+    loaded = files.read(weights_file(path), model.vietocr)
     if not loaded.is_float:
         raise TrainError(
             f"The teacher {path} is quantized ({loaded.meta.method}): name a float checkpoint with distill.teacher."

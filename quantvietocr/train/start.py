@@ -14,6 +14,7 @@ from ..checkpoint.types import Meta
 from ..checkpoint.vietocr_yaml import VietOCRConfig, read_yaml
 from ..common.yaml_settings import build
 from ..config import Config
+from ..shipped import weights_file
 from ..vietocr_bridge.network import build_float, float_network
 from .state import TrainError
 
@@ -58,11 +59,12 @@ def starting_point(config: Config) -> tuple[nn.Module, Meta]:
             )
         architecture = read_yaml(model.vietocr) if model.vietocr else VietOCRConfig()
         return build_float(architecture, dropout), files.float_meta(model.vietocr)
-    loaded = files.read(model.weights, model.vietocr)
+    weights = weights_file(model.weights)
+    loaded = files.read(weights, model.vietocr)
     if not loaded.is_float:
         raise TrainError(
             f"{model.weights} is already quantized ({loaded.meta.method}); training starts from the float checkpoint."
         )
     trained_with = read_yaml(model.vietocr) if model.vietocr else VietOCRConfig()
     network = float_network(loaded, dropout, trained_with.architecture["transformer"]["dropout"])
-    return network, dataclasses.replace(loaded.meta, source_sha256=files.sha256(model.weights))
+    return network, dataclasses.replace(loaded.meta, source_sha256=files.sha256(weights))

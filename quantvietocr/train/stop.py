@@ -11,10 +11,6 @@ from typing import Any
 ECHO_SECONDS = 5.0  # one Ctrl-C may arrive twice within this time: from the terminal, and through torchrun
 
 
-class Terminated(KeyboardInterrupt):
-    """SIGTERM stopped the run. Like Ctrl-C, but the process ends with 128 + 15, as systemd, Slurm and Docker expect."""
-
-
 class StopRequests:
     """Turns the first SIGINT (Ctrl-C) or SIGTERM into a wish to stop; the loop looks at `asked` after each step.
 

@@ -22,10 +22,10 @@ from ..checkpoint.types import Checkpoint
 from ..checkpoint.vietocr_yaml import VGG_SEQ2SEQ, BridgeError, VietOCRConfig
 from ..checkpoint.vocab import Vocab
 from ..common.files import replace_whole
+from ..common.packages import missing
 
 DROPOUT: float = VGG_SEQ2SEQ["transformer"]["dropout"]  # VietOCR's own, in the encoder and the decoder
 VIETOCR = VietOCRConfig()  # the model that VietOCR publishes
-INSTALL_HINT = "run `make setup`, or `pip install torchvision einops && pip install --no-deps vietocr==0.3.13`"
 
 
 def import_vietocr() -> SimpleNamespace:
@@ -43,7 +43,7 @@ def import_vietocr() -> SimpleNamespace:
         vocab = importlib.import_module("vietocr.model.vocab")
         translate = importlib.import_module("vietocr.tool.translate")
     except ModuleNotFoundError as error:
-        raise BridgeError(f"Building VietOCR's network needs the package {error.name!r}: {INSTALL_HINT}.") from error
+        raise BridgeError(missing(error, "building VietOCR's network")) from error
     return SimpleNamespace(VietOCR=network.VietOCR, Vocab=vocab.Vocab, translate=translate)
 
 

@@ -17,7 +17,7 @@ from ...errors import UserError
 from ...pictures.image import ImageSpec
 from ...reading.options import USUAL, ReadingOptions
 from ...reading.predictor import Predictor
-from ...shipped import INT8
+from ...shipped import find_weights
 from ...vietocr_bridge.reader import VietOCRReader
 from ..peers import OTHER_READERS, AsterOCR, RapidOCR, Tesseract, squeezed_for_asterocr
 
@@ -121,7 +121,8 @@ def _float_layers(checkpoint: Checkpoint) -> tuple[int, int]:
 def _is_shipped(checkpoint: Checkpoint) -> bool:
     """Whether a checkpoint was read from a copy of the file that quantvietocr comes with."""
     path = Path(checkpoint.origin)
-    return INT8.is_file() and path.is_file() and sha256(path) == sha256(INT8)
+    shipped = find_weights("int8")
+    return shipped is not None and path.is_file() and sha256(path) == sha256(shipped)
 
 
 def contestants(

@@ -18,7 +18,7 @@ from ...checkpoint.types import Checkpoint
 from ...common.files import write_text
 from ...errors import UserError
 from ...pictures.image import line_width
-from ...shipped import FLOAT, INT8, ROOT
+from ...shipped import weights_file
 from ..conditions import conditions_now, load_average, usable_cores, versions_of
 from ..markdown import check_section, insert_section
 from .chart import draw
@@ -44,7 +44,8 @@ def run(options: argparse.Namespace) -> None:
     """The verb: measure, print the tables, put them where `--into` says."""
     for target in options.into:
         check_section(target)
-    found = bench(options.out, options.weights, options.threads, options.repeats, options.quick, options.command)
+    weights = options.weights and [weights_file(name) for name in options.weights]
+    found = bench(options.out, weights, options.threads, options.repeats, options.quick, options.command)
     text = markdown(found)
     print(text)
     for target in options.into:
@@ -75,7 +76,7 @@ def bench(
         CheckpointError, SynthError: weights cannot be read, lines cannot be made.
     """
     load, cores = load_average(), usable_cores()
-    checkpoints = _checkpoints(weights or (FLOAT, INT8))
+    checkpoints = _checkpoints(weights or (weights_file("float"), weights_file("int8")))
     possible = _possible(threads, cores, repeats)
     repeats, warm_ups, batch = (1, 1, QUICK_BATCH) if quick else (repeats, WARM_UPS, BATCH)
     rounds = -(-repeats // 3)
@@ -209,8 +210,8 @@ def _cold_starts(
     warm_ups: int,
     threads: int,
 ) -> list[Cold]:
-    """infer.py on one line in fresh processes, the files taking turns; `warm_ups` rounds first fill the disk cache."""
-    script, line = ROOT / "infer.py", out / "models" / f"line-{STAGE_WIDTH}.png"
+    """`quantvietocr read` of one line in fresh processes, the files taking turns; `warm_ups` rounds first fill the disk cache."""
+    line = out / "models" / f"line-{STAGE_WIDTH}.png"
     line.parent.mkdir(parents=True, exist_ok=True)
     picture.save(line)
     files: list[tuple[Path | None, str]] = [(Path(one.origin), "torch") for one in checkpoints]
@@ -227,7 +228,9 @@ def _cold_starts(
                 start = cold_start(
                     [
                         sys.executable,
-                        str(script),
+                        "-m",
+                        "quantvietocr",
+                        "read",
                         "--weights",
                         str(path),
                         "--engine",
@@ -239,7 +242,7 @@ def _cold_starts(
                 )
                 if start.code:
                     errors = start.said.strip().splitlines() or [f"exit code {start.code}"]
-                    reasons[index] = errors[-1].removeprefix("infer.py: ")
+                    reasons[index] = errors[-1].removeprefix("quantvietocr: ")
                 elif number >= warm_ups:
                     starts[index].append(start)
     return [

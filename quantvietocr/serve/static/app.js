@@ -128,7 +128,7 @@ function compare(entry, number) {
 }
 
 function stateOf(page) {
-  if (page.error && !page.answers[0]) return "not read";
+  if (page.error && !page.answers[0]) return "failed";
   if (!page.busy) return page.answers[0] ? "read" : "";
   if (page.ahead === null) return "waiting";
   return page.ahead ? `${page.ahead} before it` : "reading";
@@ -206,9 +206,19 @@ function save(content, kind, ending) {
   say(at("done"), `${link.download} is among your downloads.`);
 }
 
-at("file").addEventListener("change", (event) => {
-  add(event.target.files);
-  event.target.value = ""; // the same file may be chosen again
+for (const input of ["file", "camera"]) {
+  at(input).addEventListener("change", (event) => {
+    add(event.target.files);
+    event.target.value = ""; // the same file may be chosen again
+  });
+}
+at("sample").addEventListener("click", async () => {
+  try {
+    const content = await (await fetch("/static/sample.jpg")).blob();
+    add([new File([content], "sample.jpg", { type: "image/jpeg" })]);
+  } catch {
+    say(at("error"), "The server does not answer: is it still running?");
+  }
 });
 at("previous").addEventListener("click", () => turnTo(current.number - 1));
 at("next").addEventListener("click", () => turnTo(current.number + 1));

@@ -1,7 +1,9 @@
 // What was read: boxes on the picture, fields, items, lines, times. `draw` takes pages as the server answers them.
 
 const SVG = "http://www.w3.org/2000/svg";
-const FIELDS = [["shop", "Shop"], ["address", "Address"], ["date", "Date"], ["total", "Total"]];
+const FIELDS = [
+  ["shop", "Shop", "Cửa hàng"], ["address", "Address", "Địa chỉ"], ["date", "Date", "Ngày"], ["total", "Total", "Tổng cộng"],
+];
 
 const money = new Intl.NumberFormat("vi-VN");
 const seconds = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
@@ -17,6 +19,12 @@ export function make(name, text = "", kind = "") {
   const element = document.createElement(name);
   element.textContent = text;
   element.className = kind;
+  return element;
+}
+
+function vietnameseText(text) {
+  const element = make("span", text);
+  element.lang = "vi";
   return element;
 }
 
@@ -87,10 +95,11 @@ function drawFields(other, names) {
   at("fields").tHead.rows[0].replaceChildren(header(""), header(names[0]), header("Chance", "number"),
     ...(other ? [header(names[1])] : []));
   at("fields").tHead.hidden = !other;
-  at("fields").tBodies[0].replaceChildren(...FIELDS.map(([name, title]) => {
+  at("fields").tBodies[0].replaceChildren(...FIELDS.map(([name, title, vietnamese]) => {
     const field = find(page, name);
     const row = make("tr", "", name);
-    const label = make("th", title);
+    const label = make("th", `${title} `);
+    label.append(vietnameseText(vietnamese));
     label.scope = "row";
     row.append(label, make("td", valueOf(field), field ? "" : "absent"), field ? chance(field.confidence) : make("td"));
     if (other) {
