@@ -72,5 +72,9 @@ def need_onnx(purpose: str) -> ModuleType:
 
 
 def need(package: str, purpose: str) -> ModuleType:
-    """Import an optional package. Raises EngineError, naming `purpose` and the remedy, where it is not installed."""
+    """Import an optional package.
+
+    Raises:
+        EngineError: It is missing; the message names `purpose` and how to install it.
+    """
     return packages.need(package, purpose, EngineError)
