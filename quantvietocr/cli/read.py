@@ -7,7 +7,6 @@ import os
 import stat
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from .exits import DONE, SOME_FAILED, UNUSABLE, run_verb
 from .inputs import Inputs, find_inputs, is_missing, missing_sentence
 from .process import leave_cores_alone, prepare_process
 from .rows import FORM_OF, LOW_CONFIDENCE, RowFile, Table, row
+from .session import MAX_PAGE_HINTS, Session, hint_at_page, open_predictor
 from .shared import add_reading_options, reading_options
 
 if TYPE_CHECKING:
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 
 SCRIPT = "infer.py"
 MAX_DRAWN = 60  # lines in the picture of --plot
-MAX_PAGE_HINTS = 3  # sentences about pictures that look like pages; more would bury the rest
-MIN_PAGE_SIDE = 250  # pixels; a scan of one line is lower
-MIN_PAGE_SHAPE = 0.5  # height per width from which on a large picture is no line
 ENGINES = ("auto", "torch", "onnxruntime", "openvino")
 DESCRIPTION = (
     "Read pictures of single text lines: one row per picture, in input order. A picture that cannot be read keeps its "
@@ -94,40 +91,6 @@ def _check_lines(options: argparse.Namespace) -> None:
         raise UserError(f"--out {options.out}: give the name of a file of rows to write, ending in .tsv or .jsonl.")
     if options.format not in (None, form):
         raise UserError(f"--out {options.out} holds rows in the form {form}: leave --format {options.format} away.")
-
-
-@dataclass
-class Session:
-    """What is known while lines are read.
-
-    Attributes:
-        options: of the command line.
-        failed: how many pictures could not be read.
-        read: how many were.
-        doubtful: how many of those with a confidence below LOW_CONFIDENCE.
-        kept: how many had a row already.
-        announced: paths of which stderr has said already that they are missing.
-        drawn: thumbnail, text and confidence of the first, for --plot.
-        pages: how many looked like pages.
-    """
-
-    options: argparse.Namespace
-    failed: int = 0
-    read: int = 0
-    doubtful: int = 0
-    kept: int = 0
-    announced: set[str] = field(default_factory=set)
-    drawn: list[tuple[Any, str, float]] = field(default_factory=list)
-    pages: int = 0
-
-    def say(self, sentence: object) -> None:
-        """A sentence on stderr, whatever else was asked for."""
-        print(f"{self.options.program}: {sentence}", file=sys.stderr)
-
-    def note(self, sentence: object) -> None:
-        """One that --quiet leaves out."""
-        if not self.options.quiet:
-            self.say(sentence)
 
 
 def read(options: argparse.Namespace) -> int:
@@ -222,23 +185,6 @@ def _row_file(options: argparse.Namespace, weights: Path, form: str) -> RowFile 
     return RowFile(options.out, form, reader_name(weights, **reading_options(options).unusual()))
 
 
-def open_predictor(session: Session, weights: Path) -> Predictor:
-    """Load what reads, and say what computes."""
-    from .. import Predictor
-
-    options = session.options
-    predictor = Predictor(
-        str(weights),
-        options.threads,
-        batch_size=options.batch_size,
-        engine=options.engine,
-        config=options.config,
-        options=reading_options(options),
-    )
-    session.note(f"\n{options.program}: ".join(predictor.about))
-    return predictor
-
-
 def _windows(
     session: Session, predictor: Predictor, group: list[str] | bytes, file: RowFile | None, bar: Any
 ) -> Iterator[list[Line]]:
@@ -268,7 +214,7 @@ def _take(session: Session, line: Line, form: str, table: Table | None, file: Ro
     else:
         session.read += 1
         session.doubtful += line.confidence < LOW_CONFIDENCE
-        _hint_at_page(session, line.path)
+        hint_at_page(session, line.path)
     if line.thumbnail and len(session.drawn) < MAX_DRAWN:
         session.drawn.append((line.thumbnail, line.text, line.confidence))
     if file is None:
@@ -279,26 +225,6 @@ def _take(session: Session, line: Line, form: str, table: Table | None, file: Ro
 
 def _print(path: str, text: str, confidence: float, error: str | None, form: str, table: Table | None) -> None:
     print(table.row(path, text, confidence, error) if table else row(path, text, confidence, error, form))
-
-
-def _hint_at_page(session: Session, path: str) -> None:
-    """Say so where a picture was read as one line that looks like a page."""
-    from ..pictures.image import ImageError, line_size
-
-    if path == "-":
-        return
-    try:
-        width, height = line_size(path)
-    except ImageError:  # gone meanwhile
-        return
-    if min(width, height) < MIN_PAGE_SIDE or height < MIN_PAGE_SHAPE * width:
-        return
-    session.pages += 1
-    if session.pages <= MAX_PAGE_HINTS:
-        session.say(
-            f"{path}: looks like a page ({width} x {height} pixels) and was read as one line; "
-            "`quantvietocr receipts` reads pages."
-        )
 
 
 def _sum_up(session: Session, file: RowFile | None, weights: Path) -> None:

@@ -14,7 +14,8 @@ from ..shipped import weights_file
 from .exits import DONE, SOME_FAILED, UNUSABLE
 from .inputs import is_missing, missing_sentence
 from .process import leave_cores_alone
-from .read import Session, add_arguments, check, open_predictor
+from .read import add_arguments, check
+from .session import Session, open_predictor
 from .shared import reading_options
 
 if TYPE_CHECKING:

@@ -94,7 +94,7 @@ def build(kind: type[T], tree: Any, where: str, prefix: str = "") -> T:
 
 
 def _value(kind: Any, value: Any, where: str, key: str) -> Any:
-    if dataclasses.is_dataclass(kind):
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         return build(kind, {} if value is None else value, where, key + ".")
     origin = typing.get_origin(kind)
     if origin is types.UnionType:
