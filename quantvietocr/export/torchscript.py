@@ -79,7 +79,6 @@ class _HalfGRU(nn.Module):
 class Stages(nn.Module):
     """CNN and encoder of a checkpoint as a module; see the top of this file for what goes in and comes out."""
 
-
     def __init__(self, checkpoint: Checkpoint) -> None:
         super().__init__()
         meta, layers = checkpoint.meta, checkpoint.meta.layers
