@@ -44,7 +44,7 @@ def test_it_reads_what_torch_reads(kind, engine, exported, pixels):
 
 @pytest.mark.parametrize("engine", ["torch", *ONNX_ENGINES])
 def test_a_batch_is_its_lines(engine, exported, pixels):
-    checkpoint, runtime = open_file(exported["int8"][engine != "torch"], engine, threads=1)
+    _, runtime = open_file(exported["int8"][engine != "torch"], engine, threads=1)
     width = min(line.shape[1] for line in pixels)
     batch = np.stack([line[:, :width] for line in pixels])
     whole = runtime.stages(batch)
@@ -240,7 +240,6 @@ def test_the_best_instructions_are_named():
 
 
 def test_the_engine_is_said_once_and_truthfully(tiny, tmp_path, capsys, monkeypatch):
-    from PIL import Image
 
     monkeypatch.setattr("quantvietocr.engines.choose.int8_features", lambda: ("avx2",))
     monkeypatch.setattr("quantvietocr.engines.cpu.platform.machine", lambda: "x86_64")

@@ -140,8 +140,8 @@ def words(options: argparse.Namespace) -> None:
     model = count_files(options.text, options.least_word, options.least_pair)
     about = model.about
     print(
-        f"{write(model, out)} ({out.stat().st_size / 1e6:.1f} MB): {about['words']:,} words and {about['pairs']:,} pairs "
-        f"of {about['tokens']:,} words of text"
+        f"{write(model, out)} ({out.stat().st_size / 1e6:.1f} MB): {about['words']:,} words and "
+        f"{about['pairs']:,} pairs of {about['tokens']:,} words of text"
     )
 
 

@@ -79,11 +79,12 @@ class PageReading:
         self.files = [reader_name(path) for path in weights]
         kinds = ["float" if predictor.meta.method == "float" else "int8" for predictor in opened]
         names = kinds if len(set(kinds)) == len(kinds) else self.files
+        self.readers: list[dict[str, Any]] = [
+            {"name": name, "file": file, "about": predictor.about}
+            for name, file, predictor in zip(names, self.files, opened)
+        ]
         self.about = {
-            "readers": [
-                {"name": name, "file": file, "about": predictor.about}
-                for name, file, predictor in zip(names, self.files, opened)
-            ],
+            "readers": self.readers,
             "detector": about(self.detector),
             "limits": {"bytes": MAX_BYTES, "pixels": MAX_PIXELS},
         }

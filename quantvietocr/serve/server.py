@@ -37,7 +37,7 @@ def serve(weights: Sequence[str | os.PathLike], port: int = 8000, threads: int =
 
     with listen(port) as listener:
         reading = PageReading(weights, threads)
-        for reader in reading.about["readers"]:
+        for reader in reading.readers:
             print(f"{reader['file']}: {' '.join(reader['about'])}", file=sys.stderr)
         print(reading.about["detector"], file=sys.stderr)
         server = uvicorn.Server(

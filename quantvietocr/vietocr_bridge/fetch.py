@@ -78,9 +78,9 @@ def fetch(out: str | os.PathLike, url: str | None = None, blob_id: str | None = 
         size = part.stat().st_size
         part.unlink()
         raise FetchError(
-            f"{address} gave another file than the expected one ({size:,} bytes with git blob id {blob}, not {wanted}); "
-            "it was deleted. Try again; if the weights were published anew, name the address with --url to take them "
-            "as they are."
+            f"{address} gave another file than the expected one ({size:,} bytes with git blob id {blob}, not "
+            f"{wanted}); it was deleted. Try again; if the weights were published anew, name the address with --url to "
+            "take them as they are."
         )
     os.replace(part, out)
     return out

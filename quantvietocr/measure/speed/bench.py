@@ -210,7 +210,10 @@ def _cold_starts(
     warm_ups: int,
     threads: int,
 ) -> list[Cold]:
-    """`quantvietocr read` of one line in fresh processes, the files taking turns; `warm_ups` rounds first fill the disk cache."""
+    """Time `quantvietocr read` of one line in fresh processes, the files taking turns.
+
+    The first `warm_ups` rounds fill the disk cache.
+    """
     line = out / "models" / f"line-{STAGE_WIDTH}.png"
     line.parent.mkdir(parents=True, exist_ok=True)
     picture.save(line)
