@@ -127,7 +127,8 @@ def _settle(ear: Connection, voice: Connection, worker: int) -> None:
     byte, or the end of the file that the parent's death leaves, ends the worker at once.
     """
     os.nice(_NICENESS)
-    # `timeout` and Slurm send it to the whole group: the parent decides, after its step, and needs the batches until then.
+    # `timeout` and Slurm send it to the whole group. The parent decides what to do, after its step, and needs the
+    # batches until then.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     voice.close()
 

@@ -227,10 +227,10 @@ def recipes_in(path: str | Path) -> list[Path]:
         return [path]
     if not path.is_dir():
         raise RecipeError(f"No such recipe or folder of recipes: {path}.")
-    found = sorted(file for file in path.glob("*.yml") if file.is_file())
-    if not found:
+    recipes = sorted(file for file in path.glob("*.yml") if file.is_file())
+    if not recipes:
         raise RecipeError(f"{path} holds no recipe (*.yml): name a recipe file or a folder with some.")
-    return found
+    return recipes
 
 
 def _synth_config(recipe: Recipe, fonts: Sequence[Path]) -> SynthConfig:
@@ -268,12 +268,12 @@ def find_fonts(recipe: FontRecipe) -> list[Path]:
     for file in find_files(()):
         if file.name in wanted:
             by_name.setdefault(file.name, []).append(file)
-    found, lacking = [], []
+    installed, lacking = [], []
     for font in recipe.fonts:
         files = by_name.get(font.file, [])
         match = next((file for file in files if hashlib.sha256(file.read_bytes()).hexdigest() == font.sha256), None)
         if match:
-            found.append(match)
+            installed.append(match)
         else:
             lacking.append((font, "another version" if files else "not found"))
     if lacking:
@@ -284,7 +284,7 @@ def find_fonts(recipe: FontRecipe) -> list[Path]:
             f"Recipe {recipe.name} lacks {len(lacking)} of {len(recipe.fonts)} fonts, {', '.join(names)}"
             f"{more}: run `apt-get install {' '.join(packages)}`, or put them into ~/.fonts."
         )
-    return found
+    return installed
 
 
 def make_generator(recipe: Recipe) -> LineGenerator:

@@ -126,11 +126,11 @@ def _made_before(recipe: Recipe, folder: Path) -> str | None:
         return None
     try:
         noted = json.loads(stamp.read_text(encoding="utf-8"))
-        found = lines_sha256(annotation)
+        made = lines_sha256(annotation)
     except (OSError, ValueError):
         return None  # cut short, or changed by hand: they are made again
-    whole = noted == _stamp(recipe, found) or found == recipe.sha256
-    return found if whole and (folder / "lines.tsv").exists() else None
+    whole = noted == _stamp(recipe, made) or made == recipe.sha256
+    return made if whole and (folder / "lines.tsv").exists() else None
 
 
 def _make(recipe: Recipe, folder: Path, workers: int, progress: bool) -> str:

@@ -113,11 +113,11 @@ def find_files(places: Sequence[str]) -> list[Path]:
         import matplotlib  # only for the fonts it carries; heavy, so not at the top
 
         folders.append(Path(matplotlib.get_data_path()) / "fonts" / "ttf")
-    found: set[Path] = set()
+    fonts: set[Path] = set()
     for folder in folders:
         files = [folder] if folder.is_file() else folder.rglob("*") if folder.is_dir() else ()
-        found.update(path.resolve() for path in files if path.suffix.lower() in SUFFIXES)
-    return sorted(found)
+        fonts.update(path.resolve() for path in files if path.suffix.lower() in SUFFIXES)
+    return sorted(fonts)
 
 
 def check(path: Path, vocab: str) -> Face | str:

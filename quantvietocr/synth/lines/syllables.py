@@ -70,30 +70,30 @@ def _toned(onset: str, rime: str) -> list[str]:
 @lru_cache(maxsize=1)
 def syllables() -> tuple[str, ...]:
     """Return all spellings: lower case, NFC, sorted, with tones in the old (hòa) and in the new (hoà) place."""
-    found: set[str] = set(LOANS)
+    spellings: set[str] = set(LOANS)
     for onset in ONSETS:
         for rime in RIMES:
             front = rime[0] in "ieê"
             if onset == "gi":
                 # gi swallows the i of its rime: giêng, giết; "gi" and "gìn" are g + i, gin.
                 if rime.startswith("iê"):
-                    found.update(_toned("gi", rime[1:]))
+                    spellings.update(_toned("gi", rime[1:]))
                 elif rime in ("i", "in"):
-                    found.update(_toned("g", rime))
+                    spellings.update(_toned("g", rime))
                 elif rime[0] != "i":
-                    found.update(_toned("gi", rime))
+                    spellings.update(_toned("gi", rime))
                 continue
             if onset == "" and rime.startswith("iê"):
                 continue  # written yê
-            found.update(_toned(onset if front else HARD.get(onset, onset), rime))
+            spellings.update(_toned(onset if front else HARD.get(onset, onset), rime))
         if onset in Y_ONSETS:
-            found.update(_toned(onset, "y"))
+            spellings.update(_toned(onset, "y"))
         if onset not in NO_GLIDE:
             for rime in GLIDE_RIMES:
                 if onset == "k":  # k + glide is spelt qu, which takes the glide's letter
-                    found.update(_toned("qu", rime[1:]))
+                    spellings.update(_toned("qu", rime[1:]))
                 else:
-                    found.update(_toned(HARD.get(onset, onset), rime))
+                    spellings.update(_toned(HARD.get(onset, onset), rime))
     for rime in BARE_Y_RIMES:
-        found.update(_toned("", rime))
-    return tuple(sorted(found))
+        spellings.update(_toned("", rime))
+    return tuple(sorted(spellings))

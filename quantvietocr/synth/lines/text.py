@@ -74,7 +74,7 @@ _READ_ERRORS = ReadErrors(
 def clean(text: str) -> str:
     """Compose `text` (NFC), write typographic characters as ASCII, make spaces single; line breaks are kept."""
     text = unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n")
-    text = _TYPOGRAPHIC.sub(lambda found: TYPOGRAPHIC[found[0]], text)
+    text = _TYPOGRAPHIC.sub(lambda match: TYPOGRAPHIC[match[0]], text)
     return re.sub(" *\n *", "\n", re.sub("  +", " ", text)).strip(" ")
 
 
@@ -125,11 +125,11 @@ class TextFile:
 
 @lru_cache(maxsize=1)
 def _syllables_by_letter() -> dict[str, tuple[str, ...]]:
-    found: dict[str, list[str]] = {}
+    by_letter: dict[str, list[str]] = {}
     for syllable in syllables():
         for letter in set(syllable):
-            found.setdefault(letter, []).append(syllable)
-    return {letter: tuple(some) for letter, some in found.items()}
+            by_letter.setdefault(letter, []).append(syllable)
+    return {letter: tuple(some) for letter, some in by_letter.items()}
 
 
 def _rare_pools(letters: list[str]) -> tuple[list[str], ...]:

@@ -103,8 +103,8 @@ def _paper(
     light = dice.uniform(0.5, 1.1) * dice.pick((-1, 1)) * bent
     shade *= _shading(down, height, light)[:, None] * _shading(across, width, light)
     for bend, axis in ((down, 0), (across, 1)):
-        for place in bend.creases:
-            _crease(shade, ink, place, axis, dice)
+        for crease in bend.creases:
+            _crease(shade, ink, crease, axis, dice)
     if dice.chance(0.5 * damage):
         shade += 0.018 * clouds(dice, height, width, 0.12)
     warm, pale = dice.uniform(-4, 10), 250 - dice.uniform(0, 22) * damage
@@ -137,10 +137,10 @@ def _shading(bend: Bend, length: int, light: float) -> np.ndarray:
     return np.clip(bright, 0.8, 1.08).astype(np.float32)
 
 
-def _crease(shade: np.ndarray, ink: np.ndarray, place: float, axis: int, dice: Dice) -> None:
+def _crease(shade: np.ndarray, ink: np.ndarray, position: float, axis: int, dice: Dice) -> None:
     """Draw a fold in place: dark on one side, bright on the other, ink rubbed off on its ridge."""
     length = shade.shape[axis]
-    away = np.arange(length, dtype=np.float32) - place
+    away = np.arange(length, dtype=np.float32) - position
     reach, depth = dice.uniform(6, 18), dice.uniform(0.04, 0.13) * dice.pick((-1, 1))
     near = np.maximum(0, 1 - np.abs(away) / reach)
     line = 1 + depth * np.sign(away) * near * near

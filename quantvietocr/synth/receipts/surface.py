@@ -43,10 +43,10 @@ class Bend:
             up.append(up[-1] + (b - a) * math.sin(slope))
         return cls(tuple(knots), tuple(along), tuple(up), tuple(slopes), tuple(creases))
 
-    def at(self, place: float) -> Point:
-        """Return (along, up) of a place on the paper; beyond its ends the paper goes on straight."""
-        k = min(max(bisect_right(self.knots, place) - 1, 0), len(self.knots) - 2)
-        share = (place - self.knots[k]) / (self.knots[k + 1] - self.knots[k])
+    def at(self, position: float) -> Point:
+        """Return (along, up) of a position on the paper; beyond its ends the paper goes on straight."""
+        k = min(max(bisect_right(self.knots, position) - 1, 0), len(self.knots) - 2)
+        share = (position - self.knots[k]) / (self.knots[k + 1] - self.knots[k])
         along = self.along[k] + share * (self.along[k + 1] - self.along[k])
         return along, self.up[k] + share * (self.up[k + 1] - self.up[k])
 

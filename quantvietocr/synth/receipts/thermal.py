@@ -107,7 +107,7 @@ def _items(setter: Typesetter, content: Content, style: Style, dice: Dice, paper
         else ("below", "below", "below", "count", "count")
     )
     numbered, bold_head = dice.chance(0.3), dice.chance(0.5)
-    names = [f"{place}. {item.name}" if numbered else item.name for place, item in enumerate(content.items, 1)]
+    names = [f"{number}. {item.name}" if numbered else item.name for number, item in enumerate(content.items, 1)]
     if form == "columns":
         widest = max(setter.width(style.amount(item.price)) for item in content.items)
         unit = max(setter.width(style.amount(item.unit_price)) for item in content.items)
@@ -124,7 +124,7 @@ def _items(setter: Typesetter, content: Content, style: Style, dice: Dice, paper
         )
         if dice.chance(0.5):
             setter.rule(dice.pick(("-", "")))
-        for place, (name, item) in enumerate(zip(names, content.items)):
+        for index, (name, item) in enumerate(zip(names, content.items)):
             first, *rest = setter.wrap(name, room)
             setter.row(
                 [
@@ -133,18 +133,18 @@ def _items(setter: Typesetter, content: Content, style: Style, dice: Dice, paper
                     (style.amount(item.unit_price), price, "r"),
                     (style.amount(item.price), setter.right, "r"),
                 ],
-                roles=[f"item-{place}"] * 4,
+                roles=[f"item-{index}"] * 4,
             )
             for line in rest:
-                setter.row([(line, setter.left, "l")], roles=[f"item-{place}"])
+                setter.row([(line, setter.left, "l")], roles=[f"item-{index}"])
     elif form == "below":
         times, bold, gap = dice.pick((" x ", " x ", " X ", "x")), dice.chance(0.3), dice.chance(0.3)
-        for place, (name, item) in enumerate(zip(names, content.items)):
-            setter.lines(name, "l", bold=bold, role=f"item-{place}")
+        for index, (name, item) in enumerate(zip(names, content.items)):
+            setter.lines(name, "l", bold=bold, role=f"item-{index}")
             setter.pair(
                 f"{style.count(item.quantity)}{times}{style.amount(item.unit_price)}",
                 style.amount(item.price),
-                role=f"item-{place}",
+                role=f"item-{index}",
                 at=setter.left + setter.size * (1.2 if numbered or gap else 0.0),
             )
     else:
@@ -167,13 +167,13 @@ def _counted(setter: Typesetter, items: tuple[Bought, ...], names: list[str], st
             ],
             bold=dice.chance(0.5),
         )
-    for place, (name, count, price) in enumerate(zip(names, counts, prices)):
+    for index, (name, count, price) in enumerate(zip(names, counts, prices)):
         first, *rest = setter.wrap(name, room)
         setter.row(
-            [(first, setter.left, "l"), (count, column, "r"), (price, setter.right, "r")], roles=[f"item-{place}"] * 3
+            [(first, setter.left, "l"), (count, column, "r"), (price, setter.right, "r")], roles=[f"item-{index}"] * 3
         )
         for line in rest:
-            setter.row([(line, setter.left, "l")], roles=[f"item-{place}"])
+            setter.row([(line, setter.left, "l")], roles=[f"item-{index}"])
 
 
 def _sums(setter: Typesetter, content: Content, style: Style, dice: Dice) -> None:
