@@ -214,7 +214,7 @@ def test_pages_are_pointed_to_receipts(tiny_weights, folder, capsys):
     assert read(tiny_weights, folder / "a.png", folder / "page.png", folder / "page.pdf") == 1
     err = capsys.readouterr().err
     assert "page.png: looks like a page (600 x 800 pixels)" in err and "a.png: looks" not in err
-    assert "page.pdf: a PDF file, which holds pages and not one line; `quantvietocr receipts` reads those." in err
+    assert "page.pdf: a PDF file, which holds pages; `quantvietocr receipts` reads them." in err
 
 
 # --- how it ends -----------------------------------------------------------------------------------------------------

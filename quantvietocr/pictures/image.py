@@ -233,9 +233,12 @@ def _open(source: str | os.PathLike | bytes | bytearray | memoryview, name: str)
     except Image.DecompressionBombError as err:
         raise TooLargeError(f"{name}: more than {MAX_PIXELS:,} pixels; crop or shrink it first.") from err
     except Image.UnidentifiedImageError as err:
-        if _begins_with(handle, b"%PDF-"):
+        with handle if isinstance(handle, io.BytesIO) else open(handle, "rb") as file:
+            file.seek(0)
+            is_pdf = file.read(5) == b"%PDF-"
+        if is_pdf:
             raise NotAPictureError(
-                f"{name}: a PDF file, which holds pages and not one line; `quantvietocr receipts` reads those."
+                f"{name}: a PDF file, which holds pages; `quantvietocr receipts` reads them."
             ) from err
         raise NotAPictureError(f"{name}: not a picture that can be opened here; save it as PNG or JPEG.") from err
     except _DAMAGE as err:
@@ -244,13 +247,6 @@ def _open(source: str | os.PathLike | bytes | bytearray | memoryview, name: str)
         img.close()
         raise NotAPictureError(f"{name}: PostScript, which is not run here; save it as PNG or JPEG.")
     return img
-
-
-def _begins_with(handle: str | os.PathLike | io.BytesIO, magic: bytes) -> bool:
-    if isinstance(handle, io.BytesIO):
-        return handle.getvalue().startswith(magic)
-    with open(handle, "rb") as file:
-        return file.read(len(magic)) == magic
 
 
 def _damaged(name: str, err: Exception) -> ImageError:
