@@ -56,7 +56,8 @@ def find_pictures(arguments: Iterable[str], suffixes: frozenset[str] = SUFFIXES)
             content = sys.stdin.buffer.read()
             if b"\0" in content:  # which no path holds
                 found.problems.append(
-                    "-: takes a list of paths, one a line, and what came is a file's content; name the file itself."
+                    "-: takes a list of paths, one a line, and what came is the content of a file; "
+                    "name the file itself."
                 )
             else:
                 _take(map(os.fsdecode, filter(None, content.splitlines())), found, suffixes)

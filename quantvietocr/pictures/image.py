@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from ..errors import UserError
+from .levels import to_8bit
 
 Source = str | os.PathLike | bytes | bytearray | memoryview | np.ndarray | Image.Image
 
@@ -277,7 +278,7 @@ def _to_rgb(img: Image.Image, name: str) -> Image.Image:
         img.load()
         turn = _TURN.get(_orientation(img))
         if img.mode == "F" or img.mode.startswith("I"):
-            rgb = Image.fromarray(_to_8bit(np.asarray(img), img.mode)).convert("RGB")
+            rgb = Image.fromarray(to_8bit(np.asarray(img), img.mode)).convert("RGB")
         elif img.has_transparency_data:
             rgba = img.convert("RGBA")
             rgb = Image.new("RGBA", rgba.size, "white")
@@ -290,21 +291,6 @@ def _to_rgb(img: Image.Image, name: str) -> Image.Image:
         raise _damaged(name, err) from err
 
 
-def _to_8bit(values: np.ndarray, mode: str) -> np.ndarray:
-    """Scale grey values wider than 8 bits to uint8; clipping, as Pillow does, would leave a white page.
-
-    16-bit modes use their full range. Modes I and F do not state theirs: it is the smallest of 0-1 (F alone), 0-255 and
-    0-65535 that holds every value, else the picture's own minimum to maximum.
-    """
-    if mode.startswith("I;16"):
-        return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    values = np.nan_to_num(values.astype(np.float64), posinf=0.0, neginf=0.0)
-    low, high = float(values.min()), float(values.max())
-    if low >= 0 and high <= 65535:
-        low, high = 0.0, 1.0 if mode == "F" and high <= 1 else 255.0 if high <= 255 else 65535.0
-    return np.rint((values - low) * (255 / ((high - low) or 1.0))).astype(np.uint8)
-
-
 def _from_array(array: np.ndarray, name: str) -> Image.Image:
     """Turn an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) of uint8, uint16 or bool into an RGB image."""
     if array.ndim == 3 and array.shape[2] == 1:
@@ -315,7 +301,7 @@ def _from_array(array: np.ndarray, name: str) -> Image.Image:
     if array.dtype == np.bool_:
         array = array.astype(np.uint8) * 255
     elif array.dtype == np.uint16:
-        array = _to_8bit(array, "I;16")
+        array = to_8bit(array, "I;16")
     elif array.dtype != np.uint8:
         raise ImageError(f"{name}: holds {array.dtype} values; convert it to uint8 levels 0-255 first.")
     return _to_rgb(Image.fromarray(np.ascontiguousarray(array)), name)
