@@ -2,6 +2,7 @@
 
 import dataclasses
 import typing
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,7 @@ def test_every_setting_of_base_yml_has_a_comment_above_it():
     sections = {"model", "data", "synth", "train", "quant", "distill"}
     bare = [
         line.strip()
-        for before, line in zip(lines, lines[1:], strict=False)
+        for before, line in pairwise(lines)
         if ":" in line and not line.lstrip().startswith("#") and not before.lstrip().startswith("#")
         if line.strip().rstrip(":") not in sections
     ]

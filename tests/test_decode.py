@@ -238,7 +238,7 @@ def test_attention_is_the_softmax_of_v_tanh_for_keys_of_any_size(theirs, size):
 
 
 class Scripted:
-    """A decoder that says what it is told, looking where it is told: for each line (class, place, probability) a step."""
+    """Says what it is told, looking where it is told: for each line (class, index, probability) a step."""
 
     def __init__(self, *lines: list[tuple[int, float, float]]) -> None:
         self.lines, self.position = lines, 0

@@ -1,4 +1,4 @@
-"""Distillation: nothing to learn from one's own copy, gradients to the student alone, no teacher where nobody asks it."""
+"""Distillation: one's own copy teaches nothing, only the student has gradients, no teacher where nobody asks."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def annotation(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def settings(annotation: Path, out: Path, method: str, **more: object) -> list[str]:
-    """Nine steps over three chunks, in batches of at most four lines; some hold one line, so that a process goes without."""
+    """Nine steps over three chunks, in batches of at most four lines; some hold one: one process goes without."""
     values = {
         "data.train": f"[{{annotation: {annotation}, augment: 0.0}}]",
         "data.workers": 0,
@@ -81,10 +81,10 @@ def two(arguments: list[str]) -> list[tuple[int, str]]:
 
 
 def differences(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> dict[str, float]:
-    """Of each tensor, the largest, over what is allowed: 1e-4, and 1e-3 for activation ranges, which are a few units wide.
+    """Of each tensor, the largest, over what is allowed: 1e-4, and 1e-3 for activation ranges (a few units wide).
 
-    A bias before a batch norm has no gradient but rounding, of which AdamW makes whole steps, and the running mean follows
-    it: such may come apart by two steps each time.
+    A bias before a batch norm has no gradient but rounding, of which AdamW makes whole steps, and the running mean
+    follows it: such may come apart by two steps each time.
     """
     assert one.keys() == other.keys()
 
@@ -107,8 +107,8 @@ def differences(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) ->
     ],
 )
 def test_two_processes_come_to_the_weights_of_one(annotation, tmp_path, monkeypatch, method, more):
-    """With fake-quant at half the rate: sums in another order differ in their last bits, each value that then rounds to the
-    other level is a whole step, and the rate decides how fast that grows.
+    """With fake-quant at half the rate: sums in another order differ in their last bits, each value that then rounds to
+    the other level is a whole step, and the rate decides how fast that grows.
     """
     with monkeypatch.context() as patch:
         tiny_train.patch(patch.setattr)
@@ -174,7 +174,9 @@ def test_shares_make_up_the_batch(annotation):
     for batch in (next(stream) for _ in range(6)):
         shares = split(batch, 3)
         names = [list(share.batch.names) if share.lines else [] for share in shares]
-        assert sorted(sum(names, [])) == sorted(batch.names) and names[0] == list(batch.names[::3])
+        assert sorted(name for part in names for name in part) == sorted(batch.names) and names[0] == list(
+            batch.names[::3]
+        )
         assert sum(share.characters for share in shares) == pytest.approx(1) == sum(share.lines for share in shares)
         for rank, share in enumerate(shares):
             assert not share.lines or torch.equal(share.batch.tgt_output, batch.tgt_output[rank::3])

@@ -62,7 +62,7 @@ def trained(checkpoint, method="qat", steps=2, optimizer="adamw", **quant):
 
 
 def contract(checkpoint, cnn, method, scheme, folder):
-    """The converted CNN, its file, and the file read again all compute the same features; returns these and the file."""
+    """The converted CNN, its file, and the file read again compute the same features; returns these and the file."""
     converted = qat.convert_cnn(cnn)
     meta = qat.described(checkpoint.meta, cnn, scheme, method, "int8", "")
     made = quantized_checkpoint(converted, checkpoint.tensors, meta)
@@ -155,7 +155,7 @@ def test_eager_and_fx_train_alike(checkpoint):
 @pytest.mark.parametrize("method", ["qat", "pact", "lsq"])
 @pytest.mark.parametrize("activations", [None, 5])
 def test_each_layer_computes_what_it_was_trained_as(checkpoint, method, activations):
-    """Fed the same integers, layers differ by one step where a sum lies on the edge; clips and pools are where they were."""
+    """Fed the same integers, layers differ by one step where a sum lies on the edge; clips and pools stay."""
     _, cnn = trained(checkpoint, method, steps=4, activation_bits=activations)
     # Brighter than any picture, beyond the calibrated ranges: x86's 7-bit ones with 8-bit weights would overflow there.
     x, worst, levels = PICTURES[0] * (1 if method == "qat" else 1.5), {}, 0

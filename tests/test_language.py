@@ -31,7 +31,7 @@ def number(char: str) -> int:
 
 
 class Spoken:
-    """A decoder that follows a script of likely characters: at each step {character or "": probability}, "" is the end."""
+    """Follows a script of likely characters: at each step {character or "": probability}, "" is the end."""
 
     key_bias = np.zeros(2, np.float32)
 
@@ -217,7 +217,7 @@ def test_predictor_without_words_reads_greedily(monkeypatch):
     pixels = [np.random.default_rng(3).integers(0, 256, (8, 40, 3), np.uint8)]
     plain = Predictor(int8_checkpoint(), threads=1, words=None)
     assert plain.spelling is None and Predictor(int8_checkpoint(), beam=2).spelling is None
-    ((text, reading),) = plain.recognizer.recognize(pixels)
+    ((_text, reading),) = plain.recognizer.recognize(pixels)
     (expected,) = decode.greedy(
         plain.recognizer.decoder, *plain.recognizer.engine.encode(np.stack(pixels)), drop_loops=True
     )

@@ -43,7 +43,8 @@ else:
         print("1\t%d\t0\t0\t0\t0\t0\t0\t9\t9\t-1\t" % number)
         if size != "50x50":
             for place, (conf, word) in enumerate([("90.5", size), ("40.25", "e\u0323\u0302"), ("95", " ")], 1):
-                sys.stdout.buffer.write(("5\t%d\t1\t1\t1\t%d\t0\t0\t9\t9\t%s\t%s\n" % (number, place, conf, word)).encode())
+                row = "5\t%d\t1\t1\t1\t%d\t0\t0\t9\t9\t%s\t%s\n" % (number, place, conf, word)
+                sys.stdout.buffer.write(row.encode())
         sys.stdout.flush()
 """
 

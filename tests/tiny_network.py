@@ -1,4 +1,4 @@
-"""VietOCR's network at a few channels, with code of its own where VietOCR's fixes the widths: seconds become milliseconds."""
+"""VietOCR's network at a few channels, with own code where VietOCR's fixes the widths: milliseconds, not seconds."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def pictures(count: int = 4, seed: int = 0) -> list[Tensor]:
 
 
 def float_checkpoint() -> Checkpoint:
-    """Random weights whose batch norms have seen pictures, so that every layer's output has a range worth quantizing."""
+    """Random weights whose batch norms have seen pictures: every layer's output has a range worth quantizing."""
     torch.manual_seed(0)
     network = Network().train()
     for module in network.modules():
@@ -88,7 +88,7 @@ def network_of(checkpoint: Checkpoint, *_: object) -> Network:
 
 
 def round_biases(converted) -> None:
-    """Biases as int32, in units of a product: the engine rounds them so, as all int8 engines do; torch.ao leaves them float."""
+    """Biases as int32, in units of a product: all int8 engines round them so; torch.ao leaves them float."""
     scale = None
     for _, module in converted.operations():
         if isinstance(module, torch.ao.nn.quantized.Conv2d):

@@ -1,4 +1,4 @@
-"""train_qat.py with a network of a few hundred weights in place of VietOCR's: `python tests/tiny_train.py key=value …`."""
+"""train_qat.py with a network of a few hundred weights: `python tests/tiny_train.py key=value …`."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def write_lines(folder: Path, count: int = 11) -> Path:
 
 
 def patch(set_attribute: Callable[[Any, str, Any], None]) -> None:
-    """Put the tiny network into the loop. As float weights others are written: such a file needs all of VGG's layers."""
+    """Put the tiny network into the loop. Other float weights are written: such a file needs all of VGG's layers."""
     set_attribute(loop, "starting_point", starting_point)
     set_attribute(ship, "float_checkpoint", lambda *_: float_checkpoint())
 
