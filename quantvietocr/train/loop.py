@@ -23,7 +23,6 @@ from ..config import Config
 from ..dataset.annotation import Sample
 from ..dataset.batches import BatchStream
 from ..dataset.sources import Source
-from ..errors import Terminated
 from ..quantize import qat
 from ..quantize.methods import prepare_training
 from .best import BestKeeper
@@ -35,7 +34,7 @@ from .objective import Objective, images_of
 from .optimizer import make_optimizer, make_schedule
 from .start import deciding, device_of, starting_point
 from .state import Progress, TrainError, load_state, random_state, restore_progress, save_state
-from .stop import StopRequests
+from .stop import StopRequests, Terminated
 
 LOG_EVERY = 10  # steps between points of the loss curve
 

@@ -8,6 +8,10 @@ import time
 from types import FrameType
 from typing import Any
 
+from ..errors import Terminated
+
+__all__ = ["StopRequests", "Terminated"]
+
 ECHO_SECONDS = 5.0  # one Ctrl-C may arrive twice within this time: from the terminal, and through torchrun
 
 
