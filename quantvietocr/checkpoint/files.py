@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from ..common.files import write_bytes
+from .layout import sizes_of
 from .packing import PackingError, pack, unpack
 from .types import METADATA_KEY, Checkpoint, CheckpointError, Meta, meta_of_json
 from .validation import validate
@@ -65,7 +66,7 @@ def read(path: str | os.PathLike, vietocr_yaml: str | os.PathLike | None = None)
         path: A quantized or float `.safetensors`, VietOCR's `.pth`, or an exported `.onnx`.
         vietocr_yaml: The YAML that a float model was trained with, where its vocabulary, image sizes or pools are not
             VietOCR's defaults. A quantized file carries them and refuses a YAML; a float file of ours refuses one that
-            says otherwise. Sizes of layers are not taken from it: the tensors' shapes tell them.
+            says otherwise. Sizes of layers follow from the tensors' shapes; a YAML that states others is refused.
 
     Raises:
         CheckpointError: For an unusable file.
@@ -101,7 +102,22 @@ def read(path: str | os.PathLike, vietocr_yaml: str | os.PathLike | None = None)
         _refuse_second_answer(path, meta, vietocr_yaml)
     checkpoint = Checkpoint(tensors, meta, str(path))
     validate(checkpoint)
+    if vietocr_yaml is not None:
+        _refuse_other_sizes(checkpoint, vietocr_yaml)
     return checkpoint
+
+
+def _refuse_other_sizes(checkpoint: Checkpoint, vietocr_yaml: str | os.PathLike) -> None:
+    """Raise CheckpointError for a YAML that states a layer size other than the tensors have."""
+    from .vietocr_yaml import read_yaml
+
+    sizes = sizes_of(checkpoint.tensors)
+    for name, stated in read_yaml(vietocr_yaml).stated.items():
+        if sizes[name] != stated:
+            raise CheckpointError(
+                f"{checkpoint.origin}: its tensors have transformer.{name} {sizes[name]}, and {vietocr_yaml} says "
+                f"{stated}: it was trained with another architecture; pass the YAML it was trained with."
+            )
 
 
 def _other_kind(head: bytes) -> str:

@@ -34,6 +34,8 @@ VGG_SEQ2SEQ: dict[str, Any] = {
     },
 }
 
+SIZES = ("encoder_hidden", "decoder_hidden", "img_channel", "decoder_embedded")  # of layers, in `transformer`
+
 
 class BridgeError(UserError):
     """A VietOCR file or installation cannot be used; the message says which, where and what to do."""
@@ -54,11 +56,13 @@ class VietOCRConfig:
         chars: The vocabulary, in the order of the network's classes.
         architecture: VietOCR's settings `backbone`, `seq_modeling`, `cnn` and `transformer`.
         image: The sizes of picture that the network takes.
+        stated: The sizes of layers that the YAML itself says, as `layout.sizes_of` names them.
     """
 
     chars: str = DEFAULT_CHARS
     architecture: Mapping[str, Any] = field(default_factory=lambda: copy.deepcopy(VGG_SEQ2SEQ))
     image: ImageSpec = ImageSpec()
+    stated: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def classes(self) -> int:
@@ -113,7 +117,8 @@ def read_yaml(path: str | os.PathLike) -> VietOCRConfig:
     chars = raw.get("vocab", DEFAULT_CHARS)
     if not isinstance(chars, str) or len(set(chars)) != len(chars) or not chars:
         raise BridgeError(f"{path}: vocab must be a string of distinct characters.")
-    return VietOCRConfig(chars, architecture, image)
+    stated = {key: value for key, value in (raw.get("transformer") or {}).items() if key in SIZES}
+    return VietOCRConfig(chars, architecture, image, stated)
 
 
 def _check_architecture(where: str, key: str, value: Any) -> None:
