@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
-from .common.yaml_settings import ConfigError, build, override, read_tree
+from .common.yaml_settings import (
+    ConfigError,
+    NotNegativeFloat,
+    NotNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    Share,
+    build,
+    override,
+    read_tree,
+)
 from .shipped import config_file
 
 
@@ -17,7 +27,7 @@ class ModelConfig:
 
     weights: str | None = None
     vietocr: str | None = None
-    cnn_dropout: float = 0.1
+    cnn_dropout: Share = 0.1
 
 
 @dataclass
@@ -25,25 +35,25 @@ class FolderConfig:
     """One annotated folder: `share` of the lines drawn from it, `augment` strength (0 = as they are)."""
 
     annotation: str = ""
-    share: float = 1.0
-    augment: float = 1.0
+    share: PositiveFloat = 1.0
+    augment: NotNegativeFloat = 1.0
 
 
 @dataclass
 class SynthSettings:
     """Generated lines mixed into training; `share` 0 switches them off."""
 
-    share: float = 0.0
+    share: NotNegativeFloat = 0.0
     texts: list[str] = field(default_factory=list)
     fonts: list[str] = field(default_factory=list)
-    embedded_share: float = 0.5
-    min_chars: int = 1
+    embedded_share: Share = 0.5
+    min_chars: PositiveInt = 1
     max_chars: int = 110
-    degrade: float = 1.0
+    degrade: NotNegativeFloat = 1.0
     style: list[str] = field(default_factory=lambda: ["mixture"])
-    capitals: float = 0.0
-    rare: float = 0.0
-    lists: float = 0.0
+    capitals: Share = 0.0
+    rare: Share = 0.0
+    lists: Share = 0.0
 
 
 @dataclass
@@ -51,36 +61,36 @@ class DataConfig:
     train: list[FolderConfig] = field(default_factory=list)
     synth: SynthSettings = field(default_factory=SynthSettings)
     valid: str | None = None
-    valid_lines: int = 0
-    unknown: str = "stop"
+    valid_lines: NotNegativeInt = 0
+    unknown: Literal["stop", "skip", "replace"] = "stop"
     replacement: str = ""
-    problems: str = "stop"
-    workers: int = 1
-    chunk: int = 512
-    merge_widths: int = 0
+    problems: Literal["stop", "skip"] = "stop"
+    workers: NotNegativeInt = 1
+    chunk: PositiveInt = 512
+    merge_widths: NotNegativeInt = 0
 
 
 @dataclass
 class TrainConfig:
-    method: str = "qat"
+    method: Literal["float", "qat", "pact", "lsq"] = "qat"
     out: str = "runs/train"
-    steps: int = 1000
-    batch_size: int = 16
-    pixels_per_batch: int = 16 * 32 * 512
-    optimizer: str = "adamw"
-    max_lr: float = 1e-4
-    schedule: str = "one-cycle"
-    pct_start: float = 0.1
-    cooldown: float = 0.4
-    weight_decay: float = 0.01
-    label_smoothing: float = 0.02
-    clip_norm: float = 1.0
-    seed: int = 0
+    steps: PositiveInt = 1000
+    batch_size: PositiveInt = 16
+    pixels_per_batch: PositiveInt = 16 * 32 * 512
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    max_lr: PositiveFloat = 1e-4
+    schedule: Literal["one-cycle", "trapezoid"] = "one-cycle"
+    pct_start: Share = 0.1
+    cooldown: Share = 0.4
+    weight_decay: NotNegativeFloat = 0.01
+    label_smoothing: Share = 0.02
+    clip_norm: PositiveFloat = 1.0
+    seed: NotNegativeInt = 0
     device: str = "auto"
     bf16: bool | None = None
-    threads: int = 0
-    validate_every: int = 250
-    save_every: int = 100
+    threads: NotNegativeInt = 0
+    validate_every: PositiveInt = 250
+    save_every: PositiveInt = 100
 
 
 @dataclass
@@ -94,8 +104,8 @@ class LayerOverride:
 
 @dataclass
 class QuantConfig:
-    backend: str = "x86"
-    path: str = "eager"
+    backend: Literal["x86", "fbgemm", "onednn", "qnnpack"] = "x86"
+    path: Literal["eager", "fx"] = "eager"
     observer: str | None = None
     percentile: float = 99.99
     weight_bits: int = 8
@@ -103,26 +113,26 @@ class QuantConfig:
     weights: str = "per-channel"
     activations: str = "affine"
     scales: str | None = None
-    decoder: str = "int8"
+    decoder: Literal["int8", "float"] = "int8"
     float_layers: list[str] = field(default_factory=list)
     overrides: dict[str, LayerOverride] | None = None
     compact: bool = False
-    pact_alpha: float | None = None
-    pact_decay: float = 2e-5
+    pact_alpha: PositiveFloat | None = None
+    pact_decay: NotNegativeFloat = 2e-5
     lsq_weights: bool = True
-    learned_lr: float = 10.0
-    calibration_lines: int = 256
-    freeze_observers: float = 0.6
-    freeze_batch_norm: float = 0.4
+    learned_lr: PositiveFloat = 10.0
+    calibration_lines: PositiveInt = 256
+    freeze_observers: Share = 0.6
+    freeze_batch_norm: Share = 0.4
 
 
 @dataclass
 class DistillConfig:
     """What the student learns from the float teacher; both weights 0 switch it off."""
 
-    logits: float = 0.0
-    features: float = 0.0
-    temperature: float = 2.0
+    logits: NotNegativeFloat = 0.0
+    features: NotNegativeFloat = 0.0
+    temperature: PositiveFloat = 2.0
     teacher: str | None = None
 
 
@@ -137,73 +147,16 @@ class Config:
     distill: DistillConfig = field(default_factory=DistillConfig)
 
     def validate(self) -> None:
-        """Raise ConfigError for a value that no run could use."""
-        _one_of("train.method", self.train.method, ("float", "qat", "pact", "lsq"))
-        _one_of("train.optimizer", self.train.optimizer, ("adamw", "muon"))
-        _one_of("train.schedule", self.train.schedule, ("one-cycle", "trapezoid"))
-        _one_of("quant.backend", self.quant.backend, ("x86", "fbgemm", "onednn", "qnnpack"))
-        _one_of("quant.path", self.quant.path, ("eager", "fx"))
-        _one_of("quant.decoder", self.quant.decoder, ("int8", "float"))
-        _one_of("data.unknown", self.data.unknown, ("stop", "skip", "replace"))
-        _one_of("data.problems", self.data.problems, ("stop", "skip"))
-        data, run, synth = self.data, self.train, self.data.synth
-        positive = {
-            "train.steps": run.steps,
-            "train.batch_size": run.batch_size,
-            "train.pixels_per_batch": run.pixels_per_batch,
-            "train.max_lr": run.max_lr,
-            "train.clip_norm": run.clip_norm,
-            "train.validate_every": run.validate_every,
-            "train.save_every": run.save_every,
-            "quant.calibration_lines": self.quant.calibration_lines,
-            "quant.learned_lr": self.quant.learned_lr,
-            "distill.temperature": self.distill.temperature,
-            "data.chunk": data.chunk,
-            "data.synth.min_chars": synth.min_chars,
-        }
-        not_negative = {
-            "train.weight_decay": run.weight_decay,
-            "quant.pact_decay": self.quant.pact_decay,
-            "distill.logits": self.distill.logits,
-            "distill.features": self.distill.features,
-            "train.seed": run.seed,
-            "train.threads": run.threads,
-            "data.valid_lines": data.valid_lines,
-            "data.workers": data.workers,
-            "data.merge_widths": data.merge_widths,
-            "data.synth.share": synth.share,
-            "data.synth.degrade": synth.degrade,
-        }
-        shares = {
-            "train.pct_start": run.pct_start,
-            "train.cooldown": run.cooldown,
-            "train.label_smoothing": run.label_smoothing,
-            "model.cnn_dropout": self.model.cnn_dropout,
-            "quant.freeze_observers": self.quant.freeze_observers,
-            "quant.freeze_batch_norm": self.quant.freeze_batch_norm,
-            "data.synth.embedded_share": synth.embedded_share,
-            "data.synth.capitals": synth.capitals,
-            "data.synth.rare": synth.rare,
-            "data.synth.lists": synth.lists,
-        }
-        if self.quant.pact_alpha is not None:
-            positive["quant.pact_alpha"] = self.quant.pact_alpha
-        for index, folder in enumerate(data.train):
+        """Check what no setting shows alone.
+
+        Raises:
+            ConfigError: two settings contradict each other, or there is nothing to train on.
+        """
+        synth = self.data.synth
+        for index, folder in enumerate(self.data.train):
             if not folder.annotation.strip():
                 raise ConfigError(f"data.train[{index}].annotation is empty; name the annotation file of that folder.")
-            positive[f"data.train[{index}].share"] = folder.share
-            not_negative[f"data.train[{index}].augment"] = folder.augment
-        # Written so that nan fails each of them.
-        for key, value in positive.items():
-            if not 0 < value < math.inf:
-                raise ConfigError(f"{key} is {value}; it must be greater than 0, and finite.")
-        for key, value in not_negative.items():
-            if not 0 <= value < math.inf:
-                raise ConfigError(f"{key} is {value}; it must be 0 or more, and finite.")
-        for key, value in shares.items():
-            if not 0 <= value <= 1:
-                raise ConfigError(f"{key} is {value}; it must lie between 0 and 1.")
-        if run.method == "float" and (self.distill.logits or self.distill.features):
+        if self.train.method == "float" and (self.distill.logits or self.distill.features):
             raise ConfigError(
                 "distill has weights and train.method is float: distillation teaches a quantized student; choose "
                 "another train.method, or set distill.logits and distill.features to 0."
@@ -213,30 +166,28 @@ class Config:
                 f"data.synth.min_chars is {synth.min_chars} and data.synth.max_chars {synth.max_chars}; the "
                 "shortest label must not be longer than the longest."
             )
-        if not data.train and synth.share <= 0:
+        if not self.data.train and synth.share <= 0:
             raise ConfigError(
                 "Nothing to train on: give data.train an annotation (data.train=[{annotation: lines/annotation.txt}]) "
                 "or set data.synth.share above 0."
             )
 
 
-def _one_of(key: str, value: str, allowed: Sequence[str]) -> None:
-    if value not in allowed:
-        raise ConfigError(f"{key} is {value!r}; it must be one of {', '.join(allowed)}.")
-
-
 def load_config(path: str | Path | None, overrides: Sequence[str] = ()) -> Config:
-    """Read a YAML file over the defaults, then apply `section.key=value` overrides (values are YAML).
+    """Read a YAML file over the defaults, then apply what was typed on the command line.
 
     A shipped file is found by its name, `qat`. A file may name another with `base: other.yml` (relative to itself),
-    whose values it overrides. A section left empty changes nothing. Raises ConfigError for an unknown key, a wrong type
-    or a value out of range.
+    whose values it overrides. A section left empty changes nothing.
+
+    Args:
+        path: the file; None for the defaults alone.
+        overrides: `section.key=value` each; values are YAML.
+
+    Raises:
+        ConfigError: an unknown key, a wrong type or a value out of range.
     """
     tree = read_tree(config_file(path)) if path else {}
-    config = build(Config, tree, str(path) if path else "settings")
-    if overrides:  # built again, so that a mistake in one of them is not said to stand in the file
-        for text in overrides:
-            override(tree, text)
-        config = build(Config, tree, "the command line")
+    typed = [override(tree, text) for text in overrides]
+    config = build(Config, tree, str(path) if path else "settings", typed)
     config.validate()
     return config

@@ -159,6 +159,23 @@ def test_a_mistake_is_named_with_what_would_be_right(tmp_path, override, message
 
 
 @pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("train.stepz=3", r"^the command line: unknown setting train\.stepz; did you mean train\.steps\?"),
+        ("train.steps=many", r"^the command line: train\.steps must be int, not 'many'"),
+        ("data.train=[{anotation: x}]", r"^the command line: unknown setting data\.train\[0\]\.anotation"),
+        ("train=5", r"^the command line: train\. must hold"),
+        ("problems=skip", r"^the command line: unknown setting problems; did you mean data\.problems\?"),
+        ("train.seed=3", r"a\.yml: train\.steps must be int, not 'few'"),  # which the file says, not the command line
+    ],
+)
+def test_who_wrote_the_mistake_is_named(tmp_path, override, message):
+    path = write(tmp_path, "a.yml", "train: {steps: few}\n" if "seed" in override else "")
+    with pytest.raises(ConfigError, match=message):
+        load_config(path, [TRAINABLE, override])
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("train: [", r"bad\.yml is not readable as YAML"),

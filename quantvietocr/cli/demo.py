@@ -19,9 +19,9 @@ SEEDS = {"train": 1, "valid": 2, "test": 3}
 DEGRADE, MAX_CHARS = 0.5, 60
 
 WHAT_IT_SHOWS = (
-    "What this shows: every row reads lines of the kind that the shipped weights were trained on, so little is left to "
-    "learn, and {steps} steps can show that training works and does no harm, not that it helps. If no step reads the "
-    "validation lines better, the trained file is the static conversion itself. On {lines} test lines, rows that "
+    "What this shows: every row reads lines of the kind that the shipped weights were trained on, so little is left "
+    "to learn, and {steps} steps can show that training works and does no harm, not that it helps. If no step reads "
+    "the validation lines better, the trained file is the static conversion itself. On {lines} test lines, rows that "
     "differ by fewer than about {noise} points of exact lines are equal. Training pays on lines that the weights read "
     "badly: see docs/training.md."
 )

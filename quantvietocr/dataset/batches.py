@@ -5,7 +5,7 @@ by width, cut into batches and shuffled, so any number of workers gives the same
 (chunk, index) recomputes one chunk. No line is dropped, and unless asked none is padded.
 """
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
@@ -124,7 +124,7 @@ class BatchStream:
         shares = [Fraction(share) for _, share in sources]
         self._parts = [share / sum(shares[s:]) for s, share in enumerate(shares)]
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Generator[Batch, None, None]:
         first, skip = self.start
         step = self.start_step
         own = first + (self.rank - first) % self.ranks

@@ -14,6 +14,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from ..checkpoint import layout
 from ..checkpoint.folding import float_layers
 from ..checkpoint.types import Checkpoint, Layer, Meta
+from .fx import TracedCNN
 from .grouped import on_grid_int8
 from .powers import on_grid
 from .recurrent import float_decoder, quantize_decoder
@@ -21,10 +22,14 @@ from .scheme import PREFIX, Scheme
 from .stubs import AveragePool, QuantizedCNN
 
 
-def numbers_of(converted: QuantizedCNN, exact: bool = False) -> tuple[tuple[Layer, ...], dict[str, np.ndarray]]:
-    """Operations and tensors of a converted CNN (torch.ao quantized modules), as the checkpoint file holds them.
+def numbers_of(
+    converted: QuantizedCNN | TracedCNN, exact: bool = False
+) -> tuple[tuple[Layer, ...], dict[str, np.ndarray]]:
+    """Operations and tensors of a converted CNN, as the checkpoint file holds them.
 
-    exact: scales are powers of two, and biases are rounded to where adding them is exact too.
+    Args:
+        converted: of torch.ao's quantized modules.
+        exact: scales are powers of two, and biases are rounded to where adding them is exact too.
     """
     layers: list[Layer] = []
     tensors: dict[str, np.ndarray] = {}
@@ -48,13 +53,14 @@ def numbers_of(converted: QuantizedCNN, exact: bool = False) -> tuple[tuple[Laye
             bias = module.bias().detach().numpy()
             scale = float(tensors[f"{place}.output.scale"])  # of the input
             tensors[f"{name}.bias"] = on_grid(bias, scale, tensors[f"{name}.weight.scale"]) if exact else bias
-            tensors[f"{name}.output.scale"] = np.float32(module.scale).reshape(())
-            tensors[f"{name}.output.zero_point"] = np.int32(module.zero_point).reshape(())
+            tensors[f"{name}.output.scale"] = np.array(module.scale, dtype=np.float32)
+            tensors[f"{name}.output.zero_point"] = np.array(module.zero_point, dtype=np.int32)
             relu = isinstance(module, torch.ao.nn.intrinsic.quantized.ConvReLU2d)
             layers.append(_convolution(name, module, relu, "int8"))
             place = name
         else:
             convolution, relu = _float_convolution(module)
+            assert convolution.bias is not None  # VietOCR's all have one
             tensors[f"{name}.weight"] = convolution.weight.detach().numpy()
             tensors[f"{name}.bias"] = convolution.bias.detach().numpy()
             layers.append(_convolution(name, convolution, relu, "float"))
@@ -66,10 +72,11 @@ def _float_convolution(module: nn.Module) -> tuple[nn.Conv2d, bool]:
     """The convolution (batch norm folded) of a float layer, and whether a ReLU follows."""
     if isinstance(module, nn.Conv2d):
         return module, False
-    parts = list(module.children())
-    if len(parts) == 3:
-        return fuse_conv_bn_eval(parts[0].eval(), parts[1].eval()), True
-    return parts[0], True
+    convolution, *rest = module.children()
+    assert isinstance(convolution, nn.Conv2d)
+    if isinstance(rest[0], nn.BatchNorm2d):
+        return fuse_conv_bn_eval(convolution.eval(), rest[0].eval()), True
+    return convolution, True
 
 
 def _convolution(name: str, module: Any, relu: bool, precision: str) -> Layer:
@@ -98,12 +105,15 @@ def _grouped(tensors: Mapping[str, np.ndarray], meta: Meta) -> dict[str, np.ndar
 
 
 def quantized_checkpoint(
-    converted: QuantizedCNN | None, state: Mapping[str, np.ndarray], meta: Meta, origin: str = "memory"
+    converted: QuantizedCNN | TracedCNN | None, state: Mapping[str, np.ndarray], meta: Meta, origin: str = "memory"
 ) -> Checkpoint:
     """Assemble the file's content.
 
-    converted: the int8 CNN, or None to keep it float (method `dynamic`). state: VietOCR's state dict in numpy (its
-    `transformer.` half is used, and its CNN where that stays float). meta: everything but `layers`.
+    Args:
+        converted: the int8 CNN; None keeps it float (method `dynamic`).
+        state: VietOCR's state dict in numpy; its `transformer.` half is used, and its CNN where that stays float.
+        meta: everything but `layers`.
+        origin: the file's name, for messages.
     """
     if converted is None:
         layers, tensors = float_layers(Checkpoint(state, meta, origin))

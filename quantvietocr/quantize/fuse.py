@@ -5,12 +5,22 @@ from __future__ import annotations
 from torch import nn
 from torch.ao.quantization import fuse_modules, fuse_modules_qat
 
+from ..vietocr_bridge.types import Vgg
 
-def fuse_vgg(vgg: nn.Module, qat: bool) -> nn.Module:
-    """Fuse every Conv2d, BatchNorm2d, ReLU triple of `vgg.features` in place; returns `vgg`.
 
-    qat: keep the batch norm alive inside a ConvBnReLU2d, so that fake quantization sees the folded weight while its
-    statistics still train (Jacob et al. 2018, section 3.2); otherwise fold it into the weight for good.
+def fuse_vgg(vgg: Vgg, qat: bool) -> Vgg:
+    """Fuse every Conv2d, BatchNorm2d, ReLU triple of `vgg.features` in place.
+
+    Args:
+        vgg: VietOCR's, which is changed.
+        qat: keep the batch norm alive inside a ConvBnReLU2d, so that fake quantization sees the folded weight while its
+            statistics still train; otherwise fold it into the weight for good.
+
+    Returns:
+        `vgg`.
+
+    Source:
+        Jacob et al. 2018, section 3.2
     """
     features = vgg.features
     triples = [

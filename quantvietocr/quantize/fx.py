@@ -7,7 +7,7 @@ pooling, modules used twice, additions and concatenations included.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, fx, nn
@@ -15,7 +15,7 @@ from torch.ao.quantization import FakeQuantizeBase, ObserverBase, QConfig, QConf
 from torch.ao.quantization.quantize_fx import convert_fx, prepare_fx, prepare_qat_fx
 
 from .scheme import PREFIX, LayerBits, QuantizeError, Scheme
-from .stubs import AveragePool
+from .stubs import AveragePool, grid_of, quantizes
 
 MOVING = ("transpose", "flatten", "permute")  # what VietOCR's CNN does with its features
 KEEPING = (nn.AvgPool2d, nn.Dropout, nn.Identity)  # modules whose output lies in their input's range
@@ -29,11 +29,18 @@ def trace(
     training: bool,
     unobserved: Sequence[str] = (),
 ) -> fx.GraphModule:
-    """`network` traced, with observers or fake-quant modules inserted; itself unchanged where not `training`.
+    """A network traced, with observers or fake-quant modules inserted; itself unchanged where not `training`.
 
-    example: an input. layers: bits of layers by name; others get `make(None)`. make: as `Scheme.calibration_qconfig`.
-    unobserved: methods of tensors that are left as they are.
-    Raises QuantizeError where the network's forward pass cannot be traced.
+    Args:
+        network: any, whose forward pass does not depend on the values of its input.
+        example: an input.
+        layers: bits of layers by name; others get `make(None)`.
+        make: as `Scheme.calibration_qconfig`.
+        training: fake-quant modules in training mode; otherwise observers in evaluation mode.
+        unobserved: methods of tensors that are left as they are.
+
+    Raises:
+        QuantizeError: the network cannot be traced.
     """
     mapping = QConfigMapping().set_global(make(None))
     for name, bits in layers.items():
@@ -81,45 +88,53 @@ def _observes(graph: fx.GraphModule, node: fx.Node) -> bool:
 class KeptRange(ObserverBase):
     """Stands after an operation that takes over its input's range: no observer of its own, the rounding of the kernel.
 
-    source: the observer or fake-quant module of the input. area: values averaged into one, 1 where none are.
+    Args:
+        source: the observer or fake-quant module of the input.
+        area: values averaged into one; 1 where none are.
     """
 
-    def __init__(self, source: nn.Module, area: int) -> None:
+    def __init__(self, source: ObserverBase | FakeQuantizeBase, area: int) -> None:
         super().__init__(source.dtype)
         self._source = [source]  # in a list: a registered module would be counted twice
         self.area = area
         self.qscheme = source.qscheme
 
     @property
-    def source(self) -> nn.Module:
+    def source(self) -> ObserverBase | FakeQuantizeBase:
         return self._source[0]
 
     @property
     def quant_min(self) -> int:
-        return self.source.quant_min
+        return cast(int, self.source.quant_min)
 
     @property
     def quant_max(self) -> int:
-        return self.source.quant_max
+        return cast(int, self.source.quant_max)
 
     def forward(self, x: Tensor) -> Tensor:
         source = self.source
-        if self.area == 1 or not isinstance(source, FakeQuantizeBase) or not int(source.fake_quant_enabled[0]):
+        if self.area == 1 or not isinstance(source, FakeQuantizeBase) or not quantizes(source):
             return x
         # Means of whole steps are multiples of 1/area; saying so first puts exact halves where the kernel puts them.
-        scale, zero_point = source.scale.float(), source.zero_point
+        scale, zero_point = grid_of(source)
         levels = torch.round(x.detach().float() / scale * self.area) / self.area + zero_point
         return x + ((torch.round(levels) - zero_point) * scale - x.detach().float()).to(x.dtype)
 
-    def calculate_qparams(self) -> tuple[Tensor, Tensor]:
+    def calculate_qparams(self, **kwargs: Any) -> tuple[Tensor, Tensor]:
         return self.source.calculate_qparams()
 
 
 class TracedCNN(nn.Module):
-    """VietOCR's CNN, unmodified, traced and prepared. forward: images (N,3,H,W) → features (S,N,C), as VietOCR's.
+    """VietOCR's CNN, unmodified, traced and prepared: images (N,3,H,W) to features (S,N,C), as VietOCR's.
 
-    vgg: VietOCR's `Vgg`, not fused. make: a qconfig for a layer's bits (None: for all else). training: fake-quant modules
-    in training mode; otherwise observers in evaluation mode. `layers` as in `QuantizedCNN`.
+    Args:
+        vgg: VietOCR's `Vgg`, not fused.
+        scheme: which layers get which bits.
+        make: the qconfig for a layer's bits; None stands for all else.
+        training: fake-quant modules in training mode; otherwise observers in evaluation mode.
+
+    Attributes:
+        layers: as in `QuantizedCNN`.
     """
 
     def __init__(
@@ -139,13 +154,13 @@ class TracedCNN(nn.Module):
 
     def observers(self) -> dict[str, nn.Module]:
         """Activation observers before conversion, by whose output they see: `input`, then layers."""
-        found = {}
+        observers: dict[str, nn.Module] = {}
         for node in self.graph.graph.nodes:
             module = self.graph.get_submodule(node.target) if node.op == "call_module" else None
             if isinstance(module, (ObserverBase, FakeQuantizeBase)) and not isinstance(module, KeptRange):
                 before = node.args[0]
-                found["input" if before.op == "placeholder" else str(before.target)] = module
-        return found
+                observers["input" if before.op == "placeholder" else str(before.target)] = module
+        return observers
 
     def replace_input_observer(self, module: nn.Module) -> None:
         """Quantize the picture by `module`; nothing to do where the first convolution stays float."""

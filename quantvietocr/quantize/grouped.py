@@ -1,8 +1,9 @@
 """4-bit weights in groups that share a scale, exact in the int8 grid of the kernels.
 
 A row of a convolution's weights (one output channel) is cut into groups of 32. A weight is nibble × multiplier × scale:
-nibble -7 to 7, a whole multiplier 1 to 18 for the group, one float scale for the channel. nibble × multiplier is at most
-126, so the file's int8 tensor holds it exactly, and `packing` stores it in 4 bits again.
+the nibble lies between -7 and 7, the multiplier is a whole number from 1 to 18 for the group, and the scale is one
+float for the channel. nibble × multiplier is at most 126, so the file's int8 tensor holds it exactly, and `packing`
+stores it in 4 bits again.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from torch.ao.quantization import FakeQuantize
 from ..checkpoint.packing import GROUP
 
 LEVELS = 7  # of a nibble, on either side of 0
-MULTIPLIERS = 127 // LEVELS
-TOP = LEVELS * MULTIPLIERS
+MULTIPLIERS = 127 // LEVELS  # 1 to this many, so that the product fits an int8
+TOP = LEVELS * MULTIPLIERS  # the largest product
 SEARCHED = 8  # multipliers tried below the one that clips nothing
 SEARCHED_IN_TRAINING = 2  # at every step
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import cast
 
-from torch import nn
+from torch import Tensor, nn
 from torch.ao.quantization import QConfig
 
 from ..config import QuantConfig
@@ -54,5 +55,5 @@ def prepare_training(network: nn.Module, quant: QuantConfig, method: str = "qat"
     for module in cnn.modules():
         weight = getattr(module, "weight_fake_quant", None)
         if isinstance(weight, LSQWeight):
-            weight.allocate(len(module.weight))
+            weight.allocate(len(cast(Tensor, module.weight)))
     return cnn

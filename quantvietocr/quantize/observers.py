@@ -1,7 +1,7 @@
 """Observers by name: from what a layer put out on calibration lines to its range.
 
-`minmax`, `moving-average` and `histogram` (least squared error) are torch's; `percentile` and `kl` are our own, over one
-kind of histogram.
+`minmax`, `moving-average` and `histogram` (least squared error) are torch's; `percentile` and `kl` are our own, over
+one kind of histogram.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ from torch.ao.quantization.observer import UniformQuantizationObserverBase
 
 from .powers import power_of_two
 
-STRIDE = 8  # bins of 2048 between the clips that the KL observer tries
+STRIDE = 8  # bins of 2048 from one clip that the KL observer tries to the next
 BINS = 8192  # over twice the largest magnitude, at most: at least 2048 lie within a range that starts at 0
 
 
 class Histogram:
-    """Counts of values in `BINS` equal bins from -reach to reach, a power of two that doubles when a value lies past it.
+    """Counts of values in `BINS` equal bins from -reach to reach.
 
-    Doubling merges bins in pairs, so that no count ever moves to a place where its values were not.
+    reach is a power of two that doubles when a value lies past it. Doubling merges bins in pairs, so that no count
+    moves to a bin where its values were not.
     """
 
     def __init__(self) -> None:
@@ -76,7 +77,7 @@ class HistogramRange(UniformQuantizationObserverBase):
         """The range, low and high."""
         raise NotImplementedError
 
-    def calculate_qparams(self) -> tuple[Tensor, Tensor]:
+    def calculate_qparams(self, **kwargs: Any) -> tuple[Tensor, Tensor]:
         if not self.histogram.counts.any():
             return torch.ones(1), torch.zeros(1, dtype=torch.long)
         self._found = self._found or self.bounds()  # conversion asks several times
@@ -87,7 +88,10 @@ class HistogramRange(UniformQuantizationObserverBase):
 class PercentileObserver(HistogramRange):
     """The range that holds `percentile` % of the values: an equal share is cut off at either end that is not 0.
 
-    A range that starts at 0, as after a ReLU, is cut at the other end alone. (McKinstry et al. 2018, arXiv 1809.04191.)
+    A range that starts at 0, as after a ReLU, is cut only at the other end.
+
+    Source:
+        McKinstry et al. 2018, arXiv 1809.04191
     """
 
     def __init__(self, percentile: float = 99.99, **settings: Any) -> None:
@@ -95,39 +99,42 @@ class PercentileObserver(HistogramRange):
         self.percentile = percentile
 
     def bounds(self) -> tuple[float, float]:
-        found = self.histogram
+        seen = self.histogram
         outside = 1 - self.percentile / 100
-        ends = int(found.low < 0) + int(found.high > 0)
+        ends = int(seen.low < 0) + int(seen.high > 0)
         share = outside / max(ends, 1)
-        below = np.concatenate([[0], np.cumsum(found.counts)]) / found.counts.sum()
-        low = float(np.interp(share, below, found.edges)) if found.low < 0 else found.low
-        high = float(np.interp(1 - share, below, found.edges)) if found.high > 0 else found.high
-        return max(low, found.low), min(high, found.high)
+        below = np.concatenate([[0], np.cumsum(seen.counts)]) / seen.counts.sum()
+        low = float(np.interp(share, below, seen.edges)) if seen.low < 0 else seen.low
+        high = float(np.interp(1 - share, below, seen.edges)) if seen.high > 0 else seen.high
+        return max(low, seen.low), min(high, seen.high)
 
 
 class KLObserver(HistogramRange):
-    """The clip that loses least information: entropy calibration (Migacz, "8-bit Inference with TensorRT", GTC 2017).
+    """The clip that loses least information (entropy calibration).
 
-    Magnitudes are counted in 2048 bins. For each number of first bins, P is their histogram with all that lies past them
-    added to the last, Q the same bins without it, averaged to the levels of the quantizer; the clip is where KL(P‖Q) is
-    smallest, to `STRIDE` bins. Levels are 2^b for a range that starts at 0, 2^(b-1) for one on both sides.
+    Magnitudes are counted in 2048 bins. For each number of first bins, P is their histogram with all that lies past
+    them added to the last, Q the same bins without it, averaged to the levels of the quantizer; the clip is where
+    KL(P‖Q) is smallest, to `STRIDE` bins. Levels are 2^b for a range that starts at 0, 2^(b-1) for one on both sides.
+
+    Source:
+        Migacz, "8-bit Inference with TensorRT", GTC 2017
     """
 
     bins = 2048
 
     def bounds(self) -> tuple[float, float]:
-        found = self.histogram
-        counts = found.counts[BINS // 2 :] + found.counts[: BINS // 2][::-1]  # of magnitudes
+        seen = self.histogram
+        counts = seen.counts[BINS // 2 :] + seen.counts[: BINS // 2][::-1]  # of magnitudes
         used = max(int(np.flatnonzero(counts)[-1]) + 1, 1)
         step = max(math.ceil(used / self.bins), 1)
         counts = np.pad(counts[:used], (0, -used % step)).reshape(-1, step).sum(axis=1).astype(np.float64)
         if len(counts) > 1:
             counts[0] = counts[1]  # the zeros of a ReLU, exact in any range: they would outweigh all else
         levels = self.quant_max - self.quant_min + 1
-        if found.low < 0:
+        if seen.low < 0:
             levels //= 2
-        clip = _least_divergence(counts, levels) * step * (found.reach / (BINS // 2))
-        return max(-clip, found.low), min(clip, found.high)
+        clip = _least_divergence(counts, levels) * step * (seen.reach / (BINS // 2))
+        return max(-clip, seen.low), min(clip, seen.high)
 
 
 def _least_divergence(counts: np.ndarray, levels: int) -> int:
@@ -141,9 +148,9 @@ def _least_divergence(counts: np.ndarray, levels: int) -> int:
         starts = np.arange(levels) * bins // levels
         filled = inside > 0
         mass = np.add.reduceat(inside, starts)
-        places = np.add.reduceat(filled.astype(np.float64), starts)
+        occupied = np.add.reduceat(filled.astype(np.float64), starts)
         level = np.searchsorted(starts, np.arange(bins), side="right") - 1
-        quantized = np.where(filled, (mass / np.maximum(places, 1))[level], 0)
+        quantized = np.where(filled, (mass / np.maximum(occupied, 1))[level], 0)
         if not quantized.any():
             continue
         p, q = reference / total, quantized / quantized.sum()
@@ -175,11 +182,17 @@ OBSERVERS = tuple(_KINDS)
 
 
 def observer_factory(name: str, bits: int, scheme: torch.qscheme, percentile: float, powers: bool = False) -> Any:
-    """A factory (torch's `with_args`) of the named activation observer: per tensor, quint8, 2^bits levels from 0.
+    """A factory (torch's `with_args`) of an activation observer: per tensor, quint8, 2^bits levels from 0.
 
-    powers: the scale is rounded up to a power of two (`powers`).
+    Args:
+        name: one of `OBSERVERS`.
+        bits: of an activation.
+        scheme: affine or symmetric.
+        percentile: what the percentile observer keeps, in %.
+        powers: the scale is rounded up to a power of two (`powers`).
     """
     settings: dict[str, Any] = {"dtype": torch.quint8, "qscheme": scheme, "quant_min": 0, "quant_max": 2**bits - 1}
     if name == "percentile":
         settings["percentile"] = percentile
-    return (power_of_two(_KINDS[name]) if powers else _KINDS[name]).with_args(**settings)
+    kind: Any = power_of_two(_KINDS[name]) if powers else _KINDS[name]
+    return kind.with_args(**settings)

@@ -9,12 +9,13 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import torch
 from torch import Tensor, nn
 from torch.ao.nn.intrinsic import qat as fused_qat
 from torch.ao.quantization import (
+    FakeQuantizeBase,
     QConfig,
     disable_fake_quant,
     disable_observer,
@@ -25,6 +26,7 @@ from torch.ao.quantization import (
 )
 
 from ..checkpoint.types import Meta
+from ..vietocr_bridge.types import CNN
 from .fuse import fuse_vgg
 from .fx import TracedCNN
 from .learned.ranges import LearnedFakeQuantize
@@ -41,18 +43,31 @@ def prepare_cnn(
     path: str = "eager",
     qconfig: Callable[[LayerBits | None], QConfig] | None = None,
 ) -> PreparedCNN:
-    """Replace `network.cnn` (VietOCR's) by one with observers; returns it.
+    """Replace VietOCR's `network.cnn` by one with observers.
 
-    qat: fake-quant modules in training mode; otherwise calibration observers in eval mode. path: `eager` (fused and stubbed
-    by hand) or `fx` (traced). qconfig: of a layer, where not the scheme's own. Raises LayerNameError, QuantizeError.
+    Args:
+        network: VietOCR's network, which is changed.
+        scheme: which layers get which bits and observers.
+        qat: fake-quant modules in training mode; otherwise calibration observers in evaluation mode.
+        path: `eager` (fused and stubbed by hand) or `fx` (traced).
+        qconfig: makes the qconfig of a layer, where that is not the scheme's own.
+
+    Returns:
+        The new CNN.
+
+    Raises:
+        LayerNameError: a pattern of the scheme matches no layer.
+        QuantizeError: another path is asked for.
     """
+    vgg = cast(CNN, network.cnn).model
     make = qconfig or (scheme.training_qconfig if qat else scheme.calibration_qconfig)
     if path == "fx":
-        network.cnn = TracedCNN(network.cnn.model, scheme, make, qat)
-        return network.cnn
+        traced = TracedCNN(vgg, scheme, make, qat)
+        network.cnn = traced
+        return traced
     if path != "eager":
         raise QuantizeError(f"quant.path is {path!r}; it must be eager or fx.")
-    cnn = QuantizedCNN(fuse_vgg(network.cnn.model, qat), scheme)
+    cnn = QuantizedCNN(fuse_vgg(vgg, qat), scheme)
     cnn.set_qconfigs(make)
     if qat:
         prepare_qat(cnn.train(), inplace=True)
@@ -86,10 +101,16 @@ def start_training(cnn: PreparedCNN) -> None:
 
 
 def freeze_observers(cnn: PreparedCNN) -> None:
-    """Keep observed activation ranges as they are from here on. Weight ranges follow the weights, as conversion will."""
+    """Keep observed activation ranges from here on. Weight ranges follow the weights, as conversion will."""
     for module in cnn.modules():
         if isinstance(module, ActivationFakeQuantize):
             disable_observer(module)
+
+
+def observer_switches(network: nn.Module) -> list[Tensor]:
+    """The switch of each observer in a network with fake-quant modules: 1 while it moves its range, 0 while not."""
+    fakes = [module for module in network.modules() if isinstance(module, FakeQuantizeBase)]
+    return [cast(Tensor, module.observer_enabled) for module in fakes]
 
 
 def freeze_batch_norm(cnn: PreparedCNN) -> None:
@@ -142,7 +163,16 @@ def float_state(cnn: PreparedCNN) -> dict[str, Tensor]:
 
 
 def described(meta: Meta, cnn: PreparedCNN, scheme: Scheme, method: str, decoder: str, why_float: str) -> Meta:
-    """`meta` with how its CNN is quantized. decoder: `int8` or `float`. why_float: said of each layer that stays so."""
+    """`meta` with how its CNN is quantized.
+
+    Args:
+        meta: of the float network.
+        cnn: the quantized CNN, converted or not.
+        scheme: which it follows.
+        method: what the file is made by.
+        decoder: `int8` or `float`.
+        why_float: said of each layer that stays float.
+    """
     reasons = {PREFIX + name: why_float for name in cnn.float_names}
     return dataclasses.replace(
         meta,

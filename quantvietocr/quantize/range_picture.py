@@ -21,18 +21,24 @@ from ..common.figures import save_figure
 from ..common.files import write_text
 from .observers import Histogram
 
-COLUMNS = 4
-PANEL = (3.2, 2.0)  # inches
-SHOWN_BINS = 160
+COLUMNS = 4  # of panels
+PANEL = (3.2, 2.0)  # width and height of one, inches
+SHOWN_BINS = 160  # of a histogram, at most
 
 
 @dataclass(frozen=True)
 class Range:
     """One activation's calibrated range, in its own units.
 
-    low, high: smallest and greatest value seen. clip_low, clip_high: the range that the bits divide. scale: one step.
-    outside: share (0 to 1) of the values outside that range; clipped: of those that even the byte cannot hold, which is
-    less where the range has fewer than 8 bits. values: how many were seen.
+    Attributes:
+        low: smallest value seen.
+        high: greatest value seen.
+        clip_low: lower end of the range that the bits divide.
+        clip_high: its upper end.
+        scale: one step.
+        outside: share (0 to 1) of the values outside that range.
+        clipped: share of the values that even the byte cannot hold; less where the range has fewer than 8 bits.
+        values: how many were seen.
     """
 
     low: float

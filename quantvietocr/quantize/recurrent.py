@@ -15,8 +15,14 @@ KEPT_FLOAT = (ATTENTION_SCORE,)
 def quantize_rows(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Symmetric int8 per output channel: scale = max|w| / 127, q = round(w / scale), zero point 0.
 
-    weight (O, …) float → int8 of the same shape, float32 scales (O). (Jacob et al. 2018, section 2.1, with the
-    symmetric narrow range.) A channel of zeros gets scale 1.
+    Args:
+        weight: (O, …), float.
+
+    Returns:
+        int8 of the same shape, and float32 scales (O,); a channel of zeros gets scale 1.
+
+    Source:
+        Jacob et al. 2018, section 2.1, with the symmetric narrow range
     """
     flat = np.abs(weight.reshape(len(weight), -1)).max(axis=1).astype(np.float32)
     scale = np.where(flat > 0, flat / np.float32(127), np.float32(1)).astype(np.float32)

@@ -26,8 +26,8 @@ from .grouped import TOP, GroupedFakeQuantize
 from .observers import OBSERVERS, observer_factory
 from .powers import power_of_two
 
-#: Bits of an activation that each backend's kernels bear: x86 and FBGEMM 7, because without VNNI they add pairs of u8×s8
-#: products in 16 bits, which 8-bit activations times 8-bit weights can overflow.
+#: Bits of an activation that each backend's kernels bear: x86 and FBGEMM 7, because without VNNI they add pairs of
+#: u8×s8 products in 16 bits, which 8-bit activations times 8-bit weights can overflow.
 ACTIVATION_BITS = {"x86": 7, "fbgemm": 7, "onednn": 8, "qnnpack": 8}
 BITS = range(4, 9)
 WEIGHTS = ("per-channel", "per-tensor", "grouped")
@@ -65,15 +65,25 @@ class LayerBits:
 
 @dataclass(frozen=True)
 class Scheme:
-    """How the CNN is quantized. Raises QuantizeError at a name or a number that is none of those below.
+    """How the CNN is quantized.
 
-    backend: whose ranges, one of `ACTIVATION_BITS`. observer: one of `observers.OBSERVERS`, None for the method's own
-    (histogram after training, moving-average during it); percentile: what the `percentile` observer keeps, in %.
-    weight_bits, activation_bits: 4 to 8, activation_bits None for the backend's. weights: a scale per output channel or one
-    per tensor, always symmetric: abs-max over 2^(b-1)-1 levels; grouped: per channel, in layers of 4 bits one for each 32
-    weights (`grouped`). activations: affine (any range) or symmetric about 0. scales: any, or power-of-two (`powers`).
-    float_layers: names or shell patterns of convolutions that stay float. overrides: pattern → {weight_bits,
-    activation_bits, float}; a later pattern wins over an earlier one, and over float_layers.
+    Attributes:
+        backend: whose ranges, one of `ACTIVATION_BITS`.
+        observer: one of `observers.OBSERVERS`; None for the method's own (histogram after training, moving-average
+            during it).
+        percentile: what the `percentile` observer keeps, in %.
+        weight_bits: 4 to 8.
+        activation_bits: 4 to 8; None for the backend's.
+        weights: one scale per output channel (`per-channel`) or tensor (`per-tensor`), always symmetric: abs-max over
+            2^(b-1)-1 levels. `grouped`: per channel, and in layers of 4 bits one for each 32 weights.
+        activations: `affine` (any range) or `symmetric` about 0.
+        scales: `any`, or `power-of-two` (`powers`).
+        float_layers: names or shell patterns of convolutions that stay float.
+        overrides: {weight_bits, activation_bits, float} by pattern; a later pattern wins over an earlier one, and over
+            float_layers.
+
+    Raises:
+        QuantizeError: a name or a number is none of these.
 
     Fewer than 8 bits live in the same int8 and uint8 containers: 4-bit weights are -7 to 7, and an activation range is
     divided into 2^b-1 steps. A later value past that range still fits the byte, and no int8 kernel clips it.
@@ -148,7 +158,7 @@ class Scheme:
         return QConfig(activation=activation, weight=self.weight_observer(layer, training=False))
 
     def training_qconfig(self, layer: LayerBits | None = None) -> QConfig:
-        """Fake quantization for one layer: weight ranges follow the weights, activation ranges an observer (Jacob 2018)."""
+        """Fake quantization for one layer: weight ranges follow the weights, activation ranges an observer."""
         layer = layer or self.everywhere
         observer = self.activation_observer(layer, self.observer or "moving-average")
         kind = GroupedFakeQuantize if layer.grouped else FakeQuantize
@@ -161,8 +171,11 @@ class Scheme:
         return observer_factory(name, layer.activation_bits, scheme, self.percentile, self.scales == "power-of-two")
 
     def weight_observer(self, layer: LayerBits, training: bool) -> Any:
-        """abs-max over ±(2^(b-1)-1). torch's own range goes one further down, which puts the largest weight at 127.5 levels:
-        a tie that fake quantization and conversion round differently."""
+        """A factory of the observer of abs-max over ±(2^(b-1)-1).
+
+        torch's own range goes one further down, which puts the largest weight at 127.5 levels: a tie that fake
+        quantization and conversion round differently.
+        """
         top = layer.top
         channels = self.weights != "per-tensor"
         kind = {
@@ -171,9 +184,9 @@ class Scheme:
             (False, True): MovingAverageMinMaxObserver,
             (False, False): MinMaxObserver,
         }[channels, training]
-        kind = power_of_two(kind) if self.scales == "power-of-two" else kind
+        observer: Any = power_of_two(kind) if self.scales == "power-of-two" else kind  # torch adds with_args to these
         more = {"averaging_constant": 1.0} if training else {}  # the weights of this step, not an average of past ones
-        return kind.with_args(
+        return observer.with_args(
             quant_min=-top,
             quant_max=top,
             dtype=torch.qint8,

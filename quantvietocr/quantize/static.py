@@ -25,7 +25,8 @@ from .scheme import QuantizeError, Scheme
 def quantize_dynamic(checkpoint: Checkpoint) -> Checkpoint:
     """int8 weights for the encoder and the decoder, the CNN float with its batch norms folded. Needs no data.
 
-    Raises QuantizeError for a checkpoint that is quantized already.
+    Raises:
+        QuantizeError: the checkpoint is quantized already.
     """
     _must_be_float(checkpoint)
     meta = dataclasses.replace(_fresh(checkpoint), method="dynamic", decoder="int8")
@@ -44,8 +45,20 @@ def quantize_static(
 ) -> Checkpoint:
     """An int8 CNN whose activation ranges are measured on `lines` of `samples`, drawn once with `seed`.
 
-    scheme: observer, bits and what stays float. decoder: `int8` or `float`. path: `eager` or `fx`. ranges: a folder for `ranges.json` and `ranges.png`.
-    Raises QuantizeError (already quantized, nothing to calibrate on), LayerNameError, BridgeError, ImageError.
+    Args:
+        checkpoint: the float network.
+        samples: lines to calibrate on.
+        scheme: observer, bits and what stays float.
+        decoder: `int8` or `float`.
+        lines: how many are used.
+        seed: draws them.
+        path: `eager` or `fx`.
+        ranges: a folder for `ranges.json` and `ranges.png`.
+
+    Raises:
+        QuantizeError: the checkpoint is quantized already, or there is nothing to calibrate on.
+        LayerNameError: a pattern of the scheme matches no layer.
+        BridgeError, ImageError: the network or a line cannot be read.
     """
     _must_be_float(checkpoint)
     if decoder not in ("int8", "float"):
@@ -71,11 +84,13 @@ def quantize_static(
 
 @torch.no_grad()
 def _calibrate(cnn: nn.Module, samples: Sequence[Sample], meta: Meta) -> None:
-    with closing(eval_batches(samples, meta.image, batch_size=16)) as batches:
-        with tqdm(total=len(samples), desc="calibrate", unit="line") as bar:
-            for batch in batches:
-                cnn(batch.images.float() / 255)
-                bar.update(len(batch.names))
+    with (
+        closing(eval_batches(samples, meta.image, batch_size=16)) as batches,
+        tqdm(total=len(samples), desc="calibrate", unit="line") as bar,
+    ):
+        for batch in batches:
+            cnn(batch.images.float() / 255)
+            bar.update(len(batch.names))
 
 
 def _must_be_float(checkpoint: Checkpoint) -> None:

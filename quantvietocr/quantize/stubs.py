@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.ao.quantization import DeQuantStub, QConfig, QuantStub, convert
 
+from ..vietocr_bridge.types import Vgg
 from .scheme import PREFIX, LayerBits, Scheme
+
+
+def grid_of(fake: nn.Module) -> tuple[Tensor, Tensor]:
+    """Scale (float32) and zero point of a fake-quant module."""
+    return cast(Tensor, fake.scale).float(), cast(Tensor, fake.zero_point)
+
+
+def quantizes(fake: nn.Module) -> bool:
+    """Whether a fake-quant module rounds now; before training it only observes."""
+    return bool(cast(Tensor, fake.fake_quant_enabled)[0])
 
 
 class AveragePool(nn.Module):
@@ -30,27 +42,35 @@ class AveragePool(nn.Module):
         if x.is_quantized or not self._source:
             return self.pool(x)
         (source,) = self._source
-        if not int(source.fake_quant_enabled[0]):
+        if not quantizes(source):
             return self.pool(x)
         # The kernel averages integers. So does this: means of multiples of the scale would put the many exact halves
         # on a random side. The gradient passes straight through the rounding.
         pooled = self.pool(x)
-        scale, zero_point = source.scale.float(), source.zero_point
+        scale, zero_point = grid_of(source)
         levels = torch.round(x.detach().float() / scale) + zero_point
         rounded = (torch.round(self.pool(levels)) - zero_point) * scale
         return pooled + (rounded.to(pooled.dtype) - pooled).detach()
 
 
 class QuantizedCNN(nn.Module):
-    """VietOCR's CNN with quantization stubs. forward: float images (N,3,H,W) → float features (S,N,C), as VietOCR's.
+    """VietOCR's CNN with quantization stubs: float images (N,3,H,W) to float features (S,N,C), as VietOCR's.
 
-    vgg: VietOCR's `Vgg`, already fused. scheme: which convolutions stay float, and the bits of the others. A DeQuantStub
-    stands where an int8 layer meets a float one, a QuantStub where it goes back; pools work in the precision of the
-    convolution after them. `layers` holds what each convolution gets, by its name in VietOCR (`features.0` …
-    `last_conv_1x1`). Raises LayerNameError for a pattern that matches nothing.
+    A DeQuantStub stands where an int8 layer meets a float one, a QuantStub where it goes back; pools work in the
+    precision of the convolution after them.
+
+    Args:
+        vgg: VietOCR's `Vgg`, already fused.
+        scheme: which convolutions stay float, and the bits of the others.
+
+    Attributes:
+        layers: what each convolution gets, by its name in VietOCR (`features.0` … `last_conv_1x1`).
+
+    Raises:
+        LayerNameError: a pattern of the scheme matches nothing.
     """
 
-    def __init__(self, vgg: nn.Module, scheme: Scheme) -> None:
+    def __init__(self, vgg: Vgg, scheme: Scheme) -> None:
         super().__init__()
         units = [
             (f"features.{name}", module)
@@ -63,8 +83,8 @@ class QuantizedCNN(nn.Module):
         self.body = nn.Sequential()
         integer = False
         self._bits: dict[str, LayerBits] = {}  # by key in `body`
-        for place, (name, module) in enumerate(units):
-            following = next(other for other, unit in units[place:] if not isinstance(unit, nn.AvgPool2d))
+        for index, (name, module) in enumerate(units):
+            following = next(other for other, unit in units[index:] if not isinstance(unit, nn.AvgPool2d))
             wanted = not self.layers[following].float
             key = name.replace(".", "_")
             if wanted and not integer:
@@ -73,7 +93,7 @@ class QuantizedCNN(nn.Module):
                 self._add(f"dequant_before_{key}", DeQuantStub(), scheme.everywhere)
             integer = wanted
             if isinstance(module, nn.AvgPool2d):
-                if tuple(module.kernel_size) == tuple(module.stride) == (1, 1):
+                if _pair(module.kernel_size) == _pair(module.stride) == (1, 1):
                     continue  # does nothing, and qnnpack refuses it
                 module = AveragePool(module)
             self._add(key, module, self.layers[following])
@@ -99,16 +119,18 @@ class QuantizedCNN(nn.Module):
         """Give every convolution and stub that is to be int8 its qconfig, a QuantStub that of the layer it feeds."""
         for key, module in self.body.named_children():
             bits = self._bits[key]
-            module.qconfig = None if bits.float else make(bits)
+            # torch.ao keeps it as a plain attribute, which nn.Module's stub does not know of.
+            module.qconfig = None if bits.float else make(bits)  # type: ignore[assignment]
 
     def observers(self) -> dict[str, nn.Module]:
         """Activation observers before conversion, by whose output they see: `input`, then layers."""
-        found, place = {}, "input"
+        observers: dict[str, nn.Module] = {}
+        name = "input"
         for key, module in self.body.named_children():
-            place = place if key.startswith("quant_") else key.replace("features_", "features.")
-            if hasattr(module, "activation_post_process"):
-                found[place] = module.activation_post_process
-        return found
+            name = name if key.startswith("quant_") else key.replace("features_", "features.")
+            if isinstance(observer := getattr(module, "activation_post_process", None), nn.Module):
+                observers[name] = observer
+        return observers
 
     def replace_input_observer(self, module: nn.Module) -> None:
         """Quantize the picture by `module`; nothing to do where the first convolution stays float."""
@@ -136,3 +158,8 @@ class QuantizedCNN(nn.Module):
                 source = None
             else:
                 source = getattr(module, "activation_post_process", None)
+
+
+def _pair(size: int | tuple[int, ...]) -> tuple[int, ...]:
+    """A pool's size, which torch keeps as it was given: one number for both directions, or two."""
+    return (size, size) if isinstance(size, int) else tuple(size)

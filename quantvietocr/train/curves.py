@@ -1,4 +1,4 @@
-"""How a run went, as files in its folder: `loss.csv`, `scores.csv` and `curves.png`, each written whole or not at all."""
+"""How a run went: `loss.csv`, `scores.csv` and `curves.png` in its folder, each written whole or not at all."""
 
 from __future__ import annotations
 
@@ -46,9 +46,11 @@ def write_curves(folder: Path, progress: Progress, title: str) -> None:
     _draw_losses(training, progress)
     _draw_scores(errors, progress, "cer", "Validation: characters", "character error rate (%)")
     _draw_scores(lines, progress, "exact", "Validation: lines", "lines not read exactly (%)")
+    last = max(progress.step, 1)
     for axes in (training, errors, lines):
         axes.set_xlabel("step (batches)")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_xlim(-0.04 * last, 1.04 * last)
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
     figure.suptitle(title)
     save_figure(figure, folder / "curves.png")
 
@@ -70,10 +72,11 @@ def _draw_losses(axes: Axes, progress: Progress) -> None:
     rate.plot(steps, [row[2] for row in progress.losses], color=RATE_COLOR, lw=1)
     rate.set_ylabel("learning rate", color=RATE_COLOR)
     rate.set_ylim(bottom=0)
+    rate.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
 
 
 def _draw_scores(axes: Axes, progress: Progress, column: str, title: str, ylabel: str) -> None:
-    """One panel of validation scores in %: a point for each validation, the first before training, labels at the right."""
+    """One panel of scores in %: a point for each validation, the first before training; words beside the last ones."""
     ends: list[tuple[float, str, str]] = []
     for kind, (words, color) in KINDS.items():
         rows = [row for row in progress.scores if f"{kind}_{column}" in row]
@@ -86,11 +89,10 @@ def _draw_scores(axes: Axes, progress: Progress, column: str, title: str, ylabel
             _mark_best(axes, progress, rows, values)
     axes.set_title(title)
     axes.set_ylabel(ylabel)
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.15 * axes.get_ylim()[1])  # room for the word above the best point
     if not ends:
         axes.text(0.5, 0.5, "no validation yet", transform=axes.transAxes, ha="center", va="center")
         return
-    axes.margins(x=0.08)
     top = axes.get_ylim()[1] or 1.0
     for height, (_, text, color) in zip(_spread([value / top for value, *_ in ends]), ends):
         axes.text(1.01, height, text, color=color, transform=axes.transAxes, va="center", fontsize=9)

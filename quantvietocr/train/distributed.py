@@ -3,13 +3,13 @@
 Together they compute what one process would, up to the rounding of sums, so `train.batch_size`, steps and learning rate
 mean the same for any N:
 
-* each batch of the stream is split: process r takes its lines r, r + N, r + 2N …. Chunk c of the stream is loaded by process
-  c mod N alone, which hands the shares out; `data.workers` are per process;
+* each batch of the stream is split: process r takes its lines r, r + N, r + 2N …. Chunk c of the stream is loaded by
+  process c mod N alone, which hands the shares out; `data.workers` are per process;
 * gradients are averaged (torch's DistributedDataParallel), each share weighing as much as it has characters;
 * batch norm normalizes by the statistics of the whole batch and keeps them;
-* activation ranges see the least and the greatest value of the whole batch: a moving average of extremes then moves as in
-  one process, because all start from the same one. Before the first step every process measures the same calibration
-  lines and process 0's ranges are taken;
+* activation ranges see the least and the greatest value of the whole batch: a moving average of extremes then moves as
+  in one process, because all start from the same one. Before the first step every process measures the same calibration
+  lines, and all take process 0's ranges;
 * dropout differs from process to process;
 * process 0 alone validates, writes and draws, while the others wait.
 
@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import datetime
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
 from typing import Any
@@ -39,9 +39,15 @@ PATIENCE = datetime.timedelta(hours=2)  # for process 0's longest validation
 
 @dataclass(frozen=True)
 class Share:
-    """One process's part of a batch. characters, lines: which fraction of the batch's is here. names: of the whole batch.
+    """One process's part of a batch.
 
     A process without a line, in a batch of fewer lines than processes, gets the first one again, and fractions of 0.
+
+    Attributes:
+        batch: the lines that are here.
+        characters: fraction of the whole batch's characters that is here.
+        lines: fraction of the whole batch's lines that is here.
+        names: of all lines of the whole batch.
     """
 
     batch: Batch
@@ -52,20 +58,25 @@ class Share:
 
 @dataclass(frozen=True)
 class World:
-    """The processes of a run: this one is number `rank` of `size`, and number `local` on its machine.
+    """The processes of a run. With a size of 1 every method does without communication what it does for one process.
 
-    With a size of 1 every method is what it says for one process, without any communication.
+    Attributes:
+        rank: number of this process.
+        size: how many there are.
+        local: number of this process on its machine.
+        control: a gloo group, for what lies in main memory; None with a size of 1.
     """
 
     rank: int = 0
     size: int = 1
     local: int = 0
-    control: Any = None  # a gloo group, for what lies in main memory
+    control: dist.ProcessGroup | None = None
 
-    def shares(self, stream: BatchStream) -> Iterator[Share]:
+    def shares(self, stream: BatchStream) -> Generator[Share, None, None]:
         """This process's share of each batch, in the stream's order. The stream loads its own chunks alone (`ranks`).
 
-        Raises, in every process, the ImageError or VocabError of whichever process could not load a line.
+        Raises:
+            ImageError, VocabError: in every process, where one of them could not load a line.
         """
         if self.size == 1:
             with closing(iter(stream)) as batches:
@@ -106,18 +117,18 @@ class World:
                 raise
             failure = error
         if self.size > 1:
-            said = self.gather(None if failure is None else str(failure))
+            sentences = self.gather(None if failure is None else str(failure))
             if failure is not None:
                 raise failure
-            if sentence := next(filter(None, said), None):
+            if sentence := next(filter(None, sentences), None):
                 raise TrainError(sentence)
 
     def gather(self, value: Any) -> list[Any]:
         """Every process's `value`, by rank, in every process."""
-        found = [value] * self.size
+        values = [value] * self.size
         if self.size > 1:
-            dist.all_gather_object(found, value, group=self.control)
-        return found
+            dist.all_gather_object(values, value, group=self.control)
+        return values
 
     def sums(self, values: Sequence[float]) -> list[float]:
         """Each value summed over the processes."""
@@ -138,9 +149,9 @@ class World:
         for name, module in network.named_modules():
             if type(module) is nn.BatchNorm2d:
                 module.__class__ = WholeBatchNorm  # and not another module: the names of its tensors stay
-            elif hasattr(module, "calculate_qparams") and not hasattr(module, "activation_post_process"):
-                if "weight_fake_quant" not in name:  # whose weights are the same in every process
-                    module.register_forward_hook(_reduce_range)
+            # Not the observers of weights, which are the same in every process.
+            elif _is_observer(module) and "weight_fake_quant" not in name:
+                module.register_forward_hook(_reduce_range)
 
     def parallel(self, objective: nn.Module) -> Callable[..., Any]:
         """`objective` with its gradients averaged over the processes by its backward pass."""
@@ -166,7 +177,11 @@ class World:
 
     @torch.no_grad()
     def check(self, network: nn.Module) -> None:
-        """Raise TrainError, in every process, where parameters or buffers are not the same in all."""
+        """Check that parameters and buffers are the same in all processes.
+
+        Raises:
+            TrainError: they are not; in every process.
+        """
         if self.size == 1:
             return
         own = {name: float(tensor.double().sum()) for name, tensor in network.state_dict().items()}
@@ -183,9 +198,13 @@ class World:
 
 @contextmanager
 def joined(device: str) -> Iterator[World]:
-    """The world that torchrun has set up, or this process alone. device: `train.device`, which decides gloo or NCCL.
+    """The world that torchrun has set up, or this process alone. Output of every process but the first is dropped.
 
-    Output of every process but the first is dropped. Raises TrainError where there is not a GPU for each process.
+    Args:
+        device: `train.device`, which decides between gloo and NCCL.
+
+    Raises:
+        TrainError: there is not a GPU for each process.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
@@ -233,6 +252,10 @@ def split(batch: Batch, size: int) -> list[Share]:
     return shares
 
 
+def _is_observer(module: nn.Module) -> bool:
+    return hasattr(module, "calculate_qparams") and not hasattr(module, "activation_post_process")
+
+
 class _Sum(torch.autograd.Function):
     """The sum over the processes; so is its gradient."""
 
@@ -250,10 +273,17 @@ class _Sum(torch.autograd.Function):
 
 
 class WholeBatchNorm(nn.BatchNorm2d):
-    """Batch norm by the statistics of all processes' lines together. (torch's SyncBatchNorm runs on GPUs alone.)
+    """Batch norm by the statistics of all processes' lines together. (torch's SyncBatchNorm runs only on GPUs.)
 
-    counts: whether this process's lines are part of them.
+    Attributes:
+        counts: whether this process's lines are part of them.
     """
+
+    # VietOCR's batch norms keep running statistics, with a momentum; torch allows None for each.
+    num_batches_tracked: Tensor
+    running_mean: Tensor
+    running_var: Tensor
+    momentum: float
 
     counts = True
 
@@ -288,12 +318,13 @@ def _reduce_range(observer: nn.Module, inputs: Any, output: Any) -> None:
     """
     if not observer.training:  # process 0 validates, alone
         return
-    if hasattr(observer, "histogram") or not hasattr(observer, "min_val"):
+    low, high = (getattr(observer, name, None) for name in ("min_val", "max_val"))
+    if hasattr(observer, "histogram") or not isinstance(low, Tensor) or not isinstance(high, Tensor):
         raise TrainError(
             f"Several processes cannot train with the observer {type(observer).__name__}, whose ranges do not "
             "follow from each one's share: use quant.observer=moving-average or minmax."
         )
-    ends = torch.stack([-observer.min_val, observer.max_val])
+    ends = torch.stack([-low, high])
     dist.all_reduce(ends, dist.ReduceOp.MAX)
-    observer.min_val.copy_(-ends[0])
-    observer.max_val.copy_(ends[1])
+    low.copy_(-ends[0])
+    high.copy_(ends[1])

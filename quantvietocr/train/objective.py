@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from contextlib import AbstractContextManager
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from ..dataset.batches import Batch
+from ..vietocr_bridge.types import Network
 from .distill import Distillation
 from .distributed import Share
 from .teacher import label_smoothing_loss, teacher_forced_logits
@@ -20,21 +22,28 @@ def images_of(batch: Batch, device: torch.device) -> Tensor:
 
 
 class Objective(nn.Module):
-    """`network` and its loss on a share of a batch, by parts: `text`, label-smoothed cross-entropy, and the distillation's.
+    """A network and its loss on a share of a batch, by parts: `text` (label-smoothed cross-entropy), and the teacher's.
 
     The parts' sum over all processes' shares, each as its fraction of the batch, is the loss of the batch.
+
+    Args:
+        network: VietOCR's, in training.
+        smoothing: `train.label_smoothing`.
+        autocast: a context manager, for the CNN.
+        device: where the network is.
+        distillation: the teacher; None without one.
     """
 
     def __init__(
         self,
         network: nn.Module,
         smoothing: float,
-        autocast: Any,
+        autocast: AbstractContextManager[Any],
         device: torch.device,
         distillation: Distillation | None = None,
     ) -> None:
         super().__init__()
-        self.network = network
+        self.network = cast(Network, network)
         self.smoothing, self.autocast, self.device, self.distillation = smoothing, autocast, device, distillation
 
     def forward(self, share: Share) -> dict[str, Tensor]:

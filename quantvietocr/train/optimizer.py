@@ -3,27 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ..config import TrainConfig
 
-# Jordan's quintic: five rounds bring every singular value of a normalised matrix near 1 (0.7 to 1.2).
+# Coefficients of Jordan's quintic: five rounds bring every singular value of a normalised matrix near 1 (0.7 to 1.2).
 QUINTIC = (3.4445, -4.7750, 2.0315)
 ROUNDS = 5
-# AdamW's steps have a root mean square of about this times the learning rate (Moonlight, arXiv 2502.16982, section
-# 2.2); Muon's are scaled to the same, so that one learning rate and one weight decay serve both.
+# Root mean square of AdamW's steps, times the learning rate (Moonlight, arXiv 2502.16982, section 2.2). Muon's are
+# scaled to the same, so that one learning rate and one weight decay serve both.
 UPDATE_RMS = 0.2
+MOMENTUM = 0.95  # of Muon, as Jordan trains
 BETAS, EPS = (0.9, 0.98), 1e-9  # of AdamW, as VietOCR trains
+MIN_KERNEL = 4  # rows and columns; a smaller matrix has too few directions for Muon to balance
 
 
 class MuonAdamW(torch.optim.Optimizer):
-    """Muon (Jordan 2024, https://kellerjordan.github.io/posts/muon) for weight matrices, AdamW for everything else.
+    """Muon for weight matrices, torch's AdamW for everything else.
 
     Muon replaces a matrix's momentum by the nearest orthogonal matrix, so that weak directions move as far as strong
-    ones. A convolution counts as the matrix (out, in x kernel). Biases, batch-norm, embeddings and the output layer
-    keep AdamW. more: further groups with settings of their own, `muon` among them.
+    ones. A convolution counts as the matrix (out, in x kernel). Biases, batch norms, embeddings and the output layer
+    keep AdamW.
+
+    Args:
+        matrices: what Muon moves.
+        others: what AdamW moves.
+        lr: learning rate of both.
+        weight_decay: of both, per unit of learning rate.
+        more: further groups for AdamW, with settings of their own.
+
+    Source:
+        Jordan 2024, https://kellerjordan.github.io/posts/muon
     """
 
     def __init__(
@@ -32,48 +45,47 @@ class MuonAdamW(torch.optim.Optimizer):
         others: Iterable[nn.Parameter],
         lr: float,
         weight_decay: float,
-        momentum: float = 0.95,
-        betas: tuple[float, float] = BETAS,
-        eps: float = EPS,
-        more: Iterable[dict[str, object]] = (),
+        more: Iterable[dict[str, Any]] = (),
     ) -> None:
-        groups = [{"params": list(matrices), "muon": True}, {"params": list(others), "muon": False}, *more]
-        super().__init__(groups, dict(lr=lr, weight_decay=weight_decay, momentum=momentum, betas=betas, eps=eps))
+        rest = [{"params": list(others)}, *more]
+        self.adamw = torch.optim.AdamW(rest, lr=lr, betas=BETAS, eps=EPS, weight_decay=weight_decay)
+        groups = [{"params": list(matrices), "muon": True}, *self.adamw.param_groups]
+        super().__init__(groups, {"lr": lr, "weight_decay": weight_decay, "muon": False})
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:
+    def step(self, closure: None = None) -> None:  # type: ignore[override]  # nothing here calls a closure
+        """Move every parameter that has a gradient."""
         for group in self.param_groups:
-            for parameter in group["params"]:
-                if parameter.grad is None:
-                    continue
-                parameter.mul_(1 - group["lr"] * group["weight_decay"])
-                change = self._muon if group["muon"] else self._adam
-                parameter.add_(change(parameter.grad, self.state[parameter], group), alpha=-group["lr"])
+            if group["muon"]:
+                for parameter in group["params"]:
+                    if parameter.grad is not None:
+                        self._move(parameter, group["lr"], group["weight_decay"])
+        # Loading a state replaces groups and state by others, so AdamW is given this optimizer's each time.
+        self.adamw.param_groups = [group for group in self.param_groups if not group["muon"]]
+        self.adamw.state = self.state
+        self.adamw.step()
 
-    @staticmethod
-    def _muon(grad: Tensor, state: dict[str, Tensor], group: dict[str, float]) -> Tensor:
+    def _move(self, parameter: nn.Parameter, lr: float, weight_decay: float) -> None:
+        """One step of Muon, with Nesterov momentum."""
+        grad, state = parameter.grad, self.state[parameter]
+        assert grad is not None
         if not state:
             state["momentum"] = torch.zeros_like(grad)
-        momentum = state["momentum"].lerp_(grad, 1 - group["momentum"])
-        ahead = grad.lerp(momentum, group["momentum"])  # Nesterov
-        matrix = ahead.flatten(1)
-        return (orthogonal(matrix) * (UPDATE_RMS * max(matrix.shape) ** 0.5)).view(grad.shape)
-
-    @staticmethod
-    def _adam(grad: Tensor, state: dict[str, Tensor], group: dict[str, object]) -> Tensor:
-        if not state:
-            state |= {"step": torch.zeros(()), "mean": torch.zeros_like(grad), "square": torch.zeros_like(grad)}
-        first, second = group["betas"]
-        state["step"] += 1
-        state["mean"].lerp_(grad, 1 - first)
-        state["square"].mul_(second).addcmul_(grad, grad, value=1 - second)
-        count = state["step"].item()
-        spread = (state["square"] / (1 - second**count)).sqrt_().add_(group["eps"])
-        return state["mean"] / (1 - first**count) / spread
+        momentum = state["momentum"].lerp_(grad, 1 - MOMENTUM)
+        matrix = grad.lerp(momentum, MOMENTUM).flatten(1)
+        change = orthogonal(matrix) * (UPDATE_RMS * max(matrix.shape) ** 0.5)
+        parameter.mul_(1 - lr * weight_decay)
+        parameter.add_(change.view(grad.shape), alpha=-lr)
 
 
 def orthogonal(matrix: Tensor) -> Tensor:
-    """The orthogonal factor of `matrix` (rows, columns), roughly: Newton–Schulz in `ROUNDS` quintic steps.
+    """The orthogonal factor of a matrix, roughly: Newton–Schulz in `ROUNDS` quintic steps.
+
+    Args:
+        matrix: (rows, columns).
+
+    Returns:
+        A matrix of that shape whose singular values are about 1.
 
     Each step multiplies X by a polynomial of X Xᵀ, and these commute: the rounds run on the small Gram matrix alone and
     the large one is multiplied once, a third of the arithmetic for a 512 x 4608 convolution.
@@ -84,21 +96,25 @@ def orthogonal(matrix: Tensor) -> Tensor:
     gram = wide @ wide.T
     gram /= gram.trace().clamp_min(1e-20)  # the squared Frobenius norm
     scale = (wide.square().sum()).sqrt().clamp_min(1e-10)
-    product = None
+    product: Tensor | None = None
     for number in range(ROUNDS):
         factor = b * gram + c * (gram @ gram)
         factor.diagonal().add_(a)
         product = factor if product is None else factor @ product
         if number + 1 < ROUNDS:
             gram = factor @ gram @ factor
-    found = (product @ wide) / scale
-    return found if matrix.shape[0] <= matrix.shape[1] else found.T
+    assert product is not None  # there are rounds
+    factor = (product @ wide) / scale
+    return factor if matrix.shape[0] <= matrix.shape[1] else factor.T
 
 
 def make_optimizer(network: nn.Module, run: TrainConfig, learned_lr: float = 1.0) -> torch.optim.Optimizer:
     """The optimizer of `train.optimizer` over all of the network's parameters.
 
-    learned_lr: by how much the ranges that PACT and LSQ learn move faster; they have no weight decay.
+    Args:
+        network: in training.
+        run: its settings.
+        learned_lr: how many times faster the ranges that PACT and LSQ learn move; they have no weight decay.
     """
     named, ranges = [], []
     for name, parameter in network.named_parameters():
@@ -106,22 +122,25 @@ def make_optimizer(network: nn.Module, run: TrainConfig, learned_lr: float = 1.0
             ranges.append(parameter)
         else:
             named.append((name, parameter))
-    learned = [{"params": ranges, "lr": run.max_lr * learned_lr, "weight_decay": 0.0}] if ranges else []
+    learned: list[dict[str, Any]] = (
+        [{"params": ranges, "lr": run.max_lr * learned_lr, "weight_decay": 0.0}] if ranges else []
+    )
     if run.optimizer == "adamw":
-        groups = [{"params": [parameter for _, parameter in named]}, *learned]
+        groups: list[dict[str, Any]] = [{"params": [parameter for _, parameter in named]}, *learned]
         return torch.optim.AdamW(groups, lr=run.max_lr, betas=BETAS, eps=EPS, weight_decay=run.weight_decay)
     matrices = [parameter for name, parameter in named if _is_matrix(name, parameter)]
     others = [parameter for name, parameter in named if not _is_matrix(name, parameter)]
-    return MuonAdamW(
-        matrices, others, run.max_lr, run.weight_decay, more=[group | {"muon": False} for group in learned]
-    )
+    return MuonAdamW(matrices, others, run.max_lr, run.weight_decay, learned)
 
 
 def make_schedule(optimizer: torch.optim.Optimizer, run: TrainConfig) -> torch.optim.lr_scheduler.LRScheduler:
     """The learning rate of each step: OneCycle (Smith and Topin 2018), or a trapezoid.
 
-    A trapezoid rises over `pct_start` of the steps, stays, and falls to 0 over the last `cooldown` of them (Hägele et al.
-    2024, arXiv 2405.18392). Until it falls it does not depend on the number of steps but for the rise.
+    A trapezoid rises over `pct_start` of the steps, stays, and falls to 0 over the last `cooldown` of them. Until it
+    falls it depends on the number of steps only through the rise.
+
+    Source:
+        Hägele et al. 2024, arXiv 2405.18392 (the trapezoid)
     """
     if run.schedule == "one-cycle":
         total = run.steps + 1
@@ -141,6 +160,6 @@ def make_schedule(optimizer: torch.optim.Optimizer, run: TrainConfig) -> torch.o
 
 
 def _is_matrix(name: str, parameter: Tensor) -> bool:
-    """Whether Muon moves it: weights of convolutions, recurrences and inner products, but for those on characters."""
+    """Whether Muon moves it: weights of convolutions, recurrences and inner products, except those on characters."""
     characters = "embedding" in name or "fc_out" in name
-    return parameter.ndim >= 2 and not characters and min(parameter.flatten(1).shape) > 3
+    return parameter.ndim >= 2 and not characters and min(parameter.flatten(1).shape) >= MIN_KERNEL

@@ -40,7 +40,15 @@ def deciding(settings: str) -> dict[str, Any]:
 
 
 def device_of(name: str, local: int | None = None) -> torch.device:
-    """`train.device` as a device. local: this process's number among several, each of which has its own GPU."""
+    """`train.device` as a device.
+
+    Args:
+        name: the setting.
+        local: this process's number among several on its machine, each of which has its own GPU; None alone.
+
+    Raises:
+        TrainError: a GPU is asked for and there is none.
+    """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name.startswith("cuda") and not torch.cuda.is_available():
@@ -49,13 +57,19 @@ def device_of(name: str, local: int | None = None) -> torch.device:
 
 
 def starting_point(config: Config) -> tuple[nn.Module, Meta]:
-    """VietOCR's network to train, and what its files will say of it."""
+    """VietOCR's network to train, and what its files will say of it.
+
+    Raises:
+        TrainError: the weights are quantized, or missing where the method needs some.
+        CheckpointError, BridgeError: they cannot be read.
+    """
     model, run = config.model, config.train
     dropout = model.cnn_dropout if run.method == "float" else 0.0
     if model.weights is None:
         if run.method != "float":
             raise TrainError(
-                f"{run.method.upper()} fine-tunes a trained network: name one with model.weights=FILE, or train one with train.method=float first."
+                f"{run.method.upper()} fine-tunes a trained network: name one with model.weights=FILE, or train one "
+                "with train.method=float first."
             )
         architecture = read_yaml(model.vietocr) if model.vietocr else VietOCRConfig()
         return build_float(architecture, dropout), files.float_meta(model.vietocr)

@@ -7,17 +7,27 @@ it once per batch gives the same numbers (to float rounding) for a fraction of t
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from ..vietocr_bridge.types import GRUWeights, Seq2Seq
 
 
 def teacher_forced_logits(head: nn.Module, features: Tensor, tokens: Tensor) -> Tensor:
     """Logits of VietOCR's `Seq2Seq` for known texts.
 
-    head: VietOCR's `Seq2Seq` (its dropout is applied as in its own forward). features: (S, N, C) from the CNN.
-    tokens: (T, N) go token then characters. Returns (N, T, classes), as `head(features, tokens)` does.
+    Args:
+        head: VietOCR's `Seq2Seq`; its dropout is applied as in its own forward.
+        features: (S, N, C), from the CNN.
+        tokens: (T, N), the go token and then characters.
+
+    Returns:
+        (N, T, classes), as `head(features, tokens)` does.
     """
+    head = cast(Seq2Seq, head)
     decoder = head.decoder
     memory, hidden = head.encoder(features)
     memory = memory.transpose(0, 1).contiguous()  # N, S, 2E
@@ -28,7 +38,7 @@ def teacher_forced_logits(head: nn.Module, features: Tensor, tokens: Tensor) -> 
     keys = F.linear(memory, key_weight, attention.attn.bias)  # N, S, D
 
     embedded = decoder.dropout(decoder.embedding(tokens))  # T, N, E
-    rnn = decoder.rnn
+    rnn = cast(GRUWeights, decoder.rnn)
     embedded_weight, context_weight = rnn.weight_ih_l0.split([embedded.shape[2], memory.shape[2]], dim=1)
     from_token = F.linear(embedded, embedded_weight, rnn.bias_ih_l0)
 
@@ -51,10 +61,19 @@ def teacher_forced_logits(head: nn.Module, features: Tensor, tokens: Tensor) -> 
 
 
 def label_smoothing_loss(logits: Tensor, targets: Tensor, smoothing: float, pad: int = 0) -> Tensor:
-    """Mean cross-entropy over real characters with VietOCR's smoothing: `smoothing` spread over classes − 2.
+    """Mean cross-entropy over real characters with VietOCR's smoothing.
 
-    logits (N, T, classes), targets (N, T). VietOCR divides by padded positions too, which makes the loss depend on
-    how texts were grouped; here only characters count.
+    VietOCR divides by padded positions too, which makes the loss depend on how texts were grouped; here only characters
+    count.
+
+    Args:
+        logits: (N, T, classes).
+        targets: (N, T), class numbers.
+        smoothing: share of each target's probability that is spread over the other classes but padding.
+        pad: class number of padding.
+
+    Returns:
+        A scalar, in nats.
     """
     logs = F.log_softmax(logits.float(), dim=-1)
     picked = logs.gather(2, targets.unsqueeze(2)).squeeze(2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 import torch
@@ -10,19 +11,32 @@ from torch import nn
 
 from ..checkpoint.types import Checkpoint
 from ..dataset.annotation import Sample
+from ..quantize.qat import observer_switches
 from ..reading.evaluate import Validation, score_engine
 from ..reading.recognizer import decoder_of
+from ..vietocr_bridge.types import Network
 
 
 class ModuleEngine:
-    """The network being trained (fake-quantized or float) as an encoder, on its own device, in float32."""
+    """The network being trained (fake-quantized or float) as an encoder, on its own device, in float32.
+
+    Args:
+        network: VietOCR's.
+    """
 
     def __init__(self, network: nn.Module) -> None:
-        self.network = network
+        self.network = cast(Network, network)
 
     @torch.no_grad()
     def encode(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """uint8 pixels (N,H,W,3) → memory (N,S,2E), hidden (N,D)."""
+        """Encode pictures.
+
+        Args:
+            pixels: (N, H, W, 3), uint8.
+
+        Returns:
+            Memory (N, S, 2E) and hidden state (N, D), float32.
+        """
         device = next(self.network.parameters()).device
         images = torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).float() / 255
         memory, hidden = self.network.transformer.encoder(self.network.cnn(images))
@@ -30,15 +44,20 @@ class ModuleEngine:
 
 
 def score_module(network: nn.Module, checkpoint: Checkpoint, samples: Sequence[Sample]) -> Validation:
-    """Score `network` as it trains (evaluation mode for the while); `checkpoint` lends decoder weights and vocabulary.
+    """Score a network in training, which is in evaluation mode for the while.
 
     Ranges stay as they are: evaluation mode does not stop observers, which would learn them from the validation lines.
+
+    Args:
+        network: VietOCR's, with or without fake quantization.
+        checkpoint: lends decoder weights, vocabulary and picture size.
+        samples: the lines.
     """
     modes = {module: module.training for module in network.modules()}
-    observers = [module.observer_enabled for module in network.modules() if hasattr(module, "observer_enabled")]
-    watching = [switch.clone() for switch in observers]
+    observing = observer_switches(network)
+    before = [switch.clone() for switch in observing]
     network.eval()
-    for switch in observers:
+    for switch in observing:
         switch.fill_(0)
     try:
         return score_engine(
@@ -47,5 +66,5 @@ def score_module(network: nn.Module, checkpoint: Checkpoint, samples: Sequence[S
     finally:
         for module, mode in modes.items():
             module.training = mode
-        for switch, before in zip(observers, watching):
-            switch.copy_(before)
+        for switch, state in zip(observing, before):
+            switch.copy_(state)

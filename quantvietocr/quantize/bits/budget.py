@@ -46,11 +46,23 @@ def quantize_within(
     seed: int = 0,
     partial: Path | None = None,
 ) -> Mixture:
-    """The smallest mixture of 8-bit and float (if `compact`, 4-bit too) layers found whose CER is at most `max_drop` above
-    the float network's: a fraction, on `lines` of the samples; ranges are measured on others, where there are any.
+    """The smallest mixture of 8-bit and float layers found that keeps to a budget of accuracy.
 
-    score: reads samples with a checkpoint. partial: as in `sensitivity.measure`.
-    Raises QuantizeError where none holds the budget, and as `quantize_static`.
+    Args:
+        checkpoint: the float network.
+        samples: lines to read with every mixture, and others to calibrate on, where there are any.
+        max_drop: how far the character error rate may lie above the float network's, a fraction.
+        score: reads samples with a checkpoint.
+        scheme: how layers are quantized that are.
+        decoder: `int8` or `float`.
+        calibration_lines: how many lines ranges are measured on.
+        lines: how many are read with every mixture.
+        compact: layers may have 4 bits too.
+        seed: draws the lines.
+        partial: as in `sensitivity.measure`.
+
+    Raises:
+        QuantizeError: no mixture holds the budget, and as `quantize_static`.
     """
     if not np.isfinite(max_drop):
         raise QuantizeError(f"--max-drop is {100 * max_drop}; it must be a number of percentage points, such as 0.1.")

@@ -21,24 +21,28 @@ from ..grouped import LEVELS, TOP, multipliers, round_grouped
 from ..scheme import PREFIX, Scheme
 from ..static import quantize_static
 
-SHARE = 0.01  # of all weights of the CNN: a smaller convolution gains little from 4 bits, and the first ones bear them badly
-MOMENT_LINES = 64
-POSITIONS = 16_384  # of a layer's output that its second moments are taken at, at most
-DAMPING = 0.01
-BLOCK = 4 * GROUP
+# A convolution with a smaller share of the CNN's weights gains little from 4 bits, and the first ones bear them badly.
+MIN_SHARE = 0.01
+MOMENT_LINES = 64  # lines that second moments are taken on
+MAX_POSITIONS = 16_384  # of a layer's output that its second moments are taken at
+DAMPING = 0.01  # × mean of the moments' diagonal, added to it so that it can be inverted (as GPTQ does)
+BLOCK = 4 * GROUP  # columns that are corrected one by one before the rest is, all at once
 
 Quantized = tuple[np.ndarray, np.ndarray]  # int8 (O,I,kh,kw), float32 scales (O)
 
 
 def compact_scheme(checkpoint: Checkpoint, scheme: Scheme = Scheme()) -> Scheme:
-    """`scheme` with 4-bit weights for each convolution that holds `SHARE` of the CNN's weights, where it chooses no bits itself."""
+    """The scheme with 4-bit weights for each convolution that holds `MIN_SHARE` of the CNN's weights.
+
+    A scheme that chooses bits of weights itself stays as it is.
+    """
     if scheme.weight_bits != 8 or any("weight_bits" in changes for changes in scheme.overrides.values()):
         return scheme
     layers, folded = float_layers(checkpoint)
     sizes = {
         layer.name.removeprefix(PREFIX): folded[f"{layer.name}.weight"].size for layer in layers if layer.op == "conv"
     }
-    large = [name for name, size in sizes.items() if size >= SHARE * sum(sizes.values())]
+    large = [name for name, size in sizes.items() if size >= MIN_SHARE * sum(sizes.values())]
     own = {name: {"weight_bits": 4} | dict(scheme.overrides.get(name, {})) for name in large}
     return dataclasses.replace(scheme, overrides=dict(scheme.overrides) | own)
 
@@ -51,7 +55,7 @@ def quantize_compact(
     lines: int = 256,
     seed: int = 0,
 ) -> Checkpoint:
-    """As `quantize_static`, with the 4-bit layers of `compact_scheme` grouped, and stored packed. Raises as that does."""
+    """As `quantize_static`, and raising as it does, with the 4-bit layers of `compact_scheme` grouped, and packed."""
     scheme = dataclasses.replace(compact_scheme(checkpoint, scheme), weights="grouped")
     weights = four_bit_weights(checkpoint, samples, four_bit_layers(checkpoint, scheme), seed)
     # Ranges are measured on the network that will run, with its 4-bit weights.
@@ -106,7 +110,10 @@ def four_bit_weights(
     """int8 weights and scales of the named convolutions, on 4-bit grids that disturb their outputs least.
 
     Layer by layer: the second moments of its inputs on `MOMENT_LINES` of the samples, the layers before it quantized
-    already, then `four_bit`. Raises ImageError.
+    already, then `four_bit`.
+
+    Raises:
+        ImageError: a line cannot be read.
     """
     if not names:
         return {}
@@ -118,7 +125,7 @@ def four_bit_weights(
     found: dict[str, Quantized] = {}
     for layer in tqdm(layers[: last + 1], desc="4-bit weights", unit="layer"):
         weight = folded.get(f"{layer.name}.weight")
-        if layer.name in names:
+        if weight is not None and layer.name in names:
             integers, scale = found[layer.name] = four_bit(weight, second_moment(layer, inputs, seed))
             weight = (integers * scale[:, None, None, None]).astype(np.float32)
         inputs = [_run(layer, weight, folded.get(f"{layer.name}.bias"), x) for x in inputs]
@@ -133,11 +140,21 @@ def _run(layer: Layer, weight: np.ndarray | None, bias: np.ndarray | None, x: Te
 
 
 def second_moment(layer: Layer, inputs: Sequence[Tensor], seed: int = 0) -> Tensor:
-    """E[x xᵀ] (K,K) of what the kernel of a convolution sees, x of K = I·kh·kw numbers, at `POSITIONS` of its outputs."""
+    """Second moments of what the kernel of a convolution sees, at `MAX_POSITIONS` of its outputs at most.
+
+    Args:
+        layer: the convolution.
+        inputs: (N, I, H, W) each.
+        seed: draws the positions.
+
+    Returns:
+        E[x xᵀ], (K, K), for x of K = I·kh·kw numbers.
+    """
     generator = torch.Generator().manual_seed(seed)
     outputs = [x.shape[0] * x.shape[2] * x.shape[3] for x in inputs]  # stride 1, same size; near enough for a share
-    share = min(1.0, POSITIONS / sum(outputs))
-    total, count = 0, 0
+    share = min(1.0, MAX_POSITIONS / sum(outputs))
+    total = torch.zeros(())  # takes the shape of what is added to it
+    count = 0
     for x in inputs:
         columns = F.unfold(x, layer.kernel, padding=layer.padding, stride=layer.stride).transpose(1, 2).flatten(0, 1)
         kept = columns[torch.rand(len(columns), generator=generator) < share]
@@ -148,9 +165,15 @@ def second_moment(layer: Layer, inputs: Sequence[Tensor], seed: int = 0) -> Tens
 def four_bit(weight: np.ndarray, moment: Tensor | None = None, group: int = GROUP) -> Quantized:
     """The int8 tensor and the scales of 4-bit weights in groups along each row.
 
-    Without `moment` those of least squared error in the weights. With the second moments (K,K) of the inputs, least in the
-    outputs: columns are rounded one after the other, and what rounding one adds to the output the columns after it take back
-    as far as they can, by the inverse of the moments (Frantar et al. 2023, "GPTQ", arXiv 2210.17323).
+    Args:
+        weight: (O, I, kh, kw), float.
+        moment: second moments (K, K) of the inputs. With them the error in the outputs is made small: columns are
+            rounded one after the other, and the columns after one take back what its rounding adds to the output, as
+            far as they can, by the inverse of the moments. None: the squared error in the weights is made small.
+        group: weights that share a multiplier.
+
+    Source:
+        Frantar et al. 2023, "GPTQ", arXiv 2210.17323
     """
     rows = torch.from_numpy(np.array(weight.reshape(len(weight), -1), np.float32))
     columns = rows.shape[1]

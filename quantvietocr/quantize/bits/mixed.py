@@ -24,7 +24,10 @@ FLOAT = 32  # bits that stand for a layer left alone
 class Alternatives:
     """The numbers of every convolution in each precision it may have, so that any mixture is only put together.
 
-    original: the float checkpoint. static: all of it in 8 bits. four: 4-bit weights by layer, empty where none are wanted.
+    Attributes:
+        original: the float checkpoint.
+        static: all of it in 8 bits.
+        four: 4-bit weights by layer; empty where none are wanted.
     """
 
     original: Checkpoint
@@ -44,7 +47,7 @@ class Alternatives:
     def compose(self, bits: Mapping[str, int], why_float: str = "kept float") -> Checkpoint:
         """The checkpoint with each convolution in 4, 8 or `FLOAT` bits; one that `bits` does not name stays float.
 
-        A pool works in the precision of the convolution after it; a range is kept where integers are on either side of it.
+        A pool works in the precision of the convolution after it; a range is kept where integers are on either side.
         """
         _, folded = float_layers(self.original)
         tensors = {name: tensor for name, tensor in self.static.tensors.items() if name.startswith(layout.TRANSFORMER)}
@@ -96,7 +99,7 @@ def alternatives(
     four_bit: bool = False,
     seed: int = 0,
 ) -> Alternatives:
-    """Calibrate 8 bits everywhere and, if `four_bit`, find 4-bit weights for every layer. Raises as `quantize_static`."""
+    """Calibrate 8 bits everywhere and, if `four_bit`, find 4-bit weights for every layer; as `quantize_static`."""
     static = quantize_static(checkpoint, samples, scheme, decoder, lines, seed)
     if not four_bit:
         return Alternatives(checkpoint, static, {})
@@ -106,7 +109,14 @@ def alternatives(
 
 @dataclass(frozen=True)
 class Mixture:
-    """What a search chose: bits of each layer, the checkpoint, its CER above float's, tries taken."""
+    """What a search chose.
+
+    Attributes:
+        bits: of each layer.
+        checkpoint: the file's content.
+        drop: its character error rate above the float network's, a fraction.
+        tries: mixtures that were read with.
+    """
 
     bits: Mapping[str, int]
     checkpoint: Checkpoint
@@ -122,13 +132,21 @@ def search(
 ) -> Mixture:
     """The smallest mixture within a budget that the order of sensitivity leads to.
 
-    All layers begin at their fewest bits. The steps up (4 → 8, 8 → float) are ordered by how much noise each takes out of
-    the CNN's output for a byte of weights (Dong et al. 2019, "HAWQ", orders layers by sensitivity likewise, estimated from the
-    Hessian; here it is measured). Halving finds how many of them are needed; every mixture it considers is read with.
+    All layers begin at their fewest bits. The steps up (4 → 8, 8 → float) are ordered by how much noise each takes out
+    of the CNN's output for a byte of weights. Halving finds how many of them are needed; every mixture it considers is
+    read with.
 
-    noise: (layer, bits) → power of the noise in the output with this layer alone quantized so. drop_of: CER of a checkpoint
-    above the float one's, a fraction. max_drop: the budget, a fraction.
-    Raises QuantizeError, naming the best found, where no mixture with an int8 layer holds it.
+    Args:
+        numbers: what mixtures are made of.
+        noise: power of the noise in the CNN's output by (layer, bits), this layer alone quantized so.
+        drop_of: character error rate of a checkpoint above the float one's, a fraction.
+        max_drop: the budget, a fraction.
+
+    Raises:
+        QuantizeError: no mixture with an int8 layer holds the budget; the best one found is named.
+
+    Source:
+        Dong et al. 2019, "HAWQ", orders layers by sensitivity likewise, estimated from the Hessian; here it is measured
     """
     steps = _steps(numbers, noise)
     tried: dict[int, Mixture] = {}
@@ -155,9 +173,9 @@ def search(
         else:
             best = min(tried.values(), key=lambda mixture: mixture.drop)
             raise QuantizeError(
-                f"No mixture of {_widths(numbers)} keeps the CER within {100 * max_drop:g} percentage points of float's: "
-                f"the best of {len(tried)} tried adds {100 * best.drop:.3f} ({summary(best.bits)}); allow more with "
-                "--max-drop, or train the network for 8 bits (train_qat.py)."
+                f"No mixture of {_widths(numbers)} keeps the CER within {100 * max_drop:g} percentage points of "
+                f"float's: the best of {len(tried)} tried adds {100 * best.drop:.3f} ({summary(best.bits)}); "
+                "allow more with --max-drop, or train the network for 8 bits (train_qat.py)."
             )
     while low < high:
         middle = (low + high) // 2

@@ -1,7 +1,8 @@
 """How much each convolution suffers from quantization: it alone quantized, and all quantized but it.
 
-What would ship is measured: the engine's own kernels, on the ranges of one calibration. Two numbers tell of a layer: the
-signal-to-quantization-noise ratio of the CNN's output (smooth, so that a few lines suffice) and the character error rate.
+What would ship is measured: the engine's own kernels, on the ranges of one calibration. Two numbers tell of a layer:
+the signal-to-quantization-noise ratio of the CNN's output (smooth, so that a few lines suffice) and the character error
+rate.
 """
 
 from __future__ import annotations
@@ -43,7 +44,16 @@ class Setting:
 
 @dataclass(frozen=True)
 class Sensitivity:
-    """What one setting does. sqnr: dB, of the CNN's output. noise: its power over the signal's. cer_delta: above float's."""
+    """What one setting does.
+
+    Attributes:
+        setting: which layers are quantized, and to how many bits.
+        sqnr: signal-to-quantization-noise ratio of the CNN's output, dB.
+        noise: its inverse, as a ratio of powers.
+        exact: share of lines read exactly.
+        cer: character error rate.
+        cer_delta: the same above float's.
+    """
 
     setting: Setting
     sqnr: float
@@ -55,11 +65,11 @@ class Sensitivity:
 
 def settings(numbers: Alternatives, bits: Sequence[int]) -> list[Setting]:
     """Float, then for each number of weight bits: all layers, each alone, all but each."""
-    found = [Setting("float", FLOAT)]
+    chosen = [Setting("float", FLOAT)]
     for width in bits:
-        found.append(Setting("all", width))
-        found += [Setting(kind, width, name) for kind in ("alone", "all but") for name in numbers.sizes]
-    return found
+        chosen.append(Setting("all", width))
+        chosen += [Setting(kind, width, name) for kind in ("alone", "all but") for name in numbers.sizes]
+    return chosen
 
 
 def measure(
@@ -69,11 +79,21 @@ def measure(
     partial: Path | None = None,
     wanted: Sequence[Setting] | None = None,
 ) -> list[Sensitivity]:
-    """Read `samples` under every setting (or those `wanted`, after float).
+    """Read lines under every setting.
 
-    Each batch goes once through the float and the quantized network, whose activations are kept; a setting computes only
-    from the first operation on that it changes. partial: a file to which finished batches are added; with the same numbers
-    and lines an interrupted measurement goes on from it. Raises ImageError.
+    Each batch goes once through the float and the quantized network, whose activations are kept; a setting computes
+    only from the first operation on that it changes.
+
+    Args:
+        numbers: what settings are made of.
+        samples: the lines.
+        bits: of weights, to try.
+        partial: a file to which finished batches are added; with the same numbers and lines an interrupted measurement
+            goes on from it.
+        wanted: settings to measure after float, in place of all.
+
+    Raises:
+        ImageError: a line cannot be read.
     """
     chosen = settings(numbers, bits) if wanted is None else [Setting("float", FLOAT), *wanted]
     programs = _programs(numbers, chosen)
@@ -90,12 +110,12 @@ def measure(
                 )
             else:
                 bar.update(len(batch.names) * len(chosen))
-    done = [found for _, found in sorted(rows.done.items())]
-    references = [text for found in done for text in found[0]["references"]]
+    batch_rows = [row for _, row in sorted(rows.done.items())]
+    references = [text for row in batch_rows for text in row[0]["references"]]
     results: list[Sensitivity] = []
-    for place, setting in enumerate(chosen):
-        noise = sum(found[place]["noise"] for found in done) / sum(found[place]["signal"] for found in done)
-        read = score(references, [text for found in done for text in found[place]["texts"]])
+    for index, setting in enumerate(chosen):
+        noise = sum(row[index]["noise"] for row in batch_rows) / sum(row[index]["signal"] for row in batch_rows)
+        read = score(references, [text for row in batch_rows for text in row[index]["texts"]])
         base = results[0].cer if results else read.cer
         results.append(Sensitivity(setting, _decibels(noise), noise, read.exact, read.cer, read.cer - base))
     return results

@@ -1,4 +1,4 @@
-"""LSQ: the step of a quantizer is a parameter (Esser et al. 2020, "Learned Step Size Quantization", arXiv 1902.08153)."""
+"""LSQ: the step of a quantizer is a parameter (Esser et al. 2020, arXiv 1902.08153)."""
 
 from __future__ import annotations
 
@@ -38,10 +38,13 @@ class _LearnedStep(torch.autograd.Function):
 class LSQActivation(LearnedActivation):
     """y = s·round(clip(x/s, -Q_N, Q_P)) (Esser et al. 2020, equations 1 and 2), the zero point as calibrated.
 
-    dy/ds = round(x/s) - x/s within the clip, -Q_N or Q_P past it (their equation 3), times 1/√(N·Q_P) with N values to a
-    picture and Q_P = 2^b - 1 (their section 2.2). The parameter is s over the calibrated step, so that one learning rate
-    fits all layers: its gradient is the calibrated step times that.
+    dy/ds = round(x/s) - x/s within the clip, -Q_N or Q_P past it (their equation 3), times 1/√(N·Q_P) with N values to
+    a picture and Q_P = 2^b - 1 (their section 2.2). The parameter is s over the calibrated step, so that one learning
+    rate fits all layers: its gradient is the calibrated step times that.
     """
+
+    start: Tensor
+    zero: Tensor
 
     def __init__(self, observer: Any) -> None:
         super().__init__(observer)
@@ -62,7 +65,7 @@ class LSQActivation(LearnedActivation):
         return _LearnedStep.apply(x, step, -self.zero, 255 - self.zero, factor)
 
     @torch.no_grad()
-    def calculate_qparams(self) -> tuple[Tensor, Tensor]:
+    def calculate_qparams(self, **kwargs: Any) -> tuple[Tensor, Tensor]:
         return self.start * self.learned_step.clamp(min=SMALLEST), self.zero.long()
 
 
@@ -71,6 +74,9 @@ class LSQWeight(LearnedFakeQuantize):
 
     N is the number of weights that share the step. `allocate` must be told O before the first forward pass.
     """
+
+    start: Tensor
+    zero: Tensor
 
     def __init__(self, observer: Any, factory_kwargs: dict[str, Any] | None = None) -> None:
         super().__init__(observer, factory_kwargs)
@@ -95,7 +101,7 @@ class LSQWeight(LearnedFakeQuantize):
         return _LearnedStep.apply(x, step.reshape(-1, *[1] * (x.ndim - 1)), -top, top, factor)
 
     @torch.no_grad()
-    def calculate_qparams(self) -> tuple[Tensor, Tensor]:
+    def calculate_qparams(self, **kwargs: Any) -> tuple[Tensor, Tensor]:
         return self.start * self.learned_step.clamp(min=SMALLEST), self.zero.long()
 
 

@@ -15,12 +15,19 @@ SMALLEST = 1e-4  # of the upper clip: a range must stay one
 
 
 class PACTFakeQuantize(LearnedActivation):
-    """y = clip(x, β, α), then b bits over [β, α] (Choi et al. 2018, equations 1 and 2, with a lower clip beside theirs).
+    """y = clip(x, β, α), then b bits over [β, α].
 
-    Through the clip dy/dα = 1 where x ≥ α and 0 elsewhere, dy/dβ = 1 where x < β; the rounding passes gradients straight
-    (their equation 3). After a ReLU β is 0 and stays: nothing lies below it. α is pulled down by λ·α, the gradient of an
-    L2 penalty λ/2·α² (their section 3).
-    observer: the calibrated range to start from; alpha: α to start from instead. decay: λ.
+    Through the clip dy/dα = 1 where x ≥ α and 0 elsewhere, dy/dβ = 1 where x < β; the rounding passes gradients
+    straight (equation 3). After a ReLU β is 0 and stays: nothing lies below it. α is pulled down by λ·α, the gradient
+    of an L2 penalty λ/2·α² (section 3).
+
+    Args:
+        observer: of the calibrated range to start from.
+        alpha: α to start from instead.
+        decay: λ.
+
+    Source:
+        Choi et al. 2018, equations 1 and 2, with a lower clip beside theirs
     """
 
     def __init__(self, observer: Any, alpha: float | None = None, decay: float = 2e-5) -> None:
@@ -50,7 +57,7 @@ class PACTFakeQuantize(LearnedActivation):
         return clipped + (rounded - clipped).detach()
 
     @torch.no_grad()
-    def calculate_qparams(self) -> tuple[Tensor, Tensor]:
+    def calculate_qparams(self, **kwargs: Any) -> tuple[Tensor, Tensor]:
         low, high = self.bounds()
         scale = (high - low) / self.levels
         return scale.reshape(1), (self.bottom + torch.round(-low / scale)).reshape(1).long()

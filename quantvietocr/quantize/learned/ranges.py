@@ -18,9 +18,17 @@ SAFE_WEIGHT_BITS = 7
 class LearnedFakeQuantize(FakeQuantizeBase):
     """Observes while it is calibrated, then quantizes by parameters named `learned_…` that training moves.
 
-    observer: a factory of the observer to start from. Subclasses implement `adopt` (take over the observer's range),
-    `quantize` and `calculate_qparams`, from which conversion reads plain ranges.
+    Subclasses implement `adopt`, `quantize` and `calculate_qparams`, from which conversion reads plain ranges.
+
+    Args:
+        observer: a factory of the observer to start from.
+        factory_kwargs: torch's, for the observer.
     """
+
+    dtype: torch.dtype
+    qscheme: torch.qscheme
+    quant_min: int
+    quant_max: int
 
     def __init__(self, observer: Any, factory_kwargs: dict[str, Any] | None = None) -> None:
         super().__init__()
@@ -57,14 +65,15 @@ class LearnedFakeQuantize(FakeQuantizeBase):
         raise NotImplementedError
 
     def quantize(self, x: Tensor) -> Tensor:
+        """Values of any shape, rounded to the levels of the range."""
         raise NotImplementedError
 
 
 class LearnedActivation(LearnedFakeQuantize):
     """Per tensor, at the top of the unsigned byte: fewer than 8 bits take its highest levels (4 bits: 240 to 255).
 
-    There the clip is the edge that every int8 kernel clips at, so that the converted network clips where the trained one
-    did. After a ReLU the lower edge is the zero point; without one, values below the range go on to level 0.
+    There the clip is the edge that every int8 kernel clips at, so that the converted network clips where the trained
+    one did. After a ReLU the lower edge is the zero point; without one, values below the range go on to level 0.
     """
 
     def __init__(self, observer: Any) -> None:
@@ -79,9 +88,13 @@ class LearnedActivation(LearnedFakeQuantize):
 
 
 def bits_for_learned_ranges(scheme: Scheme) -> Scheme:
-    """`scheme` with the bits that a learned clip needs: 8-bit activations, the byte's own edge, where none are asked for.
+    """The scheme with the bits that a learned clip needs.
 
-    x86 and FBGEMM without VNNI add pairs of products in 16 bits: 2 x 255 x 63 fits, so their weights keep to 7 bits there.
+    Activations get 8 bits, the byte's own edge, where no other number is asked for.
+    x86 and FBGEMM without VNNI add pairs of products in 16 bits: 2 x 255 x 63 fits, so weights keep to 7 bits there.
+
+    Raises:
+        QuantizeError: the scheme asks for scales that are powers of two.
     """
     if scheme.scales != "any":
         raise QuantizeError(
