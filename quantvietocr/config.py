@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from .common.yaml_settings import (
     ConfigError,
@@ -19,6 +19,8 @@ from .common.yaml_settings import (
     read_tree,
 )
 from .shipped import config_file
+
+TrainingMethod: TypeAlias = Literal["float", "qat", "pact", "lsq"]
 
 
 @dataclass
@@ -72,7 +74,7 @@ class DataConfig:
 
 @dataclass
 class TrainConfig:
-    method: Literal["float", "qat", "pact", "lsq"] = "qat"
+    method: TrainingMethod = "qat"
     out: str = "runs/train"
     steps: PositiveInt = 1000
     batch_size: PositiveInt = 16

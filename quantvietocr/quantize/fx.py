@@ -73,7 +73,7 @@ def _observe_once(graph: fx.GraphModule) -> None:
         if not _observes(graph, source):
             continue
         kernel = _pair(module.kernel_size) if isinstance(module, nn.AvgPool2d) else (1, 1)
-        observer = graph.get_submodule(source.target)
+        observer: Any = graph.get_submodule(str(source.target))
         target = f"kept_{node.name}"
         graph.add_submodule(target, KeptRange(getattr(observer, "source", observer), kernel[0] * kernel[1]))
         node.target = target
@@ -82,7 +82,9 @@ def _observe_once(graph: fx.GraphModule) -> None:
 
 
 def _observes(graph: fx.GraphModule, node: fx.Node) -> bool:
-    return node.op == "call_module" and isinstance(graph.get_submodule(node.target), (ObserverBase, FakeQuantizeBase))
+    return node.op == "call_module" and isinstance(
+        graph.get_submodule(str(node.target)), (ObserverBase, FakeQuantizeBase)
+    )
 
 
 class KeptRange(ObserverBase):

@@ -32,7 +32,8 @@ class _PowerOfTwo(ObserverBase):
     qscheme: torch.qscheme
 
     def calculate_qparams(self, **kwargs: Any) -> tuple[Tensor, Tensor]:
-        scale, zero_point = super().calculate_qparams()
+        # An observer follows among the bases, whose method this is.
+        scale, zero_point = super().calculate_qparams()  # type: ignore[safe-super]
         if self.dtype == torch.qint8:  # symmetric weights: every level has its mirror image
             return _round_up(scale), zero_point
         # An unsigned byte has room for one level more, 128 in 7 bits: pairs of products, 2 x 128 x 127, fit 16 bits.

@@ -18,7 +18,7 @@ from ... import __version__
 from ...checkpoint import files
 from ...checkpoint.types import Checkpoint
 from ...common.yaml_settings import to_yaml
-from ...config import Config, FolderConfig, LayerOverride
+from ...config import Config, FolderConfig, LayerOverride, TrainingMethod
 from ...dataset.annotation import Sample
 from ...errors import UserError
 from ...quantize.bits.budget import quantize_within
@@ -117,7 +117,7 @@ def _compact(job: Job) -> Checkpoint:
     )
 
 
-def _trained(name: str, method: str, **quant: Any) -> Callable[[Job], Path]:
+def _trained(name: str, method: TrainingMethod, **quant: Any) -> Callable[[Job], Path]:
     def make(job: Job) -> Path:
         settings = training_settings(job, name, method, **quant)
         folder = Path(settings.train.out)
@@ -136,7 +136,7 @@ def _compact_trained(job: Job) -> Path:
     return _trained("qat-compact", "qat", weights="grouped", overrides=overrides, compact=True)(job)
 
 
-def training_settings(job: Job, name: str, method: str, **quant: Any) -> Config:
+def training_settings(job: Job, name: str, method: TrainingMethod, **quant: Any) -> Config:
     """The job's settings for one method: all alike but for the method and what it needs of `quant`."""
     config, budget = job.config, job.budget
     run = dataclasses.replace(
