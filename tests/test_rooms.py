@@ -54,7 +54,6 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
 }
 MAX_FILE, MAX_FUNCTION = 320, 60  # lines; what is longer is two rooms, or two functions
-#: Files and functions (FILE:FUNCTION) that are still longer, with their lines.
 #: Files that may put a file in the place of another; all others write through `common.files`.
 REPLACES_FILES = {"common/files.py", "vietocr_bridge/fetch.py"}
 #: Packages that one place alone imports, so that the day one goes, those files change and no other.
@@ -161,13 +160,8 @@ def lengths(package: Path = PACKAGE) -> dict[str, tuple[int, int]]:
 
 
 def test_no_file_and_no_function_is_too_long() -> None:
-    longer = {name: lines for name, (lines, limit) in lengths().items() if lines > max(limit, LONGER.get(name, 0))}
+    longer = {name: lines for name, (lines, limit) in lengths().items() if lines > limit}
     assert longer == {}
-
-
-def test_what_is_named_as_longer_still_is() -> None:
-    measured = lengths()
-    assert [name for name in LONGER if name not in measured or measured[name][0] <= measured[name][1]] == []
 
 
 def test_a_long_function_and_a_long_file_are_found(tmp_path: Path) -> None:

@@ -9,11 +9,9 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from ..checkpoint.types import Meta
 from ..checkpoint.vocab import Vocab
@@ -26,17 +24,17 @@ from ..dataset.sources import Source
 from ..quantize import qat
 from ..quantize.methods import prepare_training
 from .best import BestKeeper
+from .calibrate import calibrate
 from .curves import write_curves
 from .data import training_sources, validation_samples
 from .distill import Distillation, distillation_of
 from .distributed import Share, World, joined
-from .objective import Objective, images_of
+from .log import LOG_EVERY, log_losses, postfix, progress_bar
+from .objective import Objective
 from .optimizer import make_optimizer, make_schedule
 from .start import deciding, device_of, starting_point
 from .state import Progress, TrainError, load_state, random_state, restore_progress, save_state
 from .stop import StopRequests, Terminated
-
-LOG_EVERY = 10  # steps between points of the loss curve
 
 
 @dataclass
@@ -150,29 +148,6 @@ def _prepared_cnn(network: nn.Module, config: Config) -> qat.PreparedCNN:
     return prepare_training(network, config.quant, config.train.method)
 
 
-@torch.no_grad()
-def calibrate(
-    network: nn.Module, cnn: qat.PreparedCNN, sources: list[tuple[Source, float]], config: Config, meta: Meta
-) -> None:
-    """Measure activation ranges on `quant.calibration_lines` training lines with the float network."""
-    qat.start_calibration(cnn)
-    wanted = config.quant.calibration_lines
-    device = next(network.parameters()).device
-    stream = BatchStream(
-        sources,
-        Vocab(meta.chars),
-        config.train.batch_size,
-        config.train.pixels_per_batch,
-        min(config.data.chunk, wanted),
-        config.train.seed + 1,
-    )
-    with closing(iter(stream)) as batches, tqdm(total=wanted, desc="calibrate", unit="line") as bar:
-        while bar.n < wanted:
-            batch = next(batches)
-            cnn(images_of(batch, device))
-            bar.update(len(batch.names))
-
-
 def _train(run: Run) -> None:
     """Take the steps that are left; validate, draw and save on the way."""
     settings, world, progress = run.config.train, run.world, run.progress
@@ -185,7 +160,7 @@ def _train(run: Run) -> None:
     with (
         closing(world.shares(_stream(run))) as shares,
         StopRequests(world.size > 1) as stop,
-        _bar(settings.steps, progress.step, run.folder) as bar,
+        progress_bar(settings.steps, progress.step, run.folder) as bar,
     ):
         if not run.resumed:
             _validate(run, best, before_training=True)
@@ -195,10 +170,10 @@ def _train(run: Run) -> None:
             world.begin(run.network, share)
             window.append(_step(objective, share, run))
             bar.update(1)
-            bar.set_postfix_str(_postfix(window, run.schedule, progress, bar))
+            bar.set_postfix_str(postfix(window, run.schedule, progress, bar))
             last = progress.step == settings.steps
             if progress.step % LOG_EVERY == 0 or last:
-                _log_losses(window, run)
+                log_losses(window, progress, run.schedule)
             if progress.step % settings.validate_every == 0 or last:
                 _validate(run, best)
             stopping = world.any(stop.asked)
@@ -266,16 +241,6 @@ def _not_finite(what: str, value: float, share: Share) -> TrainError:
     )
 
 
-def _log_losses(window: list[dict[str, float]], run: Run) -> None:
-    """Add a point to the loss curve: the means of the steps since the last one."""
-    means = _means(window)
-    run.progress.parts = list(means) if len(means) > 1 else []
-    parts = means.values() if run.progress.parts else ()
-    rate = float(run.schedule.get_last_lr()[0])
-    run.progress.losses.append((run.progress.step, sum(means.values()), rate, *parts))
-    window.clear()
-
-
 def _validate(run: Run, best: BestKeeper, before_training: bool = False) -> None:
     """Score what would ship, keep it if it is the best so far, and draw the curves; process 0 alone."""
     with run.world.together():
@@ -297,25 +262,9 @@ def _save(run: Run) -> None:
             save_state(run.folder, run.progress, run.settings, ranks, **parts)
 
 
-def _means(window: list[dict[str, float]]) -> dict[str, float]:
-    return {name: sum(parts[name] for parts in window) / len(window) for name in window[0]}
-
-
 def _apply_schedule(cnn: qat.PreparedCNN, done: float, config: Config) -> None:
     # By comparison, not at one step: a resumed run lands in the same state.
     if done >= config.quant.freeze_observers:
         qat.freeze_observers(cnn)
     if done >= config.quant.freeze_batch_norm:
         qat.freeze_batch_norm(cnn)
-
-
-def _bar(total: int, done: int, folder: Path) -> tqdm:
-    return tqdm(total=total, initial=done, desc=folder.name, unit="step", dynamic_ncols=True, mininterval=1.0)
-
-
-def _postfix(window: list[dict[str, float]], schedule: Any, progress: Progress, bar: tqdm) -> str:
-    elapsed = max(bar.format_dict["elapsed"], 1e-9)
-    rate = progress.lines / max(progress.step, 1) * (bar.n - bar.initial) / elapsed
-    means = _means(window)
-    parts = f" ({', '.join(f'{name} {part:.3f}' for name, part in means.items())})" if len(means) > 1 else ""
-    return f"loss {sum(means.values()):.3f}{parts} lr {schedule.get_last_lr()[0]:.1e} {rate:.1f} lines/s"
