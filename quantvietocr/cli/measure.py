@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from ..shipped import weights_file
-from .shared import YAML_HELP, add_reading_options, reading_combinations
+from .shared import YAML_HELP, add_into, add_reading_options, reading_combinations
 
 
 def compare(options: argparse.Namespace) -> None:
@@ -168,13 +168,7 @@ def _add_compare(verbs: argparse._SubParsersAction) -> None:
 
 def _add_tables_of_compare(verb: argparse.ArgumentParser) -> None:
     """Add the options that say where the tables go."""
-    verb.add_argument(
-        "--into",
-        nargs="+",
-        default=(),
-        metavar="FILE#NAME",
-        help="also put the table into a Markdown file, between <!-- table NAME --> and <!-- end NAME -->",
-    )
+    add_into(verb)
     verb.add_argument(
         "--summary-into",
         nargs="+",
@@ -211,13 +205,7 @@ def _add_bench(verbs: argparse._SubParsersAction) -> None:
         "--repeats", type=int, default=15, metavar="N", help="timed calls of a line (default 15), thrice a batch's"
     )
     verb.add_argument("--quick", action="store_true", help="one timed call each, a batch of two lines")
-    verb.add_argument(
-        "--into",
-        nargs="+",
-        default=(),
-        metavar="FILE#NAME",
-        help="also put the tables into a Markdown file, between <!-- table NAME --> and <!-- end NAME -->",
-    )
+    add_into(verb)
 
 
 def _add_time(verbs: argparse._SubParsersAction) -> None:
@@ -268,10 +256,4 @@ def _add_score(verbs: argparse._SubParsersAction) -> None:
         "--workers", type=int, default=1, metavar="N", help="processes that make a recipe's pictures (default 1)"
     )
     verb.add_argument("--resume", action="store_true", help="go on where a run into the same --out was interrupted")
-    verb.add_argument(
-        "--into",
-        nargs="+",
-        default=(),
-        metavar="FILE#NAME",
-        help="also put the table into a Markdown file, between <!-- table NAME --> and <!-- end NAME -->",
-    )
+    add_into(verb)

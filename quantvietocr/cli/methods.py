@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from ..shipped import weights_file
-from .shared import YAML_HELP
+from .shared import YAML_HELP, add_into
 
 
 def sensitivity(options: argparse.Namespace) -> None:
@@ -136,13 +136,7 @@ def _add_methods(verbs: argparse._SubParsersAction) -> None:
     verb.add_argument(
         "--threads", type=int, default=1, metavar="N", help="CPU threads of every reader (default %(default)s)"
     )
-    verb.add_argument(
-        "--into",
-        nargs="+",
-        default=(),
-        metavar="FILE#NAME",
-        help="also put the table into a Markdown file, between <!-- table NAME --> and <!-- end NAME -->",
-    )
+    add_into(verb)
     verb.add_argument("--config", metavar="VIETOCR_YAML", help=YAML_HELP)
     verb.add_argument("--unknown", default="stop", choices=("stop", "skip"), help="at a text outside the vocabulary")
     verb.add_argument(

@@ -11,6 +11,17 @@ from ..reading.options import LEADERS, MAX_BEAM, MAX_RETRIES, USUAL, WIDE, Readi
 YAML_HELP = "the YAML a VietOCR .pth was trained with, if its vocabulary or sizes are not VietOCR's own"
 
 
+def add_into(parser: argparse.ArgumentParser) -> None:
+    """Add `--into`: sections of Markdown files that a verb also puts its tables into."""
+    parser.add_argument(
+        "--into",
+        nargs="+",
+        default=(),
+        metavar="FILE#NAME",
+        help="also put the table into a Markdown file, between <!-- table NAME --> and <!-- end NAME -->",
+    )
+
+
 def add_reading_options(parser: argparse.ArgumentParser, several: bool = False) -> None:
     """Add an option for each field of `ReadingOptions` to a parser.
 
