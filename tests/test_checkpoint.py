@@ -16,7 +16,7 @@ from tiny import CHARS, float_checkpoint, float_state, int8_checkpoint, without
 
 from quantvietocr.checkpoint import CheckpointError, Meta, read, sha256, write
 from quantvietocr.checkpoint.describe import describe
-from quantvietocr.checkpoint.layout import sizes_of
+from quantvietocr.checkpoint.layout import stated_sizes_of
 from quantvietocr.checkpoint.vocab import DEFAULT_CHARS
 from quantvietocr.cli import main as cli
 from quantvietocr.pictures.image import ImageSpec
@@ -295,19 +295,28 @@ def test_describe_takes_the_yaml_of_a_float_file(tmp_path, capsys):
     assert "pass the YAML it was trained with" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["encoder_hidden", "decoder_hidden", "img_channel", "decoder_embedded"])
-def test_a_yaml_that_states_other_layer_sizes_is_refused(name, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "section", "other"),
+    [
+        ("encoder_hidden", "transformer", 999),
+        ("decoder_hidden", "transformer", 999),
+        ("img_channel", "transformer", 999),
+        ("decoder_embedded", "transformer", 999),
+        ("hidden", "cnn", 999),
+        ("backbone", None, "vgg11_bn"),
+    ],
+)
+def test_a_yaml_that_states_other_layer_sizes_is_refused(name, section, other, tmp_path):
     state = float_state(CHARS)
     path, config = save_pth(tmp_path / "mine.pth", state), tmp_path / "mine.yml"
-    size = sizes_of(state)[name]
-    for stated, fits in ((size, True), (size + 1, False)):
-        config.write_text(
-            yaml.safe_dump({"vocab": CHARS, "transformer": {name: stated}}, allow_unicode=True), encoding="utf-8"
-        )
+    size = stated_sizes_of(state)[name]
+    for stated, fits in ((size, True), (other, False)):
+        settings = {section: {name: stated}} if section else {name: stated}
+        config.write_text(yaml.safe_dump({"vocab": CHARS, **settings}, allow_unicode=True), encoding="utf-8")
         if fits:
             assert read(path, config).meta.chars == CHARS
         else:
-            with pytest.raises(CheckpointError, match=f"transformer.{name} {size}, and .*mine.yml says {stated}"):
+            with pytest.raises(CheckpointError, match=f"have {name} {size}, and .*mine.yml says {stated}"):
                 read(path, config)
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from ..common.files import write_bytes
-from .layout import sizes_of
+from .layout import stated_sizes_of
 from .packing import PackingError, pack, unpack
 from .types import METADATA_KEY, Checkpoint, CheckpointError, Meta, meta_of_json
 from .validation import validate
@@ -111,11 +111,11 @@ def _refuse_other_sizes(checkpoint: Checkpoint, vietocr_yaml: str | os.PathLike)
     """Raise CheckpointError for a YAML that states a layer size other than the tensors have."""
     from .vietocr_yaml import read_yaml
 
-    sizes = sizes_of(checkpoint.tensors)
+    sizes = stated_sizes_of(checkpoint.tensors)
     for name, stated in read_yaml(vietocr_yaml).stated.items():
         if sizes[name] != stated:
             raise CheckpointError(
-                f"{checkpoint.origin}: its tensors have transformer.{name} {sizes[name]}, and {vietocr_yaml} says "
+                f"{checkpoint.origin}: its tensors have {name} {sizes[name]}, and {vietocr_yaml} says "
                 f"{stated}: it was trained with another architecture; pass the YAML it was trained with."
             )
 

@@ -69,6 +69,12 @@ def backbone_of(tensors: Mapping[str, np.ndarray]) -> str:
     return max(STAGES, key=present)
 
 
+def stated_sizes_of(tensors: Mapping[str, np.ndarray]) -> dict[str, int | str]:
+    """What VietOCR's YAML may say of a float state dict's sizes, as its tensors tell it."""
+    hidden = tensors[f"{LAST_CONVOLUTION}.weight"].shape[0]
+    return sizes_of(tensors) | {"hidden": hidden, "backbone": backbone_of(tensors)}
+
+
 def sizes_of(tensors: Mapping[str, np.ndarray]) -> dict[str, int]:
     """The sizes of VietOCR's `transformer` settings, as the shapes of a state dict tell them."""
     return {

@@ -56,13 +56,13 @@ class VietOCRConfig:
         chars: The vocabulary, in the order of the network's classes.
         architecture: VietOCR's settings `backbone`, `seq_modeling`, `cnn` and `transformer`.
         image: The sizes of picture that the network takes.
-        stated: The sizes of layers that the YAML itself says, as `layout.sizes_of` names them.
+        stated: What the YAML itself says of sizes that tensors have, by the names of `layout.sizes_of`.
     """
 
     chars: str = DEFAULT_CHARS
     architecture: Mapping[str, Any] = field(default_factory=lambda: copy.deepcopy(VGG_SEQ2SEQ))
     image: ImageSpec = ImageSpec()
-    stated: Mapping[str, int] = field(default_factory=dict)
+    stated: Mapping[str, int | str] = field(default_factory=dict)
 
     @property
     def classes(self) -> int:
@@ -118,6 +118,8 @@ def read_yaml(path: str | os.PathLike) -> VietOCRConfig:
     if not isinstance(chars, str) or len(set(chars)) != len(chars) or not chars:
         raise BridgeError(f"{path}: vocab must be a string of distinct characters.")
     stated = {key: value for key, value in (raw.get("transformer") or {}).items() if key in SIZES}
+    stated |= {key: value for key, value in (raw.get("cnn") or {}).items() if key == "hidden"}
+    stated |= {key: raw[key] for key in ("backbone",) if key in raw}
     return VietOCRConfig(chars, architecture, image, stated)
 
 

@@ -56,11 +56,12 @@ def run(out: Path) -> None:
     clock.say("4/5 Comparing float, static, shipped and trained int8 on lines that neither training nor selection saw")
     print(compare(out, [weights_file("float"), static, weights_file("int8"), trained]))
     clock.say("5/5 Reading data/samples with the new int8 file")
-    from . import read
+    from .main import main as run_command
 
-    code = read.main(["--weights", str(trained), "--format", "tsv", "--plot", str(out / "samples.png"), "data/samples"])
+    arguments = ["--weights", str(trained), "--format", "tsv", "--plot", str(out / "samples.png"), "data/samples"]
+    code = run_command(["read", *arguments])
     if code:
-        raise RuntimeError(f"infer.py ended with {code}")
+        raise RuntimeError(f"quantvietocr read ended with {code}")
     clock.say(
         f"Done. The table: {out}/compare/table.md and table.png; the lines as read: {out}/samples.png; "
         f"the int8 file: {trained}; how training went: {out}/qat/curves.png"

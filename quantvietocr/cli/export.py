@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from ..shipped import weights_file
+from ..shipped import WEIGHTS, weights_file
 from .shared import YAML_HELP
 
 
@@ -87,11 +87,14 @@ def confidence(options: argparse.Namespace) -> None:
     from ..checkpoint.files import read, write
     from ..checkpoint.vocab import Vocab
     from ..dataset.annotation import read_annotation
+    from ..errors import UserError
     from ..metrics.trust import accept_at_precision, auroc
     from ..reading.confidence import Calibration, fit
     from ..reading.evaluate import score_checkpoint
 
     for path in options.files:
+        if path in WEIGHTS:
+            raise UserError(f"confidence writes into the file: copy the shipped {path} weights, and name the copy.")
         checkpoint = read(path)
         annotation = read_annotation(
             options.data, Vocab(checkpoint.meta.chars), unknown="skip", problems=options.problems

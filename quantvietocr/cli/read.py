@@ -230,7 +230,7 @@ def _print(path: str, text: str, confidence: float, error: str | None, form: str
 def _sum_up(session: Session, file: RowFile | None, weights: Path) -> None:
     options = session.options
     if session.pages > MAX_PAGE_HINTS:
-        session.say(f"{session.pages - MAX_PAGE_HINTS} more pictures look like pages.")
+        session.note(f"{session.pages - MAX_PAGE_HINTS} more pictures look like pages.")
     if session.drawn:
         from ..reading.plot import draw_lines
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..common.files import reader_name
+from ..common.packages import need
 from ..errors import UserError
 from ..shipped import weights_file
 from .exits import DONE, SOME_FAILED, UNUSABLE
@@ -21,6 +22,7 @@ from .shared import reading_options
 if TYPE_CHECKING:
     from ..reading.predictor import Predictor
     from ..receipt.detect import Detector
+    from ..receipt.page import Page
 
 DESCRIPTION = (
     "Find the lines, rows and fields of receipts or pages, pictures and PDF files. With --out, a folder gets NAME.txt, "
@@ -32,6 +34,8 @@ DESCRIPTION = (
 def receipts(options: argparse.Namespace) -> int:
     """Read pages; the exit code."""
     leave_cores_alone()
+    for package in ("rapidfuzz", "matplotlib"):
+        need(package, "reading pages", extra="receipt")
     from ..pictures.find import find_pictures
     from ..receipt.files import outside
     from ..receipt.pages import PAGE_SUFFIXES
@@ -109,34 +113,45 @@ def _onto_stdout(session: Session, paths: list[str], predictor: Predictor, detec
         file = PageFile(path)
         try:
             count = file.count
-            for number in range(1, count + 1):
-                picture, dpi = file.open(number)
-                page = read_page(
-                    picture,
-                    predictor,
-                    detector,
-                    source=path,
-                    number=number,
-                    count=count,
-                    dpi=dpi,
-                    source_sha256=file.sha256,
-                    reader=reader,
-                )
-                if session.options.format == "json":
-                    print(json.dumps(page.to_json(), ensure_ascii=False), flush=True)
-                else:
-                    if read:
-                        print()
-                    if len(paths) > 1 or count > 1:
-                        print(f"== {path}" + (f", page {number} of {count}" if count > 1 else ""))
-                    print(page.text, flush=True)
-                read += 1
         except UserError as error:
             failed += 1
             session.say(error)
+            continue
+        for number in range(1, count + 1):
+            try:
+                picture, dpi = file.open(number)
+            except UserError as error:
+                failed += 1
+                session.say(error if count == 1 else f"page {number} of {count}: {error}")
+                continue
+            page = read_page(
+                picture,
+                predictor,
+                detector,
+                source=path,
+                number=number,
+                count=count,
+                dpi=dpi,
+                source_sha256=file.sha256,
+                reader=reader,
+            )
+            if read and session.options.format != "json":
+                print()
+            _print_page(page, path if len(paths) > 1 or count > 1 else None, session.options.format)
+            read += 1
     if not read:
         return UNUSABLE
     return SOME_FAILED if failed else DONE
+
+
+def _print_page(page: Page, path: str | None, form: str) -> None:
+    """Print a page as text or as an object on a line; under its path, if that is given."""
+    if form == "json":
+        print(json.dumps(page.to_json(), ensure_ascii=False), flush=True)
+        return
+    if path is not None:
+        print(f"== {path}" + (f", page {page.number} of {page.count}" if page.count > 1 else ""))
+    print(page.text, flush=True)
 
 
 def add_detector(parser: argparse.ArgumentParser) -> None:

@@ -16,7 +16,7 @@ CONTROLS = {ord("\t"): "\\t", ord("\n"): "\\n", ord("\r"): "\\r"}  # what would 
 FORM_OF = {".tsv": "tsv", ".json": "json", ".jsonl": "json"}  # suffix of --out → form
 ERRORS = {"tsv": "surrogateescape", "json": "backslashreplace"}  # for file names that are not UTF-8
 MAX_NAME_WIDTH = 40  # characters of a path in the table for people
-LOW_CONFIDENCE = 0.7  # below it a line is marked: the reader itself looks at such lines a second time
+LOW_CONFIDENCE = 0.7  # confidence; a line below it is marked for people (`LineText.certainty` decides second looks)
 
 
 def row(path: str, text: str, confidence: float, error: str | None, form: str) -> str:
@@ -82,7 +82,7 @@ class RowFile:
 
     def _finished(self) -> set[str]:
         """The paths that have a row. A row that was cut off in the middle is taken out of the file."""
-        before = self.about.read_text(encoding="utf-8").strip() if self.about.is_file() else None
+        before = self.about.read_text(encoding="utf-8").removesuffix("\n") if self.about.is_file() else None
         if before != self.reader:
             said = f"was read by {before}" if before else "is not known to be rows of this command"
             raise UserError(f"{self.path} {said}, and this is {self.reader}: name another --out, or remove the file.")

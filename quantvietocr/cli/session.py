@@ -83,7 +83,7 @@ def hint_at_page(session: Session, path: str) -> None:
         return
     session.pages += 1
     if session.pages <= MAX_PAGE_HINTS:
-        session.say(
+        session.note(
             f"{path}: looks like a page ({width} x {height} pixels) and was read as one line; "
             "`quantvietocr receipts` reads pages."
         )

@@ -99,7 +99,10 @@ def reading_combinations(options: argparse.Namespace) -> list[ReadingOptions]:
 
 
 def _beam_width(text: str) -> int:
-    width = int(text)
+    try:
+        width = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 0 to {MAX_BEAM}, not {text!r}.") from None
     if not 0 <= width <= MAX_BEAM:
         raise argparse.ArgumentTypeError(f"must be 0 to {MAX_BEAM}, not {width}.")
     return width

@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..shipped import weights_file
+
 if TYPE_CHECKING:
     from ..pictures.image import ImageSpec
     from ..synth.lines import LineGenerator, SynthConfig
@@ -47,6 +49,7 @@ def synth(options: argparse.Namespace) -> None:
     if options.misread_by:
         from ..reading.predictor import Predictor
 
+        options.misread_by = weights_file(options.misread_by)
         reader = Predictor(options.misread_by, words=None).recognizer
     try:
         spec, chars = (ImageSpec(), DEFAULT_CHARS) if reader is None else (reader.spec, reader.chars)

@@ -31,6 +31,8 @@ def train(options: argparse.Namespace) -> None:
     folder = Path(config.train.out)
     if not (options.resume or options.restart):
         _refuse_to_overwrite(folder)
+    if options.restart and speaks():  # or --resume after an early end would go on with the run before
+        (folder / "state.pt").unlink(missing_ok=True)
     missing = [one for one in (folder, *folder.parents) if not one.exists()]
     try:
         best = train_network(config, options.resume, options.command)
@@ -64,8 +66,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config", metavar="YML", help="settings: a file, or the name of a shipped one (qat); base.yml explains all"
     )
-    parser.add_argument("--resume", action="store_true", help="go on from train.out/state.pt")
-    parser.add_argument("--restart", action="store_true", help="begin anew though train.out holds a run")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--resume", action="store_true", help="go on from train.out/state.pt")
+    which.add_argument("--restart", action="store_true", help="begin anew though train.out holds a run")
     parser.add_argument(
         "overrides", nargs="*", metavar="key=value", help="e.g. train.steps=500 data.valid=dev/annotation.txt"
     )

@@ -51,30 +51,32 @@ def in_checkout() -> bool:
     return (CHECKOUT / "Makefile").is_file() and (CHECKOUT / "pyproject.toml").is_file()
 
 
-def how_to_install(package: str) -> str:
+def how_to_install(package: str, extra: str | None = None) -> str:
     """The command that brings a package into this install.
 
     Args:
         package: import name, of EXTRA_OF or any other.
+        extra: the extra to name, where several bring the package; EXTRA_OF's otherwise.
 
     Returns:
         "run `…`", to be put into a sentence.
     """
     if in_checkout():
         return "run `make setup`, then `source .venv/bin/activate`"
-    extra = EXTRA_OF.get(package)
+    extra = EXTRA_OF.get(package) if extra is None else extra
     if extra is None:
         return f"run `pip install {package}`"
     command = f"pip install 'quantvietocr[{extra}]'" if extra else "pip install quantvietocr"
     return f"run `{command} && pip install --no-deps {VIETOCR}`" if package == "vietocr" else f"run `{command}`"
 
 
-def missing(error: ModuleNotFoundError, purpose: str) -> str | None:
+def missing(error: ModuleNotFoundError, purpose: str, extra: str | None = None) -> str | None:
     """The sentence for an import that failed.
 
     Args:
         error: what the import raised.
         purpose: what the package is needed for, as the subject of the sentence.
+        extra: as in `how_to_install`.
 
     Returns:
         The sentence, or None where the module is one of ours, whose absence is a defect.
@@ -82,16 +84,19 @@ def missing(error: ModuleNotFoundError, purpose: str) -> str | None:
     package = (error.name or "").partition(".")[0]
     if package in ("", "quantvietocr"):
         return None
-    return f"{purpose[0].upper()}{purpose[1:]} needs the package {package}: {how_to_install(package)}."
+    return f"{purpose[0].upper()}{purpose[1:]} needs the package {package}: {how_to_install(package, extra)}."
 
 
-def need(package: str, purpose: str, kind: type[UserError] = MissingPackageError) -> ModuleType:
+def need(
+    package: str, purpose: str, kind: type[UserError] = MissingPackageError, extra: str | None = None
+) -> ModuleType:
     """Import an optional package.
 
     Args:
         package: import name.
         purpose: what it is needed for, as the subject of the sentence.
         kind: the error to raise where it is missing.
+        extra: as in `how_to_install`.
 
     Returns:
         The module.
@@ -104,4 +109,4 @@ def need(package: str, purpose: str, kind: type[UserError] = MissingPackageError
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != package.partition(".")[0]:
             raise
-        raise kind(missing(error, purpose)) from error
+        raise kind(missing(error, purpose, extra)) from error

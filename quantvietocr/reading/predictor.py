@@ -58,7 +58,8 @@ class Predictor:
         EngineError: For an engine that is missing or does not run this file.
         WhitelistError: For characters that the network does not know.
         WordsError: For an unusable word file.
-        ValueError: For an option that there is not.
+        ValueError: For a value that an option does not take.
+        TypeError: For an option that there is not.
     """
 
     def __init__(

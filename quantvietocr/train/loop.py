@@ -130,6 +130,11 @@ def _prepared(config: Config, resume: bool, command: str, world: World) -> Run:
                 f"{folder} was started with other settings; resume with those in {folder}/config.yml, "
                 "or choose another train.out."
             )
+        if any("square" in moments for moments in state["optimizer"]["state"].values()):
+            raise TrainError(
+                f"{folder}/state.pt is of version 0.1, whose optimizer state this version cannot take over: begin anew "
+                "with --restart, with the best float weights of that run as model.weights."
+            )
         network.load_state_dict(state["network"])
         optimizer.load_state_dict(state["optimizer"])
         schedule.load_state_dict(state["schedule"])

@@ -24,6 +24,7 @@ WEIGHTS_URL = "https://vocr.vn/data/vietocr/vgg_seq2seq.pth"
 BLOB_ID = "5de70553163f861f68bf22bdc681afe8a433e79a"
 TIMEOUT = 30  # seconds without an answer
 TRIES = 3
+MAX_CONFIG_BYTES = 1 << 20  # of VietOCR's config that are read; it has about 1,000
 LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
@@ -98,9 +99,9 @@ def git_blob_id(path: str | os.PathLike) -> str:
 def published_address() -> str:
     """Where VietOCR's config says the weights are; the address known from it where the config cannot be had."""
     try:
-        with requests.get(CONFIG_URL, timeout=TIMEOUT, hooks={"response": _check_redirect}) as response:
+        with requests.get(CONFIG_URL, timeout=TIMEOUT, stream=True, hooks={"response": _check_redirect}) as response:
             response.raise_for_status()
-            address = yaml.safe_load(response.content)["weights"]
+            address = yaml.safe_load(next(response.iter_content(MAX_CONFIG_BYTES), b""))["weights"]
     except (FetchError, requests.exceptions.RequestException, yaml.YAMLError, KeyError, TypeError):
         return WEIGHTS_URL
     return address if isinstance(address, str) and address else WEIGHTS_URL

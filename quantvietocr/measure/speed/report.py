@@ -87,7 +87,7 @@ class StageTime:
 
 @dataclass(frozen=True)
 class Cold:
-    """infer.py on one line in a fresh process.
+    """`quantvietocr read` of one line in a fresh process.
 
     Attributes:
         file: name of the weights.
@@ -237,8 +237,8 @@ def conditions(found: Bench) -> str:
         *([f"OpenVINO chose {own} for float weights."] if own else []),
         "Stages are timed apart, so their sum is not quite the line's time.",
         "ONNX Runtime runs CNN and encoder as one graph, so they are one stage.",
-        f"A cold start is infer.py with --threads {setup.conditions.threads[-1]} on the 320-px line, the median "
-        f"[least–most] of {setup.batch_repeats}, with the files in the disk cache.",
+        f"A cold start is `quantvietocr read` with --threads {setup.conditions.threads[-1]} on the 320-px line, the "
+        f"median [least–most] of {setup.batch_repeats}, with the files in the disk cache.",
         machine(setup.conditions),
         f"System: {setup.conditions.system}; {settings}.",
     ]
