@@ -27,6 +27,7 @@ LINK = re.compile(r"\[[^\]]*\]\(<?([^)\s>]+)>?\)")
 HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.MULTILINE)
 ENDS_COMMAND = {"|", "||", "&&", ";", "&", ">", ">>", "<", "}"}
 MARKER = re.compile(r"<!-- (table|end) (\S+) -->")
+SECTION = re.compile(r"<!-- table (\S+) -->(.*?)<!-- end \1 -->", re.DOTALL)
 
 
 def name_of(page: Path) -> str:
@@ -107,6 +108,7 @@ def test_sections_of_tables_open_and_close(page):
     found = MARKER.findall(page.read_text(encoding="utf-8"))
     assert found[::2] == [("table", name) for _, name in found[::2]]
     assert found[1::2] == [("end", name) for _, name in found[::2]]
+    assert not [name for name, content in SECTION.findall(page.read_text(encoding="utf-8")) if not content.strip()]
 
 
 def test_both_first_pages_have_the_same_table_and_pictures():
