@@ -33,7 +33,7 @@ def compare(options: argparse.Namespace) -> None:
         options.peer,
         options.workers,
         reading_combinations(options),
-        options.plain,
+        [weights_file(name) for name in options.plain],
     )
     print(Path(options.out, "table.md").read_text(encoding="utf-8"))
     for target in options.into:
