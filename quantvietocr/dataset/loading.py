@@ -1,5 +1,6 @@
 """Run a loading function over ids, in order, here or in worker processes."""
 
+import atexit
 import os
 import signal
 import threading
@@ -75,11 +76,16 @@ def in_order(function: Callable[[Id], Result], ids: Iterable[Id], workers: int =
         worker_init_fn=partial(_settle, ear, voice),
     )
     results = iter(loader)
+    end_workers = partial(os.write, voice.fileno(), b"." * workers)  # a byte for each; see _settle
+    # Where this process ends while the iterator is open, multiprocessing would end the workers by SIGTERM, which they
+    # ignore, and wait for them. What is registered last runs first.
+    atexit.register(end_workers)
     try:
         for result in results:
             yield _opened(result)
     finally:
-        os.write(voice.fileno(), b"." * workers)  # one for each; see _settle
+        atexit.unregister(end_workers)
+        end_workers()
         del results  # joins them
         voice.close()
         ear.close()
