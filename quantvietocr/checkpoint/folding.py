@@ -28,7 +28,7 @@ def float_layers(checkpoint: Checkpoint) -> tuple[tuple[Layer, ...], dict[str, n
     layers: list[Layer] = []
     folded: dict[str, np.ndarray] = {}
     pools = iter(checkpoint.meta.pools)
-    for op, index in layout.operations(layout.backbone_of(state)):
+    for op, index in layout.operations_of(state):
         name = layout.feature(index)
         if op == "pool":
             size = next(pools)

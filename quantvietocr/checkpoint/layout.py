@@ -50,6 +50,18 @@ def operations(backbone: str) -> Iterator[tuple[str, int]]:
         index += 1
 
 
+def operations_of(tensors: Mapping[str, np.ndarray]) -> Iterator[tuple[str, int]]:
+    """The same of any network with VietOCR's names, whatever its stages, as the names of its tensors tell them."""
+    names = [name for name in tensors if name.startswith(FEATURES) and tensors[name].ndim == 4]
+    expected = 0
+    for index in sorted(int(name[len(FEATURES) :].split(".")[0]) for name in names):
+        if index != expected:
+            yield "pool", index - 1
+        yield "conv", index
+        expected = index + 3
+    yield "pool", expected
+
+
 def feature(index: int) -> str:
     """The name of the VGG's layer at an index."""
     return f"{FEATURES}{index}"
