@@ -1,6 +1,7 @@
 # make setup   prepare .venv (minutes the first time, nothing to do when the requirements are unchanged)
 # make test    style, types, documentation, tests
 # make demo    fine-tune, convert, compare and read, into runs/demo
+# make fonts   bring the fonts of data/bench, by Debian packages, without root
 # make clean   remove what these made
 
 PYTHON ?= python3
@@ -13,7 +14,7 @@ PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --no-input
 STAMP := $(VENV)/.quantvietocr-installed
 
-.PHONY: setup test demo clean
+.PHONY: setup test demo fonts clean
 
 setup: $(STAMP)
 
@@ -36,6 +37,9 @@ test: setup
 	@$(PY) -m mypy
 	@if [ -f mkdocs.yml ]; then $(PY) -m mkdocs build --quiet --strict --site-dir build/site; fi
 	@$(PY) -m pytest -q -rs --durations=10 --durations-min=1
+
+fonts: setup
+	@$(PY) data/bench/fonts/install.py
 
 demo: setup
 	@$(PY) -m quantvietocr.cli.demo --out runs/demo

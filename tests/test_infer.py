@@ -252,7 +252,10 @@ def test_a_folder_gives_its_pictures_and_its_subfolders_in_natural_order(tmp_pat
     found = find_pictures([str(tmp_path)])
     expected = ["line9.tif", "line10.png", "LINE11.webp", "p2/b.JPG", "p10/a.png"]
     assert found.paths == [str(tmp_path / name) for name in expected]
-    assert found.problems == [] and found.notes == [f"{tmp_path}: 5 pictures; 3 other files ignored."]
+    assert found.problems == []
+    (note,) = found.notes
+    assert note.startswith(f"{tmp_path}: 5 pictures; 3 other files ignored (")
+    assert set(note.partition("(")[2].removesuffix(").").split(", ")) == {"1 .txt", "1 hidden", "1 .xlsx"}
 
 
 def test_patterns_are_expanded_unless_a_file_is_called_so(tmp_path, monkeypatch):

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shlex
 import sys
 
+from ..errors import UserError
+
 #: The folders of an absolute path, at the beginning of an argument or of a value within one.
 FOLDERS = re.compile(r"(?<![^\s'\"=:\[{(,])/(?:[^/\s'\"\]},]+/)+")
 
 
+class ClosedStdout(io.StringIO):
+    """Stands in for a stdout that the caller has closed: what goes into files alone may run, a row for stdout not."""
+
+    def write(self, text: str, /) -> int:
+        """Refuse a text. Raises UserError."""
+        raise UserError("stdout is closed, and rows were to go there; name a file with --out, or redirect stdout.")
+
+
 def prepare_process() -> None:
     """Set what must stand before torch loads and before anything is printed."""
+    # Python has None where the caller closed a stream (`>&-`).
+    sys.stdout = sys.stdout or ClosedStdout()
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115  # lives as long as the process
+    sys.stdin = sys.stdin or open(os.devnull)  # noqa: SIM115  # likewise
     # Threads that spin while they wait make reading ten times slower on a busy machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # A file name that is not UTF-8 goes out as the bytes it is.

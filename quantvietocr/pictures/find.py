@@ -6,11 +6,13 @@ import glob
 import os
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..common.wordlists import entries
+from .kinds import UNREADABLE, kind_of_file
 
 #: What is taken for a picture in a folder. A file that is named itself may have any suffix.
 SUFFIXES = frozenset(
@@ -38,10 +40,11 @@ class Found:
 def find_pictures(arguments: Iterable[str], suffixes: frozenset[str] = SUFFIXES) -> Found:
     """Find the pictures that a command line names.
 
-    A folder gives the pictures in it and below it, in natural order. Hidden files and other suffixes are passed over;
-    links to folders inside it are not followed. A shell pattern is expanded, unless a file bears it as its name. `-`
-    is a list on stdin, one file or folder a line, taken as written. Anything else is taken as a file, even if it is
-    missing: reading it says what is wrong with it.
+    A folder gives the pictures in it and below it, in natural order. A file with another suffix, or none, is taken by
+    its content. Hidden files, pipes and devices are passed over; links to folders inside it are not
+    followed. A shell pattern is expanded, unless a file bears it as its name. `-` is a list on stdin, one file or
+    folder a line, taken as written. Anything else is taken as a file, even if it is missing: reading it says what is
+    wrong with it.
 
     Args:
         arguments: of the command line.
@@ -98,13 +101,36 @@ def _take(paths: Iterable[str], found: Found, suffixes: frozenset[str]) -> None:
 def _search(folder: str, found: Found, suffixes: frozenset[str]) -> None:
     closed: list[OSError] = []
     files = [os.path.join(top, name) for top, _, names in os.walk(folder, onerror=closed.append) for name in names]
-    pictures = [file for file in files if Path(file).suffix.lower() in suffixes and not Path(file).name.startswith(".")]
+    pictures, others, unreadable = [], Counter[str](), Counter[str]()
+    for file in files:
+        suffix, kind = Path(file).suffix.lower(), kind_of_file(file)
+        if Path(file).name.startswith("."):
+            others["hidden"] += 1
+        elif kind == "pipe or device":
+            others[kind] += 1
+        elif kind in UNREADABLE:
+            unreadable[str(kind)] += 1
+        elif suffix in suffixes or (kind not in (None, "ZIP") and (kind != "PDF" or ".pdf" in suffixes)):
+            pictures.append(file)
+        else:
+            others[kind if kind == "PDF" else suffix or "without suffix"] += 1
     found.paths += sorted(pictures, key=natural)
     found.problems += [f"{error.filename}: this folder cannot be read ({error.strerror})." for error in closed]
-    others = len(files) - len(pictures)
-    if not pictures and not closed:
+    found.problems += [
+        f"{folder}: {count} {kind} pictures, which cannot be opened here; save them as JPEG or PNG."
+        for kind, count in unreadable.items()
+    ]
+    if not pictures and not closed and not unreadable:
         found.problems.append(
-            f"{folder}: no pictures in this folder ({others} other files); name one with .png or .jpg files."
+            f"{folder}: no pictures in this folder ({others.total()} other files{_kinds(others, ': ')}); name one with "
+            ".png or .jpg files."
         )
     elif others:
-        found.notes.append(f"{folder}: {len(pictures)} pictures; {others} other files ignored.")
+        found.notes.append(
+            f"{folder}: {len(pictures)} pictures; {others.total()} other files ignored{_kinds(others, ' (', ')')}."
+        )
+
+
+def _kinds(others: Counter[str], before: str, after: str = "") -> str:
+    """Say how many files of which kinds were passed over; nothing where there are none."""
+    return before + ", ".join(f"{count} {kind}" for kind, count in others.most_common()) + after if others else ""

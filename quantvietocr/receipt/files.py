@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sys
@@ -19,6 +20,9 @@ from .detect import Detector
 from .output import write_page, written
 from .pages import PageFile
 from .read import read_page
+
+# Bytes of the name of a page's files, less page number and suffix. Most file systems take 255 in all.
+MAX_STEM = 200
 
 
 @dataclass
@@ -173,7 +177,18 @@ def stems(paths: Sequence[str], arguments: Sequence[str], out: Path) -> list[Pat
 
     names = [relative(path) for path in paths]
     bare = Counter(name.with_suffix("") for name in names)
-    return [out / (name.with_suffix("") if bare[name.with_suffix("")] == 1 else name) for name in names]
+    chosen = [name.with_suffix("") if bare[name.with_suffix("")] == 1 else name for name in names]
+    return [out / _short(name) for name in chosen]
+
+
+def _short(name: Path) -> Path:
+    """Return a name that leaves room for what is put behind it: a long one is cut, and a hash of the whole is added."""
+    encoded = os.fsencode(name.name)
+    if len(encoded) <= MAX_STEM:
+        return name
+    digest = hashlib.sha256(encoded).hexdigest()[:12]
+    kept = encoded[: MAX_STEM - len(digest) - 1].decode(errors="ignore")  # not through the middle of a character
+    return name.with_name(f"{kept}-{digest}")
 
 
 def _free(stem: Path, taken: set[Path]) -> Path:

@@ -14,6 +14,7 @@ from PIL import Image
 from ..common.packages import need
 from ..pictures.find import SUFFIXES
 from ..pictures.image import ImageError, frame_count, open_frame
+from ..pictures.kinds import HEAD_BYTES, PDF_MAGIC, kind_of_file
 
 PAGE_SUFFIXES = SUFFIXES | {".pdf"}
 PDF_DPI = 250.0  # pixels per inch at which a PDF's pages are drawn: 8-point letters are then 28 px high
@@ -36,8 +37,10 @@ class PageFile:
 
     @property
     def is_pdf(self) -> bool:
-        """Whether it is a PDF, by its name or by its content."""
-        return Path(self.path).suffix.lower() == ".pdf" if self.content is None else b"%PDF-" in self.content[:1024]
+        """Whether it is a PDF: by how its content begins, or by the name of a file that cannot be read."""
+        if self.content is not None:
+            return PDF_MAGIC in self.content[:HEAD_BYTES]
+        return Path(self.path).suffix.lower() == ".pdf" or kind_of_file(self.path) == "PDF"
 
     @cached_property
     def sha256(self) -> str:
@@ -99,7 +102,9 @@ class PageFile:
                 f"{self.path}: cannot be read ({error.strerror}); check the file and its permissions."
             ) from error
         try:
-            return pdfium.PdfDocument(content)
+            document = pdfium.PdfDocument(content)
+            document.init_forms()  # without it, what was filled into a form is not drawn
+            return document
         except pdfium.PdfiumError as error:
             if "password" in str(error).lower():
                 raise ImageError(f"{self.path}: encrypted; save the PDF without a password first.") from error

@@ -24,6 +24,8 @@ QUALITY = 88  # of the JPEG inside, from 0 to 95
 LETTERS = 0.72  # × a box's height: the font size that fills it
 DESCENT = 0.22  # × a box's height: what lies of it below the baseline
 POINTS = 72.0  # points in an inch
+MAX_POINTS = 14_400.0  # points; a longer side is beyond what PDF readers open (ISO 32000-1, annex C)
+MAX_JPEG_SIDE = 65_500  # pixels; the longest side that libjpeg writes
 INVISIBLE = 3  # PDF's text rendering mode: neither filled nor stroked
 
 
@@ -47,13 +49,13 @@ def searchable_pdf(page: Page, picture: Image.Image) -> bytes:
     utils, canvas, metrics, document = _reportlab()
     angle = math.atan(slope_of(page.lines))
     sine, cosine = math.sin(angle), math.cos(angle)
-    scale = POINTS / page.dpi
+    scale = min(POINTS / page.dpi, 0.9 * MAX_POINTS / max(page.width, page.height))  # 0.9 leaves room to turn it
     wide = (page.width * cosine + page.height * abs(sine)) * scale
     high = (page.height * cosine + page.width * abs(sine)) * scale
     file, jpeg = io.BytesIO(), io.BytesIO()
-    picture.save(jpeg, "JPEG", quality=QUALITY)
+    _within(picture, MAX_JPEG_SIDE).save(jpeg, "JPEG", quality=QUALITY)
     paper = canvas.Canvas(file, pagesize=(wide, high), invariant=1)
-    paper._doc.info = _info(document, page.source)  # reportlab has no setting for it
+    paper._doc.info = _info(document, _readable(page.source))  # reportlab has no setting for it
     paper.saveState()
     paper.translate(wide / 2, high / 2)
     paper.rotate(math.degrees(angle))
@@ -84,6 +86,20 @@ def searchable_pdf(page: Page, picture: Image.Image) -> bytes:
     paper.showPage()
     paper.save()
     return file.getvalue()
+
+
+def _within(picture: Image.Image, side: int) -> Image.Image:
+    """Return a picture with no side longer than so many pixels: itself, or a smaller one of the same proportions."""
+    factor = side / max(picture.size)
+    if factor >= 1:
+        return picture
+    width, height = (max(1, int(length * factor)) for length in picture.size)
+    return picture.resize((width, height), Image.Resampling.LANCZOS)
+
+
+def _readable(name: str) -> str:
+    """Return a file name as text. Bytes of it that are no UTF-8 become the replacement character."""
+    return name.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def _info(document: Any, title: str) -> Any:

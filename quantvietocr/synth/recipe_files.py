@@ -282,7 +282,8 @@ def find_fonts(recipe: FontRecipe) -> list[Path]:
         packages = sorted({f"{font.package}={font.version}" for font, _ in lacking})
         raise RecipeError(
             f"Recipe {recipe.name} lacks {len(lacking)} of {len(recipe.fonts)} fonts, {', '.join(names)}"
-            f"{more}: run `apt-get install {' '.join(packages)}`, or put them into ~/.fonts."
+            f"{more}: run `make fonts` in the repository, or `apt-get install {' '.join(packages)}`, or put them into "
+            "~/.fonts."
         )
     return installed
 
