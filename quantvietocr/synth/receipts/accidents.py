@@ -59,7 +59,7 @@ def spoil_photo(photo: np.ndarray, dice: Dice, damage: float) -> np.ndarray:
         factor = dice.uniform(0.45, 0.8)
         small = (max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
         picture = picture.resize(small, Image.Resampling.BILINEAR).resize(picture.size, Image.Resampling.BICUBIC)
-    array = np.asarray(picture, dtype=np.float32)
+    array: np.ndarray = np.asarray(picture, dtype=np.float32)
     if dice.chance(0.15 * damage):
         array = array * dice.uniform(0.35, 0.7) + dice.uniform(4, 12) * grain(dice, array.shape[:2])[..., None]
     if dice.chance(0.06 * damage):
@@ -104,7 +104,7 @@ def _stamped(paper: np.ndarray, dice: Dice) -> np.ndarray:
     pen.text((wide / 2, high / 2), word, fill=255, font=font, anchor="mm")
     stamp = stamp.rotate(dice.uniform(-40, 40), Image.Resampling.BICUBIC, expand=True)
     worn = np.asarray(stamp, np.float32) * (1 / 255)
-    worn *= np.clip(0.75 + 0.5 * clouds(dice, *worn.shape, 0.15), 0, 1) * dice.uniform(0.35, 0.8)
+    worn *= np.clip(0.75 + 0.5 * clouds(dice, stamp.height, stamp.width, 0.15), 0, 1) * dice.uniform(0.35, 0.8)
     cover = Image.new("L", (width, height))
     corner = dice.integer(-wide // 4, max(1, width - wide)), dice.integer(0, max(1, height - stamp.height))
     cover.paste(Image.fromarray((worn * 255).astype(np.uint8)), corner)

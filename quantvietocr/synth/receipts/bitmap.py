@@ -42,7 +42,7 @@ class DotFace(Face):
 
 
 class DotFont:
-    """A bitmap face whose dots are `factor` dots wide and high. Its methods are those of Pillow's fonts that a sheet needs.
+    """A bitmap face whose dots are `factor` dots wide and high, with the methods of Pillow's fonts a sheet needs.
 
     Args:
         face: the face.
@@ -135,7 +135,16 @@ def spell(text: str, marks: bool, capitals: bool) -> str:
         The text as it is printed.
     """
     if not marks:
-        for letter, plain in (("đ", "d"), ("Đ", "D"), ("×", "x"), ("–", "-"), ("₫", "d"), ("’", "'"), ("“", '"'), ("”", '"')):
+        for letter, plain in (
+            ("đ", "d"),
+            ("Đ", "D"),
+            ("×", "x"),
+            ("–", "-"),
+            ("₫", "d"),
+            ("’", "'"),
+            ("“", '"'),
+            ("”", '"'),
+        ):
             text = text.replace(letter, plain)
         text = unicodedata.normalize("NFD", text).encode("ascii", "ignore").decode()
     return text.upper() if capitals else text

@@ -21,7 +21,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -116,7 +116,9 @@ def read_truths(folder: str | Path) -> list[tuple[Path, dict[str, Any]]]:
     return list(zip(pictures, truths))
 
 
-def write_lines(folder: str | Path, progress: bool = True, find: Callable[[Image.Image], list[Box]] | None = None) -> Path:
+def write_lines(
+    folder: str | Path, progress: bool = True, find: Callable[[Image.Image], list[Box]] | None = None
+) -> Path:
     """Cut the lines out of the receipts of a folder: `lines/img/NAME_000.png` and `lines/annotation.txt`.
 
     Args:
@@ -145,13 +147,13 @@ def write_lines(folder: str | Path, progress: bool = True, find: Callable[[Image
             name = f"img/{path.stem}_{number:03d}.png"
             # As the reader cuts them, so that one trained on them reads what it will see.
             crop(picture, box).save(target / name, compress_level=3)
-            rows.append(f"{name}\t{text}\n")
+            rows.append(f"{name}\t{text.strip()}\n")
     write_text(annotation, "".join(rows))
     return annotation
 
 
-def _box(points: list[list[float]]) -> Box:
-    upper_left, upper_right, lower_right, lower_left = map(tuple, points)
+def _box(points: Sequence[Sequence[float]]) -> Box:
+    upper_left, upper_right, lower_right, lower_left = ((x, y) for x, y in points)
     return Box((upper_left, upper_right, lower_right, lower_left))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...common.wordlists import entries
+from ..lines import phrases as dates
 from ..lines import words
 from ..lines.dice import Dice
 
@@ -17,7 +18,10 @@ LABELS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "tax code": (entries("MST | Mã số thuế | Ma So Thue | MST/Tax code"), entries("Tax code | VAT No | Tax ID")),
     "phone": (entries("ĐT | Điện thoại | SĐT | Số điện thoại"), entries("Tel | Phone | Hotline | Telephone | TEL")),
-    "hours": (entries("Giờ mở cửa | Mở cửa | Phục vụ"), entries("OPEN | Open | Service Hour | Opening hours")),
+    "hours": (
+        entries("Giờ mở cửa | Mở cửa | Phục vụ"),
+        entries("Open | OPENING HOURS | Opening hours | Business hours"),
+    ),
     "date": (entries("Ngày | Ngày bán | Ngày in | Ngày HĐ | Thời gian"), entries("DATE | Date | Trans Date | Printed")),
     "time": (entries("Giờ | Lúc | Giờ in"), entries("Time | TIME | at")),
     "number": (
@@ -42,15 +46,15 @@ LABELS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "less": (
         entries("Giảm | KM | Giảm giá | Chiết khấu | CK | Khuyến mãi"),
-        entries("DISC | Discount | [DC 03] | Less | PROMO | Coupon"),
+        entries("DISC | Discount | Less | PROMO | Coupon | Saving"),
     ),
     "subtotal": (
-        entries("Tạm tính | Cộng tiền hàng | Tổng tiền hàng | Tổng tiền có thuế | Tiền hàng | Tổng cộng tiền hàng"),
+        entries("Tạm tính | Cộng tiền hàng | Tổng tiền hàng | Tổng trước giảm | Tiền hàng | Tổng cộng tiền hàng"),
         entries("SUBTOTAL | Sub Total | Sub-total | Net sales | Food total"),
     ),
     "total": (
         entries(
-            "TỔNG CỘNG | Tổng cộng | Tổng tiền | TỔNG TIỀN PHẢI T.TOÁN | Thanh toán | Tổng thanh toán | TỔNG TIỀN | "
+            "TỔNG CỘNG | Tổng cộng | Tổng tiền | TỔNG CỘNG PHẢI TRẢ | Thanh toán | Tổng thanh toán | TỔNG TIỀN | "
             "Phải trả | Khách phải trả | Thành tiền"
         ),
         entries("TOTAL | PAYMENT | Total | GRAND TOTAL | Amount Due | TOTAL DUE | Balance due | TOTAL VND"),
@@ -60,30 +64,33 @@ LABELS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         entries("CASH | Cash | CREDIT CARD | VISA | MASTER CARD | VN PAY | Tendered | CASH VND"),
     ),
     "change": (
-        entries("Tiền thừa | Trả lại | Tiền trả lại | Tiền thối | Trả lại (Tiền mặt) | Thối lại"),
+        entries("Tiền thừa | Trả lại | Tiền trả lại | Tiền thối | Trả khách | Thối lại"),
         entries("CHANGE | Change | CASH CHANGE | Change Due"),
     ),
     "count": (
         entries("Tổng SL | Số mặt hàng | Tổng số lượng | Số món | SL hàng"),
-        entries("TOTAL ITEMS | ITEMS | Total Qty | TOTAL QTYS | No. of items"),
+        entries("ITEMS | Total Qty | ITEM COUNT | No. of items | Qty total"),
     ),
 }
-OTHER_ADJUSTMENTS = entries("DISCOUNT | VAT | Service charge | SVC CHG 5% | TAX | Rounding | SURTAX | Member discount")
+OTHER_ADJUSTMENTS = entries(
+    "DISCOUNT | VAT | Service charge | SVC CHG 5% | TAX | Rounding | CITY TAX | Member discount"
+)
 SHOPS = entries("""
-    MINH CHAU MART | GREEN CUP COFFEE & TEA | An Binh Foods | LOTUS BAKERY | Sunny Mart | BLUE RIVER CLUB | TEA HOUSE 86
-    Highland View Cafe | KIM LONG BOOKS | STAR PIZZA | Q-MART CITY | HOANG GIA SEAFOOD | Bee Pharmacy | DONUT & JUICE
-    MEKONG CITY MALL | Vuon Xanh BBQ | J-SHOP TOWER | Ngon Bakery Xuan La | NEW WORLD PLAZA | FAMILY DAY MINIMART
+    MINH CHAU MART | GREEN CUP COFFEE & TEA | An Binh Foods | LOTUS BAKERY | Sunny Mart | BLUE RIVER CLUB
+    TEA HOUSE 86 | Highland View Cafe | KIM LONG BOOKS | STAR PIZZA | Q-MART CITY | HOANG GIA SEAFOOD
+    Bee Pharmacy | DONUT & JUICE | MEKONG CITY MALL | Vuon Xanh BBQ | J-SHOP TOWER | Ngon Bakery Xuan La | NEW WORLD PLAZA | FAMILY DAY MINIMART
 """)
 THANKS = entries("""
-    THANK YOU | Thank you. Please visit us again. | XIN CHAN THANH CAM ON (THANK YOU) | See you again! | Xin cam on !
-    CAM ON QUY KHACH VA HEN GAP LAI | Have a nice day | THANK YOU FOR SHOPPING WITH US | Cam on, hen gap lai quy khach
+    THANK YOU | Thank you and see you soon | TRAN TRONG CAM ON (THANKS) | See you again!
+    Xin cam on quy khach | CAM ON QUY KHACH VA HEN GAP LAI | Have a nice day
+    THANK YOU FOR SHOPPING WITH US | Cam on, hen gap lai quy khach
     ***** THANK YOU *****
 """)
 NOTES = entries("""
-    Please ask our staff for VAT invoice today | Tax invoice will be issued within the day | No refund without receipt
-    Quy khach can hoa don tai chinh vui long yeu cau trong ngay | Gia da bao gom thue GTGT | Goods sold are not returnable
-    Vui long kiem tra tien truoc khi roi quay | **Bien lai chi co gia tri trong ngay** | (Đã bao gồm thuế GTGT)
-    Doi tra hang trong 03 ngay kem hoa don | GrabFood, Baemin & ShopeeFood | Scan QR code to get 10% off
+    VAT invoices on request at the counter | No refund without receipt | Gia da bao gom thue GTGT
+    Khach hang lay hoa don do xin bao truoc khi thanh toan | Goods sold are not returnable
+    Vui long kiem tra tien truoc khi roi quay | * Phieu chi dung mot lan * | (Đã gồm thuế)
+    Doi tra hang trong 03 ngay kem hoa don | Order by app, web or phone | Scan QR code to get 10% off
     Delivery: call or order online | Quet ma de gop y ve dich vu | All prices are in VND and include VAT
     Xuat hoa don GTGT tai quay dich vu khach hang | This is not a tax invoice | CUSTOMER COPY | MERCHANT COPY
     Mang theo hoa don khi doi hang | Like us on facebook | Follow us on Instagram | Khong nhan lai hang da mua
@@ -91,7 +98,7 @@ NOTES = entries("""
 """)
 PHRASES = entries("""
     HAPPY HOUR | BUY 1 GET 1 FREE | Combo | Size L | Size M | Take away | Dine in | Mang ve | An tai cho | Nong | Da
-    it duong | khong da | extra shot | no ice | with milk | Fresh milk | Iced tea | Black coffee | Brown rice | Orange juice
+    it duong | khong da | extra shot | no ice | with milk | Fresh milk | Iced tea | Black coffee | Brown rice
     Chocolate cake | Cheese bread | Beef noodle | Chicken rice | Green salad | Mango | Strawberry | Vanilla | Caramel
     Banh mi bo | Bun cha | Pho ga | Sua tuoi | Nuoc suoi | Tra dao | Ca phe sua | Com tam | Trung ga | Gao thom
     Banh bong lan | Keo deo | Sua chua uong | Dau an | Nuoc mam | Giay an | Khau trang | Pin AA | Tui nylon | Phi ship
@@ -116,14 +123,18 @@ def mail(dice: Dice) -> str:
 def site(dice: Dice) -> str:
     """Make up the address of a page."""
     name = dice.pick(SITES)
-    return f"{dice.pick(('www.', '', 'http://', 'fb.com/'))}{name if dice.chance(0.7) else name.title()}{dice.pick(ENDS)}"
+    return (
+        f"{dice.pick(('www.', '', 'http://', 'fb.com/'))}{name if dice.chance(0.7) else name.title()}{dice.pick(ENDS)}"
+    )
 
 
 def cashier(dice: Dice, name: str) -> str:
     """Write who served: a name, a number or both."""
     name = name or dice.pick(words.GIVEN)
     number = dice.digits(4)
-    return dice.pick((name, number, f"{number}_{name}", f"{name} {dice.integer(1, 9)}", f"thungan{dice.integer(1, 9)}"))
+    return dice.pick(
+        (name, number, f"{number}_{name}", f"{name} {dice.integer(1, 9)}", f"{name.upper()}{dice.digits(2)}")
+    )
 
 
 def size(dice: Dice) -> str:
@@ -138,11 +149,11 @@ def member(dice: Dice) -> str:
             f"Diem tich luy: {dice.integer(1, 9999)}",
             f"Mã thẻ Hội viên: {'x' * dice.integer(4, 12)}{dice.digits(4)}",
             f"Member ID: {dice.digits(10)}",
-            f"Điểm tích({dice.pick(('1.000', '1,000', '10.000'))}VND=1 điểm) {dice.integer(0, 300)}",
+            f"Điểm thưởng {dice.pick(('1.000', '1,000', '10.000'))}đ = 1 điểm: {dice.integer(0, 300)}",
             f"POINT: {dice.integer(0, 999)}  BALANCE: {dice.integer(0, 9999)}",
-            f"[Free wifi PW: {dice.pick(SITES)}{dice.digits(2)} ]",
-            f"Password wifi:{dice.pick(SITES)}",
-            f"Số tham chiếu {dice.digits(14)}",
+            f"WIFI: {dice.pick(SITES)} / {dice.digits(8)}",
+            f"Mật khẩu wifi là {dice.pick(SITES)}{dice.digits(2)}",
+            f"Mã tra cứu: {dice.digits(14)}",
         )
     )
 
@@ -155,7 +166,7 @@ def card(dice: Dice) -> str:
             f"[ {dice.pick(CARDS)} ]",
             f"APPR CODE: {dice.digits(6)}",
             f"{dice.pick(CARDS)}({dice.digits(6)})",
-            f"DATE/TIME {dice.integer(10, 28)}/{dice.integer(10, 12)}/20{dice.integer(15, 26)} {dice.integer(10, 23)}:{dice.integer(10, 59)}",
+            f"TXN TIME {dates.date(dice)} {dates.time_of_day(dice)}",
             f"TERMINAL ID: {dice.digits(8)}",
             f"BATCH NO: {dice.digits(6)} TRACE: {dice.digits(6)}",
         )

@@ -48,7 +48,9 @@ def choose_till(dice: Dice, pool: DotPool) -> Till:
     return Till(face, choose_head(dice, face.strike), marks, dice.chance(0.3), english)
 
 
-def set_till(content: Content, style: Style, paper: int, till: Till, pool: DotPool, dice: Dice) -> tuple[Sheet, Content]:
+def set_till(
+    content: Content, style: Style, paper: int, till: Till, pool: DotPool, dice: Dice
+) -> tuple[Sheet, Content]:
     """Set a slip, a pixel a dot.
 
     Args:
@@ -128,12 +130,13 @@ class _Slip:
         size = setter.size * (2 if large else 1)
         setter.lines(content.shop, side, size, tall=dice.pick((1, 1, 2)), role="shop")
         setter.lines(dice.pick(("", "", "DC: ", "ĐC: ", "Địa chỉ: ", "Add: ")) + content.address, side, role="address")
+        opens, closes = dice.integer(6, 9), dice.integer(20, 23)
         lines = [
             f"{self.label('tax code')}{self.colon}0{dice.digits(9)}",
             f"{self.label('phone')}{self.colon}{content.phone or '0' + dice.digits(9)}",
             f"Email: {said.mail(dice)}",
             f"{dice.pick(('Website: ', 'Web site: ', ''))}{said.site(dice)}",
-            f"{self.label('hours')}{self.colon}0{dice.integer(6, 9)}:00 - 2{dice.integer(0, 3)}:{dice.pick(('00', '30'))}",
+            f"{self.label('hours')}{self.colon}0{opens}:00 - {closes}:{dice.pick(('00', '30'))}",
         ]
         for line in lines:
             if dice.chance(0.4):
@@ -150,7 +153,7 @@ class _Slip:
             (
                 f"{self.label('date')}{self.colon}{day} {clock}",
                 f"{self.label('date')}{self.colon}{day} {self.label('time')}{self.colon}{clock}",
-                f"[{self.label('date')}] {day} {clock} POS:{dice.digits(4)}-{dice.digits(4)}",
+                f"{day} {clock} {self.label('till')} {dice.digits(2)}/{dice.digits(5)}",
             )
         )
         pairs = [
@@ -178,7 +181,11 @@ class _Slip:
         wide = setter.right - setter.left
         if dice.chance(0.7):
             head = [self.label(key) for key in ("quantity", "price", "amount")]
-            cells = [(head[0], setter.left, "l"), (head[1], setter.left + 0.62 * wide, "r"), (head[2], setter.right, "r")]
+            cells = [
+                (head[0], setter.left, "l"),
+                (head[1], setter.left + 0.62 * wide, "r"),
+                (head[2], setter.right, "r"),
+            ]
             setter.row(cells)
             setter.rule(self.dashes)
         form = dice.pick(("code", "tax", "weight", "one row"))
@@ -220,18 +227,21 @@ class _Slip:
                 (price, setter.left + 0.7 * wide, "r"),
                 (cost, setter.right, "r"),
             ]
-        return [(f"{price}/{dice.pick(('KG', 'kg', 'EA', 'cái'))} x {count}", setter.left, "l"), (cost, setter.right, "r")]
+        return [
+            (f"{price}/{dice.pick(('KG', 'kg', 'EA', 'cái'))} x {count}", setter.left, "l"),
+            (cost, setter.right, "r"),
+        ]
 
     def _sums(self) -> None:
         setter, content, style, dice = self.setter, self.content, self.style, self.dice
-        large = dict(tall=2, wide=dice.pick((1, 1, 2))) if self.doubled else {}
+        tall, wide = (2.0, dice.pick((1.0, 1.0, 2.0))) if self.doubled else (1.0, 1.0)
         if content.adjustments or dice.chance(0.3):
             setter.pair(self.label("subtotal") + self.colon, style.amount(content.items_total))
         for label, value in content.adjustments:
             name = label if dice.chance(1 - self.till.english) else dice.pick(said.OTHER_ADJUSTMENTS)
             setter.pair(name + self.colon, style.amount(value))
-        value = style.amount(content.total, unit=dice.chance(0.2))
-        setter.pair(self.label("total") + self.colon, value, role="total", **large)
+        total = style.amount(content.total, unit=dice.chance(0.2))
+        setter.pair(self.label("total") + self.colon, total, tall=tall, role="total", wide=wide)
         if content.included_tax:
             before = style.amount(content.total - content.included_tax)
             cells = [
@@ -240,9 +250,9 @@ class _Slip:
                 (style.amount(content.included_tax), setter.right, "r"),
             ]
             setter.row(cells)
-        for number, (label, value_paid) in enumerate(content.payments):
+        for number, (label, value) in enumerate(content.payments):
             key = "change" if number else "cash"
-            setter.pair((label if dice.chance(0.3) else self.label(key)) + self.colon, style.amount(value_paid))
+            setter.pair((label if dice.chance(0.3) else self.label(key)) + self.colon, style.amount(value))
         if dice.chance(0.4):
             count = len(content.items)
             setter.pair(f"{self.label('count')} {count}{self.colon}".strip(), str(sum(1 for _ in content.items)))
