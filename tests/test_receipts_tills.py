@@ -1,4 +1,4 @@
-"""Slips of tills that print in dots: their letters, what they say, what happens to them, lines as a detector cuts them."""
+"""Slips of tills that print in dots: letters, what they say, accidents, and lines as a detector cuts them."""
 
 from __future__ import annotations
 

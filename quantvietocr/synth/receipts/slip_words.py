@@ -78,7 +78,8 @@ OTHER_ADJUSTMENTS = entries(
 SHOPS = entries("""
     MINH CHAU MART | GREEN CUP COFFEE & TEA | An Binh Foods | LOTUS BAKERY | Sunny Mart | BLUE RIVER CLUB
     TEA HOUSE 86 | Highland View Cafe | KIM LONG BOOKS | STAR PIZZA | Q-MART CITY | HOANG GIA SEAFOOD
-    Bee Pharmacy | DONUT & JUICE | MEKONG CITY MALL | Vuon Xanh BBQ | J-SHOP TOWER | Ngon Bakery Xuan La | NEW WORLD PLAZA | FAMILY DAY MINIMART
+    Bee Pharmacy | DONUT & JUICE | MEKONG CITY MALL | Vuon Xanh BBQ | J-SHOP TOWER | Ngon Bakery Xuan La
+    NEW WORLD PLAZA | FAMILY DAY MINIMART
 """)
 THANKS = entries("""
     THANK YOU | Thank you and see you soon | TRAN TRONG CAM ON (THANKS) | See you again!
