@@ -29,7 +29,7 @@ def synth(options: argparse.Namespace) -> None:
     ]
     if (options.misread_by or options.config) and (options.receipts or options.recipe):
         raise UserError("--config and --misread-by are for lines by --count: leave --receipts and --recipe away.")
-    if options.receipts or options.lines or options.turned is not None:
+    if options.receipts or options.lines or options.turned is not None or options.tills is not None:
         _receipts(options)
         return
     if options.recipe is not None:
@@ -99,14 +99,17 @@ def _origin(options: argparse.Namespace, generator: LineGenerator) -> dict[str, 
 
 def _receipts(options: argparse.Namespace) -> None:
     from ..errors import UserError
+    from ..receipt.detect import open_detector
     from ..synth.receipts import ReceiptConfig, ReceiptGenerator
     from ..synth.receipts.files import write_lines, write_receipts
     from ..synth.receipts.recipe import receipts_of, seal_receipts
 
-    named = [name for name in ("count", "fonts", "degrade", "seed", "turned") if getattr(options, name) is not None]
+    named = [
+        name for name in ("count", "fonts", "degrade", "seed", "turned", "tills") if getattr(options, name) is not None
+    ]
     if not options.receipts or options.text or options.style:
         raise UserError(
-            "--lines and --turned are for --receipts."
+            "--lines, --turned and --tills are for --receipts."
             if not options.receipts
             else "Receipts have texts and looks of their own: leave --text and --style away."
         )
@@ -115,12 +118,12 @@ def _receipts(options: argparse.Namespace) -> None:
     if options.recipe:
         print((seal_receipts if options.seal else receipts_of)(options.recipe, options.out, options.workers))
     else:
-        config = ReceiptConfig(
-            options.fonts or (), 1.0 if options.degrade is None else options.degrade, options.turned or 0.0
-        )
+        degrade = 1.0 if options.degrade is None else options.degrade
+        config = ReceiptConfig(options.fonts or (), degrade, options.turned or 0.0, options.tills or 0.0)
         print(write_receipts(ReceiptGenerator(config, options.seed or 0), options.out, options.count, options.workers))
     if options.lines:
-        print(write_lines(options.out))
+        find = open_detector().find if options.lines == "detected" else None
+        print(write_lines(options.out, find=find))
 
 
 def _recipe(options: argparse.Namespace) -> None:
@@ -171,7 +174,21 @@ def _add_synth(verbs: argparse._SubParsersAction) -> None:
         help="whole receipts and forms, as photos and scans, with the truth about "
         "each in a JSON file; --count is then of pictures",
     )
-    verb.add_argument("--lines", action="store_true", help="with --receipts: their lines too, cut out, in DIR/lines")
+    verb.add_argument(
+        "--lines",
+        nargs="?",
+        const="printed",
+        choices=("printed", "detected"),
+        help="with --receipts: their lines too, cut out, in DIR/lines; `detected` cuts them as the detector of "
+        "`quantvietocr receipts` does, to train on what it will read",
+    )
+    verb.add_argument(
+        "--tills",
+        type=float,
+        metavar="SHARE",
+        help="with --receipts: share of slips that a till prints in dots, on paper that was stamped, crumpled or "
+        "photographed badly",
+    )
     verb.add_argument(
         "--turned", type=float, metavar="SHARE", help="with --receipts: share that lies on a side or upside down"
     )

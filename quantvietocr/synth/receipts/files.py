@@ -21,7 +21,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from tqdm import tqdm
 from ...common.files import write_bytes, write_text
 from ...errors import UserError
 from ...pictures.boxes import Box, crop
+from .detected import labelled
 from .generator import ReceiptGenerator, settings
 
 LISTING = "receipts.json"
@@ -115,14 +116,16 @@ def read_truths(folder: str | Path) -> list[tuple[Path, dict[str, Any]]]:
     return list(zip(pictures, truths))
 
 
-def write_lines(folder: str | Path, progress: bool = True) -> Path:
+def write_lines(
+    folder: str | Path, progress: bool = True, find: Callable[[Image.Image], list[Box]] | None = None
+) -> Path:
     """Cut the lines out of the receipts of a folder: `lines/img/NAME_000.png` and `lines/annotation.txt`.
-
-    A crop is the line's box, made upright.
 
     Args:
         folder: what `write_receipts` wrote into.
         progress: whether to show a progress bar on stderr.
+        find: finds the lines of a picture, as a detector's `find` does. What it finds is cut out where it holds whole
+            lines of the truth, so that a network learns from the crops it will read. None cuts out the truth's boxes.
 
     Returns:
         The path of the annotation, which is in VietOCR's format.
@@ -138,15 +141,20 @@ def write_lines(folder: str | Path, progress: bool = True) -> Path:
     for path, truth in tqdm(read_truths(folder), desc="lines", unit="page", disable=not progress, file=sys.stderr):
         with Image.open(path) as opened:
             picture = opened.convert("RGB")
-        for number, line in enumerate(truth["lines"]):
+        printed = [(_box(line["box"]), line["text"]) for line in truth["lines"]]
+        lines = printed if find is None else list(labelled(find(picture), printed))
+        for number, (box, text) in enumerate(lines):
             name = f"img/{path.stem}_{number:03d}.png"
             # As the reader cuts them, so that one trained on them reads what it will see.
-            upper_left, upper_right, lower_right, lower_left = map(tuple, line["box"])
-            box = Box((upper_left, upper_right, lower_right, lower_left))
             crop(picture, box).save(target / name, compress_level=3)
-            rows.append(f"{name}\t{line['text']}\n")
+            rows.append(f"{name}\t{text.strip()}\n")
     write_text(annotation, "".join(rows))
     return annotation
+
+
+def _box(points: Sequence[Sequence[float]]) -> Box:
+    upper_left, upper_right, lower_right, lower_left = ((x, y) for x, y in points)
+    return Box((upper_left, upper_right, lower_right, lower_left))
 
 
 def _refuse_others(folder: Path, made: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ from ..lines.config import SynthError
 from ..lines.dice import Dice, Weighted
 from ..lines.fonts import FontPool
 from ..recipe_files import libraries
+from .bitmap import DotPool
 from .content import Content, Style, make_content, make_style
 from .form import set_form
 from .ink import DOTS, print_sheet
@@ -23,11 +24,13 @@ from .layout import Sheet
 from .photo import Photo, take_photo
 from .surface import Quad
 from .thermal import set_receipt
+from .till import choose_till, set_till
 
 TRUTH_VERSION = 1
 KINDS = Weighted([("receipt-80mm", 0.5), ("receipt-57mm", 0.25), ("form-a5", 0.25)])
 PAPER = {"receipt-80mm": 80, "receipt-57mm": 57}  # mm, width of a till's paper
 MAX_ITEMS = {"receipt-80mm": 14, "receipt-57mm": 9, "form-a5": 9}
+SLIP_PER_MM = (7.0, 12.5)  # pixels of the picture for a millimetre of a slip: from phones, and scans at 200 dpi
 FAMILY_FACES = 16  # at most so many faces are kept of a font family
 
 
@@ -39,6 +42,8 @@ class ReceiptConfig:
         fonts: font files or folders; empty for the system's folders and matplotlib's DejaVu.
         degrade: 0 gives upright clean scans, 1 photos and scans as people send them.
         turned: share of pictures lying on a side or upside down.
+        tills: share of slips that a till prints in bitmap letters, and that go through `accidents`.
+        dot_fonts: bitmap font files or folders; empty for the system's folders.
 
     Raises:
         SynthError: a value makes no sense.
@@ -47,11 +52,16 @@ class ReceiptConfig:
     fonts: tuple[str, ...] = ()
     degrade: float = 1.0
     turned: float = 0.0
+    tills: float = 0.0
+    dot_fonts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "fonts", tuple(self.fonts))
-        if not 0 <= self.degrade <= 1 or not 0 <= self.turned <= 1:
-            raise SynthError(f"receipts: degrade={self.degrade}, turned={self.turned}: set both between 0 and 1")
+        object.__setattr__(self, "dot_fonts", tuple(self.dot_fonts))
+        shares = {"degrade": self.degrade, "turned": self.turned, "tills": self.tills}
+        if not all(0 <= share <= 1 for share in shares.values()):
+            values = ", ".join(f"{name}={share}" for name, share in shares.items())
+            raise SynthError(f"receipts: {values}: set them between 0 and 1")
 
 
 @dataclass(frozen=True)
@@ -91,6 +101,7 @@ class ReceiptGenerator:
             raise SynthError(f"receipts: seed={seed}: use a whole number from 0")
         self.config, self.seed = config, seed
         self.pool = FontPool(config.fonts, DEFAULT_CHARS, FAMILY_FACES)
+        self.dot_pool = DotPool(config.dot_fonts) if config.tills else None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return ReceiptGenerator, (self.config, self.seed)
@@ -101,6 +112,11 @@ class ReceiptGenerator:
         kind = setting.pick(KINDS)
         content, style = make_content(texts, MAX_ITEMS[kind]), make_style(texts)
         thermal = kind in PAPER
+        accidents = None
+        if self.dot_pool is not None and thermal:
+            accidents = Dice(np.random.default_rng([self.seed, index, 4]))
+            if accidents.chance(self.config.tills):
+                return self._slip(kind, content, style, setting, damage, accidents)
         # Pixels per millimetre of the picture: what a phone makes of a till slip, or an office scanner of a form.
         per_mm = setting.uniform(8.5, 12.5) if thermal else setting.uniform(6.5, 8.5)
         dots = thermal and setting.chance(0.55)
@@ -111,10 +127,26 @@ class ReceiptGenerator:
         printed = print_sheet(sheet, self.pool, setting, dots, per_mm / DOTS if dots else 1.0)
         lying, lies = damage.pick((90, 180, 270)), damage.chance(self.config.turned)
         turned = lying if lies else 0  # the same draws either way: what lies is the same photo, turned
-        photo = take_photo(printed, thermal, self.config.degrade, damage, turned)
-        jpeg = io.BytesIO()
-        Image.fromarray(photo.image).save(jpeg, "JPEG", quality=photo.quality)
-        return ReceiptPage(jpeg.getvalue(), _truth(kind, content, style, sheet, photo, turned))
+        photo = take_photo(printed, thermal, self.config.degrade, damage, turned, accidents)
+        return ReceiptPage(_jpeg(photo), _truth(kind, content, style, sheet, photo, turned))
+
+    def _slip(
+        self, kind: str, content: Content, style: Style, setting: Dice, damage: Dice, accidents: Dice
+    ) -> ReceiptPage:
+        """Draw a slip of a till that prints in dots; arguments as in `page`."""
+        assert self.dot_pool is not None  # `page` asks for slips only where there are bitmap fonts
+        till = choose_till(setting, self.dot_pool)
+        sheet, content = set_till(content, style, PAPER[kind], till, self.dot_pool, setting)
+        per_mm = setting.uniform(*SLIP_PER_MM)
+        printed = print_sheet(sheet, self.dot_pool, setting, False, per_mm / sheet.per_mm, till.head)
+        photo = take_photo(printed, True, self.config.degrade, damage, 0, accidents)
+        return ReceiptPage(_jpeg(photo), _truth(kind, content, style, sheet, photo, 0))
+
+
+def _jpeg(photo: Photo) -> bytes:
+    jpeg = io.BytesIO()
+    Image.fromarray(photo.image).save(jpeg, "JPEG", quality=photo.quality)
+    return jpeg.getvalue()
 
 
 def _truth(kind: str, content: Content, style: Style, sheet: Sheet, photo: Photo, turned: int) -> dict[str, Any]:
@@ -169,4 +201,5 @@ def settings(config: ReceiptConfig, seed: int) -> dict[str, Any]:
     """Return what decides the pictures, as JSON takes it: fonts are a hash of their files' names."""
     names = "\n".join(Path(font).name for font in config.fonts)
     fonts = hashlib.sha256(names.encode()).hexdigest()[:16] if names else "the system's"
-    return {"seed": seed, "degrade": config.degrade, "turned": config.turned, "fonts": fonts, "made_with": libraries()}
+    made = {"seed": seed, "degrade": config.degrade, "turned": config.turned, "fonts": fonts, "made_with": libraries()}
+    return {**made, "tills": config.tills} if config.tills else made  # sets without slips keep their older settings

@@ -8,6 +8,8 @@ from PIL import Image, ImageDraw
 
 from ..lines.dice import Dice
 from ..lines.fonts import FontPool
+from .bitmap import DotFont, DotPool
+from .heads import Head, strike_dots
 from .layout import Mark, Sheet, Text
 
 Bounds = tuple[float, float, float, float]  # left, top, right, bottom, in pixels
@@ -31,7 +33,9 @@ class Printed:
     marked: list[Bounds]
 
 
-def print_sheet(sheet: Sheet, pool: FontPool, dice: Dice, dots: bool, scale: float) -> Printed:
+def print_sheet(
+    sheet: Sheet, pool: FontPool | DotPool, dice: Dice, dots: bool, scale: float, head: Head | None = None
+) -> Printed:
     """Draw a sheet.
 
     Args:
@@ -40,6 +44,7 @@ def print_sheet(sheet: Sheet, pool: FontPool, dice: Dice, dots: bool, scale: flo
         dice: source of everything random.
         dots: whether to print in the one-bit dots of a thermal head.
         scale: what the sides of the drawn sheet are multiplied by.
+        head: what strikes the dots of a sheet that is set in bitmap letters, a pixel a dot.
 
     Returns:
         The ink and its boxes, after scaling.
@@ -52,7 +57,11 @@ def print_sheet(sheet: Sheet, pool: FontPool, dice: Dice, dots: bool, scale: flo
     if dots:
         # Low, so that the marks over the vowels keep their strokes.
         ink = ink.point([255 if level > 92 else 0 for level in range(256)])
-    if scale != 1:
+    if head is not None:
+        struck = strike_dots(ink, head, dice)
+        across = scale * struck.width / struck.height * ink.height / ink.width  # keeps the head's stretch
+        ink = struck.resize((round(ink.width * across), round(ink.height * scale)), Image.Resampling.BOX)
+    elif scale != 1:
         ink = ink.resize((round(ink.width * scale), round(ink.height * scale)), Image.Resampling.BICUBIC)
     across, down = ink.width / sheet.width, ink.height / sheet.height
 
@@ -62,12 +71,16 @@ def print_sheet(sheet: Sheet, pool: FontPool, dice: Dice, dots: bool, scale: flo
     return Printed(ink, [scaled(box) for box in boxes], [scaled(mark.box) for mark in sheet.marks])
 
 
-def _draw_text(ink: Image.Image, pen: ImageDraw.ImageDraw, text: Text, pool: FontPool) -> Bounds:
+def _draw_text(ink: Image.Image, pen: ImageDraw.ImageDraw, text: Text, pool: FontPool | DotPool) -> Bounds:
     """Draw one text; returns its box: around the ink, and at least from the baseline to the height of an x."""
     font = pool.open(text.face, text.size)
     left, top, right, bottom = font.getbbox(text.text, anchor="ls")
+    left, right = left * text.wide, right * text.wide
     top, bottom = min(top, -text.face.x_height * text.size), max(bottom, 0)
-    if text.tall == 1:
+    if isinstance(font, DotFont):
+        piece, (across, down) = font.draw(text.text, round(text.wide), round(text.tall))
+        ink.paste(255, (round(text.x + across), round(text.y + down)), piece)
+    elif text.tall == 1:
         pen.text((text.x, text.y), text.text, fill=255, font=font, anchor="ls")
     else:
         above, below = int(-top) + 2, int(bottom) + 2
@@ -80,11 +93,15 @@ def _draw_text(ink: Image.Image, pen: ImageDraw.ImageDraw, text: Text, pool: Fon
     return text.x + left - pad, text.y + top * text.tall - pad, text.x + right + pad, text.y + bottom * text.tall + pad
 
 
-def _draw_mark(pen: ImageDraw.ImageDraw, mark: Mark, sheet: Sheet, pool: FontPool, dice: Dice) -> None:
+def _draw_mark(pen: ImageDraw.ImageDraw, mark: Mark, sheet: Sheet, pool: FontPool | DotPool, dice: Dice) -> None:
     left, top, right, bottom = mark.box
     if mark.dashes:
         font = pool.open(sheet.face, mark.size)
-        pen.text((left, bottom - 0.15 * mark.size), mark.dashes, fill=255, font=font, anchor="ls")
+        if isinstance(font, DotFont):
+            piece, (across, down) = font.draw(mark.dashes, 1, 1)
+            pen.bitmap((round(left + across), round(bottom - 0.15 * mark.size + down)), piece, fill=255)
+        else:
+            pen.text((left, bottom - 0.15 * mark.size), mark.dashes, fill=255, font=font, anchor="ls")
     elif mark.kind in ("rule", "frame"):
         # Pillow draws both ends.
         pen.rectangle((left, top, max(left, right - 1), max(top, bottom - 1)), fill=255)

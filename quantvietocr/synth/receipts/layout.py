@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from PIL import ImageFont
 
 from ..lines.fonts import Face, FontPool
+from .bitmap import DotFont, DotPool
 
 ADJACENT = 0.6  # em; texts nearer than this to each other read as one line
 
@@ -23,6 +24,7 @@ class Text:
         size: pixels per em.
         face: what it is drawn with.
         tall: factor on the height of the letters.
+        wide: factor on their width.
         row: a number that the texts of one baseline share.
         role: which part of the receipt it says: shop, address, date, total, item-0, item-1 ..., or "".
     """
@@ -33,6 +35,7 @@ class Text:
     size: int
     face: Face
     tall: float
+    wide: float
     row: int
     role: str
 
@@ -86,11 +89,21 @@ class Typesetter:
         per_mm: pixels per millimetre.
         size: of the letters, in pixels per em.
         leading: from one baseline to the next, in em.
+        spell: how the printer writes a text, such as without marks; what it gives back it leaves as it is.
     """
 
     def __init__(
-        self, pool: FontPool, face: Face, width: int, margin: float, per_mm: float, size: int, leading: float
+        self,
+        pool: FontPool | DotPool,
+        face: Face,
+        width: int,
+        margin: float,
+        per_mm: float,
+        size: int,
+        leading: float,
+        spell: Callable[[str], str] = str,
     ) -> None:
+        self.spell = spell
         self.pool, self.per_mm, self.size, self.leading = pool, per_mm, size, leading
         self.regular = pool.sibling(face, False, False) or face
         self.bold = pool.sibling(face, True, False) or self.regular
@@ -102,13 +115,13 @@ class Typesetter:
         """Half way between the margins, in pixels."""
         return (self.left + self.right) / 2
 
-    def font(self, size: int = 0, bold: bool = False) -> ImageFont.FreeTypeFont:
+    def font(self, size: int = 0, bold: bool = False) -> ImageFont.FreeTypeFont | DotFont:
         """Open the face at `size` pixels per em, 0 for the usual size."""
         return self.pool.open(self.bold if bold else self.regular, size or self.size)
 
     def width(self, text: str, size: int = 0, bold: bool = False) -> float:
         """Measure a text, in pixels."""
-        return self.font(size, bold).getlength(text)
+        return self.font(size, bold).getlength(self.spell(text))
 
     def skip(self, lines: float) -> None:
         """Leave paper blank, as high as so many lines of the usual size."""
@@ -117,7 +130,7 @@ class Typesetter:
     def wrap(self, text: str, room: float, size: int = 0, bold: bool = False) -> list[str]:
         """Break a text into as many lines as it takes; a single word that is wider than `room` pixels stands out."""
         lines: list[str] = []
-        for word in text.split():
+        for word in self.spell(text).split():
             if lines and self.width(f"{lines[-1]} {word}", size, bold) <= room:
                 lines[-1] += f" {word}"
             else:
@@ -131,6 +144,7 @@ class Typesetter:
         bold: bool = False,
         tall: float = 1.0,
         roles: Sequence[str] = (),
+        wide: float = 1.0,
     ) -> None:
         """Set texts on one baseline. Neighbours that all but touch become one text, as any reader takes them.
 
@@ -140,6 +154,7 @@ class Typesetter:
             bold: whether to set in bold.
             tall: factor on the height of the letters.
             roles: of each cell; those that are missing have none.
+            wide: factor on the width of the letters.
         """
         size = size or self.size
         self.y += self.leading * size * tall
@@ -148,15 +163,16 @@ class Typesetter:
         for (text, x, side), role in zip(cells, [*roles, *[""] * (len(cells) - len(roles))]):
             if not text:
                 continue
-            wide = self.width(text, size, bold)
-            start = x - {"l": 0, "r": wide, "c": wide / 2}[side]
+            text = self.spell(text)
+            length = wide * self.width(text, size, bold)
+            start = x - {"l": 0, "r": length, "c": length / 2}[side]
             if placed and start < placed[-1][2] + ADJACENT * em:
                 earlier = placed.pop()
                 text, start, role = f"{earlier[0]} {text}", earlier[1], role or earlier[3]
-                wide = self.width(text, size, bold)
-            placed.append((text, start, start + wide, role))
+                length = wide * self.width(text, size, bold)
+            placed.append((text, start, start + length, role))
         self.sheet.texts += [
-            Text(text, start, self.y, size, face, tall, self.rows, role) for text, start, _, role in placed
+            Text(text, start, self.y, size, face, tall, wide, self.rows, role) for text, start, _, role in placed
         ]
         self.rows += 1
         self.y += 0.3 * max(0.0, size * tall - self.size)  # tails of large letters keep clear of the next line
@@ -170,11 +186,12 @@ class Typesetter:
         tall: float = 1.0,
         role: str = "",
         indent: float = 0.0,
+        wide: float = 1.0,
     ) -> None:
         """Set a text wrapped between the margins, each line at the left ("l"), right ("r") or in the middle ("c")."""
         x = {"l": self.left + indent, "r": self.right, "c": self.middle}[side]
-        for line in self.wrap(text, self.right - self.left - indent, size, bold):
-            self.row([(line, x, side)], size, bold, tall, [role])
+        for line in self.wrap(text, (self.right - self.left - indent) / wide, size, bold):
+            self.row([(line, x, side)], size, bold, tall, [role], wide)
 
     def pair(
         self,
@@ -185,15 +202,17 @@ class Typesetter:
         tall: float = 1.0,
         role: str = "",
         at: float | None = None,
+        wide: float = 1.0,
     ) -> None:
         """Set a label at the left (or from `at`) and its value at the right, on two rows where one is too narrow."""
         at = self.left if at is None else at
-        if at + self.width(label, size, bold) + (size or self.size) + self.width(value, size, bold) <= self.right:
-            self.row([(label, at, "l"), (value, self.right, "r")], size, bold, tall, [role, role])
+        widths = wide * self.width(label, size, bold), wide * self.width(value, size, bold)
+        if at + widths[0] + (size or self.size) + widths[1] <= self.right:
+            self.row([(label, at, "l"), (value, self.right, "r")], size, bold, tall, [role, role], wide)
         else:
-            for line in self.wrap(label, self.right - at, size, bold):
-                self.row([(line, at, "l")], size, bold, tall, [role])
-            self.row([(value, self.right, "r")], size, bold, tall, [role])
+            for line in self.wrap(label, (self.right - at) / wide, size, bold):
+                self.row([(line, at, "l")], size, bold, tall, [role], wide)
+            self.row([(value, self.right, "r")], size, bold, tall, [role], wide)
 
     def rule(self, dashes: str = "", left: float | None = None, right: float | None = None) -> None:
         """Set a rule across the paper: a row of the character `dashes`, or a drawn line."""

@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from ..lines.degrade import clouds, grain
 from ..lines.dice import Dice
+from .accidents import spoil_paper, spoil_photo
 from .ink import Bounds, Printed
 from .surface import Bend, Camera, Point, Quad, make_bend
 
@@ -37,7 +38,9 @@ class Photo:
     marked: list[Quad]
 
 
-def take_photo(printed: Printed, thermal: bool, damage: float, dice: Dice, turned: int = 0) -> Photo:
+def take_photo(
+    printed: Printed, thermal: bool, damage: float, dice: Dice, turned: int = 0, accidents: Dice | None = None
+) -> Photo:
     """Photograph or scan a printed sheet.
 
     Args:
@@ -46,6 +49,7 @@ def take_photo(printed: Printed, thermal: bool, damage: float, dice: Dice, turne
         damage: 0 gives an upright, clean scan; 1 is as people send them.
         dice: source of everything random.
         turned: degrees by which the picture is turned counterclockwise: 0, 90, 180 or 270.
+        accidents: source of what `accidents` adds; None adds nothing.
 
     Returns:
         The picture and where the texts and marks stand in it.
@@ -58,6 +62,8 @@ def take_photo(printed: Printed, thermal: bool, damage: float, dice: Dice, turne
     down = make_bend(dice, height, down_folds, 0.0 if scanned else dice.uniform(0, 0.16) * damage)
     across = make_bend(dice, width, across_folds, 0.0 if scanned else dice.uniform(0, 0.1) * damage)
     paper, outline = _paper(printed, across, down, thermal, bent, damage, dice)
+    if accidents is not None:
+        paper = Image.fromarray(spoil_paper(np.asarray(paper), accidents, damage))
     turn, lean = (0.012, 0.0) if scanned else (0.06, 0.09)
     left, top, right, bottom = (dice.uniform(0.005, 0.04) if scanned else dice.uniform(0.02, 0.16) for _ in range(4))
     camera = Camera(
@@ -72,6 +78,8 @@ def take_photo(printed: Printed, thermal: bool, damage: float, dice: Dice, turne
     table = _table(dice, camera.size, scanned)
     picture, cover = camera.take(paper, outline, table)
     image = _light(picture, cover, scanned, damage, dice)
+    if accidents is not None:
+        image = spoil_photo(image, accidents, damage)
 
     def seen(x: float, y: float) -> Point:
         return _turn(camera.see((x + EDGE, y + EDGE)), turned, camera.size)

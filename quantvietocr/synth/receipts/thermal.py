@@ -40,6 +40,12 @@ def set_receipt(content: Content, style: Style, paper: int, per_mm: float, pool:
     size = round(min(printed / columns / em, 3.4 * per_mm))
     setter = Typesetter(pool, face, width, (width - printed) / 2, per_mm, max(size, 12), dice.uniform(1.2, 1.45))
     setter.y = dice.uniform(2, 9) * per_mm
+    fill_receipt(setter, content, style, paper, dice)
+    return setter.done(dice.uniform(3, 14) * per_mm)
+
+
+def fill_receipt(setter: Typesetter, content: Content, style: Style, paper: int, dice: Dice) -> None:
+    """Set everything a till receipt says, from where the setter stands; arguments as in `set_receipt`."""
     dashes = dice.pick(("-", "-", "-", "=", "*", ".", "", "", ""))
     _head(setter, content, style, dice)
     setter.rule(dashes)
@@ -47,7 +53,6 @@ def set_receipt(content: Content, style: Style, paper: int, per_mm: float, pool:
     setter.rule(dashes)
     _sums(setter, content, style, dice)
     _foot(setter, content, style, dice, dashes)
-    return setter.done(dice.uniform(3, 14) * per_mm)
 
 
 def _head(setter: Typesetter, content: Content, style: Style, dice: Dice) -> None:
