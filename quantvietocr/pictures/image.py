@@ -8,13 +8,17 @@ import io
 import math
 import os
 import struct
+import warnings
 import zlib
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from ..errors import UserError
+from .grounds import on_ground
+from .jpeg import with_end
 from .levels import to_8bit
 
 Source = str | os.PathLike | bytes | bytearray | memoryview | np.ndarray | Image.Image
@@ -66,6 +70,10 @@ class NotAPictureError(ImageError):
     """A file in no format that Pillow knows."""
 
 
+class MendedWarning(UserWarning):
+    """A damaged picture was read all the same; the message says which, and what was wrong with it."""
+
+
 @dataclass(frozen=True)
 class ImageSpec:
     """Size of the network's input: a fixed height, and a width between two bounds.
@@ -99,8 +107,9 @@ def open_line(source: Source) -> Image.Image:
             (H, W, 4) of RGBA, each of uint8, uint16 or bool.
 
     Returns:
-        A loaded RGB Pillow image. EXIF orientation is applied, transparency is laid on white, 16-bit and float
-        pictures are scaled to 8 bits. Of a file with several frames, the first.
+        A loaded RGB Pillow image. EXIF orientation is applied; transparency is laid on white, or on black where all
+        ink is light; 16-bit and float pictures are scaled to 8 bits. Of a file with several frames, the first. A JPEG
+        that lacks its end marker alone is read with a MendedWarning.
 
     Raises:
         ImageError: missing, damaged, empty or oversized picture, or a kind of pixel that cannot be converted.
@@ -111,7 +120,7 @@ def open_line(source: Source) -> Image.Image:
     if isinstance(source, Image.Image):
         return _to_rgb(source, name)
     with _open(source, name) as img:
-        return _to_rgb(img, name)
+        return _decoded(img, source, name)
 
 
 def frame_count(source: str | os.PathLike | bytes) -> int:
@@ -153,7 +162,7 @@ def open_frame(source: str | os.PathLike | bytes, frame: int = 0) -> Image.Image
             img.seek(frame)
         except _DAMAGE as err:
             raise _damaged(name, err) from err
-        return _to_rgb(img, name)
+        return _decoded(img, source, name)
 
 
 def line_size(source: str | os.PathLike) -> tuple[int, int]:
@@ -271,6 +280,32 @@ def _orientation(img: Image.Image) -> int:
     return value if value in _TURN else 1
 
 
+def _decoded(img: Image.Image, source: str | os.PathLike | bytes | bytearray | memoryview, name: str) -> Image.Image:
+    """Decode an opened file; a JPEG that only lacks its end marker with a warning."""
+    try:
+        return _to_rgb(img, name)
+    except ImageError as error:
+        cut_short = img.format == "JPEG" and isinstance(error.__cause__, OSError)
+        whole = _with_end(source) if cut_short else None
+        if whole is None:
+            raise
+        with Image.open(io.BytesIO(whole)) as mended:
+            rgb = _to_rgb(mended, name)
+    warnings.warn(
+        f"{name}: this JPEG lacks its end; all of its picture is there and was read. Save or copy it again.",
+        MendedWarning,
+        stacklevel=3,
+    )
+    return rgb
+
+
+def _with_end(source: str | os.PathLike | bytes | bytearray | memoryview) -> bytes | None:
+    try:
+        return with_end(Path(source).read_bytes() if isinstance(source, str | os.PathLike) else bytes(source))
+    except OSError:  # gone meanwhile
+        return None
+
+
 def _to_rgb(img: Image.Image, name: str) -> Image.Image:
     """Decode, turn upright, convert to 8-bit RGB."""
     _check_size(img.width, img.height, name)
@@ -280,10 +315,7 @@ def _to_rgb(img: Image.Image, name: str) -> Image.Image:
         if img.mode == "F" or img.mode.startswith("I"):
             rgb = Image.fromarray(to_8bit(np.asarray(img), img.mode)).convert("RGB")
         elif img.has_transparency_data:
-            rgba = img.convert("RGBA")
-            rgb = Image.new("RGBA", rgba.size, "white")
-            rgb.alpha_composite(rgba)
-            rgb = rgb.convert("RGB")
+            rgb = on_ground(img)
         else:
             rgb = img.convert("RGB")
         return rgb.transpose(turn) if turn is not None else rgb
