@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from quantvietocr.pictures.decoding import MendedWarning
 from quantvietocr.pictures.image import (
     MAX_PIXELS,
     ImageError,
     ImageSpec,
-    MendedWarning,
     NotAPictureError,
     line_pixels,
     line_size,

@@ -73,7 +73,7 @@ def open_predictor(session: Session, weights: Path) -> Predictor:
 
 def _note_mended(session: Session) -> None:
     """From now on, say as a sentence which damaged pictures were read all the same."""
-    from ..pictures.image import MendedWarning
+    from ..pictures.decoding import MendedWarning
 
     usual = warnings.showwarning
 
