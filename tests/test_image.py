@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from quantvietocr.pictures.decoding import MendedWarning
 from quantvietocr.pictures.image import (
     MAX_PIXELS,
     ImageError,
@@ -17,6 +18,7 @@ from quantvietocr.pictures.image import (
     line_size,
     line_tensor,
     line_width,
+    open_frame,
     open_line,
 )
 
@@ -92,6 +94,71 @@ def test_transparency_is_laid_on_white(mode):
 
 def test_half_transparent_black_on_white_is_grey():
     assert open_line(np.full((2, 2, 4), (0, 0, 0, 127), np.uint8)).getpixel((0, 0)) == (128, 128, 128)
+
+
+def inked(ink: int, ground: int = 0, mode: str = "RGBA") -> Image.Image:
+    """A picture that is transparent but for strokes in one grey, less so at their edges."""
+    rgba = np.full((20, 60, 4), (ground, ground, ground, 0), np.uint8)
+    rgba[5:15, 10:50:4] = (ink, ink, ink, 255)
+    rgba[5:15, 11:50:4] = (ink, ink, ink, 90)
+    return Image.fromarray(rgba).convert(mode)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+@pytest.mark.parametrize("ink", [0, 60, 100, 160, 220, 255])
+def test_ink_on_a_transparent_ground_can_be_seen(mode, ink):
+    levels = np.asarray(open_line(inked(ink, mode=mode)).convert("L"))
+    assert np.ptp(levels) > 120
+    assert levels[0, 0] == (255 if ink < 128 else 0)
+
+
+def test_a_page_with_transparent_corners_stays_on_white():
+    rgba = np.full((100, 60, 4), 255, np.uint8)
+    rgba[20:30, 10:50] = (30, 30, 30, 255)
+    rgba[:5, :5, 3] = 0
+    assert open_line(rgba).getpixel((0, 0)) == (255, 255, 255)
+
+
+def test_light_letters_with_a_dark_edge_stay_on_white():
+    rgba = np.array(inked(255))
+    rgba[4, 10:50] = (0, 0, 0, 255)
+    assert open_line(rgba).getpixel((0, 0)) == (255, 255, 255)
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+def test_grey_in_part_of_sixteen_bits_is_scaled_by_that_part(bits):
+    top = 2**bits - 1
+    levels = np.linspace(0, top - top // 200, 100).round().astype(np.uint16).reshape(10, 10)
+    for source in (levels, encoded(Image.fromarray(levels))):
+        got = np.asarray(open_line(source))[:, :, 0]
+        assert abs(got.astype(float) - levels * (255 / top)).max() <= 0.5001
+
+
+def jpegs():
+    picture = Image.fromarray(noise(40, 200)).resize((300, 70))
+    for options in ({}, {"progressive": True}, {"quality": 30}, {"optimize": True}, {"restart_marker_rows": 1}):
+        yield encoded(picture, "JPEG", **options)
+    yield encoded(picture.convert("L"), "JPEG")
+
+
+def test_a_jpeg_without_its_end_marker_is_read_with_a_warning(tmp_path):
+    for whole in jpegs():
+        (tmp_path / "whole.jpg").write_bytes(whole)
+        for missing in (1, 2):
+            path = tmp_path / "endless.jpg"
+            path.write_bytes(whole[:-missing])
+            for read in (open_line, open_frame, lambda path: open_line(path.read_bytes())):
+                with pytest.warns(MendedWarning, match="lacks its end"):
+                    got = read(path)
+                np.testing.assert_array_equal(np.asarray(got), np.asarray(open_line(tmp_path / "whole.jpg")))
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_jpeg_that_lacks_some_of_its_picture_is_refused():
+    for whole in jpegs():
+        for missing in (8, 20, 100, len(whole) // 2):
+            with pytest.raises(ImageError, match="damaged or cut short"):
+                open_line(whole[:-missing])
 
 
 @pytest.mark.parametrize("byteorder", ["<", ">"])

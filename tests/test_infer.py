@@ -70,6 +70,19 @@ def test_tsv_has_a_row_for_every_picture_in_order(weights, folder, capsys, monke
     assert "1 of 13 pictures could not be read" in err
 
 
+def test_a_mended_picture_is_read_and_said(weights, tmp_path, capsys):
+    path = tmp_path / "endless.jpg"
+    picture = io.BytesIO()
+    Image.new("RGB", (120, 30), "white").save(picture, "JPEG")
+    path.write_bytes(picture.getvalue()[:-2])
+    assert run(weights, "--format", "tsv", path) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith(f"{path}\t")
+    assert f"infer.py: warning: {path}: this JPEG lacks its end" in err
+    assert run(weights, "--quiet", path) == 0
+    assert not capsys.readouterr().err
+
+
 def test_windows_and_batches_do_not_change_the_rows(weights, folder, capsys, monkeypatch):
     run(weights, "--format", "tsv", folder)
     whole = capsys.readouterr().out

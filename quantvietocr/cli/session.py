@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,6 +57,7 @@ def open_predictor(session: Session, weights: Path) -> Predictor:
     """Load what reads, and say what computes."""
     from .. import Predictor
 
+    _note_mended(session)
     options = session.options
     predictor = Predictor(
         str(weights),
@@ -67,6 +69,21 @@ def open_predictor(session: Session, weights: Path) -> Predictor:
     )
     session.note(f"\n{options.program}: ".join(predictor.about))
     return predictor
+
+
+def _note_mended(session: Session) -> None:
+    """From now on, say as a sentence which damaged pictures were read all the same."""
+    from ..pictures.decoding import MendedWarning
+
+    usual = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if issubclass(category, MendedWarning):
+            session.note(f"warning: {message}")
+        else:
+            usual(message, category, *where, **more)
+
+    warnings.showwarning = show
 
 
 def hint_at_page(session: Session, path: str) -> None:

@@ -7,63 +7,32 @@ It needs NumPy and Pillow alone. For a plain picture every value equals what Vie
 import io
 import math
 import os
-import struct
-import zlib
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
-from ..errors import UserError
+from .decoding import (
+    DAMAGE,
+    MAX_PIXELS,
+    ImageError,
+    NotAPictureError,
+    TooLargeError,
+    check_size,
+    damaged,
+    decoded,
+    orientation,
+    to_rgb,
+)
 from .levels import to_8bit
 
 Source = str | os.PathLike | bytes | bytearray | memoryview | np.ndarray | Image.Image
 
-MAX_PIXELS = 89_478_485  # Pillow's own warning level; a line needs a thousandth of it, a decompression bomb far more
 WIDTH_STEP = 10  # pixels; VietOCR rounds a line's width up to a multiple of this
 
 # Float value of each 8-bit level: divided in double, then rounded once, as VietOCR's FloatTensor(pixels / 255).
 LEVELS = (np.arange(256) / 255).astype(np.float32)
 LEVELS.flags.writeable = False
-
-_EXIF_ORIENTATION = 0x0112
-_TURN = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-# What Pillow's format readers raise on damaged bytes.
-_DAMAGE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    TypeError,
-    LookupError,
-    AttributeError,
-    ArithmeticError,
-    RuntimeError,
-    MemoryError,
-    struct.error,
-    zlib.error,
-    Image.DecompressionBombError,
-)
-
-
-class ImageError(UserError):
-    """A picture that cannot be read; the message says which, why, and what to do."""
-
-
-class TooLargeError(ImageError):
-    """A picture with more than MAX_PIXELS pixels."""
-
-
-class NotAPictureError(ImageError):
-    """A file in no format that Pillow knows."""
 
 
 @dataclass(frozen=True)
@@ -99,8 +68,9 @@ def open_line(source: Source) -> Image.Image:
             (H, W, 4) of RGBA, each of uint8, uint16 or bool.
 
     Returns:
-        A loaded RGB Pillow image. EXIF orientation is applied, transparency is laid on white, 16-bit and float
-        pictures are scaled to 8 bits. Of a file with several frames, the first.
+        A loaded RGB Pillow image. EXIF orientation is applied; transparency is laid on white, or on black where all
+        ink is light; 16-bit and float pictures are scaled to 8 bits. Of a file with several frames, the first. A JPEG
+        that lacks its end marker alone is read with a MendedWarning.
 
     Raises:
         ImageError: missing, damaged, empty or oversized picture, or a kind of pixel that cannot be converted.
@@ -109,9 +79,9 @@ def open_line(source: Source) -> Image.Image:
     if isinstance(source, np.ndarray):
         return _from_array(source, name)
     if isinstance(source, Image.Image):
-        return _to_rgb(source, name)
+        return to_rgb(source, name)
     with _open(source, name) as img:
-        return _to_rgb(img, name)
+        return decoded(img, source, name)
 
 
 def frame_count(source: str | os.PathLike | bytes) -> int:
@@ -130,8 +100,8 @@ def frame_count(source: str | os.PathLike | bytes) -> int:
     with _open(source, name) as img:
         try:
             return getattr(img, "n_frames", 1) if img.format == "TIFF" else 1
-        except _DAMAGE as err:
-            raise _damaged(name, err) from err
+        except DAMAGE as err:
+            raise damaged(name, err) from err
 
 
 def open_frame(source: str | os.PathLike | bytes, frame: int = 0) -> Image.Image:
@@ -151,9 +121,9 @@ def open_frame(source: str | os.PathLike | bytes, frame: int = 0) -> Image.Image
     with _open(source, name) as img:
         try:
             img.seek(frame)
-        except _DAMAGE as err:
-            raise _damaged(name, err) from err
-        return _to_rgb(img, name)
+        except DAMAGE as err:
+            raise damaged(name, err) from err
+        return decoded(img, source, name)
 
 
 def line_size(source: str | os.PathLike) -> tuple[int, int]:
@@ -170,8 +140,8 @@ def line_size(source: str | os.PathLike) -> tuple[int, int]:
     """
     name = source_name(source)
     with _open(source, name) as img:
-        _check_size(img.width, img.height, name)
-        turned = _orientation(img) >= 5
+        check_size(img.width, img.height, name)
+        turned = orientation(img) >= 5
         return (img.height, img.width) if turned else (img.width, img.height)
 
 
@@ -203,7 +173,7 @@ def line_pixels(img: Image.Image | np.ndarray, spec: ImageSpec = ImageSpec()) ->
     if isinstance(img, np.ndarray):
         img = _from_array(img, source_name(img))
     if img.mode != "RGB":
-        img = _to_rgb(img, source_name(img))
+        img = to_rgb(img, source_name(img))
     size = line_width(img.width, img.height, spec), spec.height
     return np.array(img.resize(size, Image.Resampling.LANCZOS))
 
@@ -242,53 +212,12 @@ def _open(source: str | os.PathLike | bytes | bytearray | memoryview, name: str)
                 f"{name}: a PDF file, which holds pages; `quantvietocr receipts` reads them."
             ) from err
         raise NotAPictureError(f"{name}: not a picture that can be opened here; save it as PNG or JPEG.") from err
-    except _DAMAGE as err:
-        raise _damaged(name, err) from err
+    except DAMAGE as err:
+        raise damaged(name, err) from err
     if img.format == "EPS":  # a program, which Pillow would have Ghostscript run
         img.close()
         raise NotAPictureError(f"{name}: PostScript, which is not run here; save it as PNG or JPEG.")
     return img
-
-
-def _damaged(name: str, err: Exception) -> ImageError:
-    reason = str(err).strip().rstrip(".") or type(err).__name__
-    return ImageError(f"{name}: damaged or cut short ({reason}); save or copy the picture again.")
-
-
-def _check_size(w: int, h: int, name: str) -> None:
-    if not w or not h:
-        raise ImageError(f"{name}: an empty picture ({w} x {h} pixels); give one with at least one pixel.")
-    if w * h > MAX_PIXELS:
-        raise TooLargeError(f"{name}: {w} x {h} is more than {MAX_PIXELS:,} pixels; crop or shrink it first.")
-
-
-def _orientation(img: Image.Image) -> int:
-    """Return the EXIF orientation, 1 to 8; 1 where there is none, or where the EXIF block cannot be read."""
-    try:
-        value = img.getexif().get(_EXIF_ORIENTATION, 1)
-    except _DAMAGE:
-        return 1
-    return value if value in _TURN else 1
-
-
-def _to_rgb(img: Image.Image, name: str) -> Image.Image:
-    """Decode, turn upright, convert to 8-bit RGB."""
-    _check_size(img.width, img.height, name)
-    try:
-        img.load()
-        turn = _TURN.get(_orientation(img))
-        if img.mode == "F" or img.mode.startswith("I"):
-            rgb = Image.fromarray(to_8bit(np.asarray(img), img.mode)).convert("RGB")
-        elif img.has_transparency_data:
-            rgba = img.convert("RGBA")
-            rgb = Image.new("RGBA", rgba.size, "white")
-            rgb.alpha_composite(rgba)
-            rgb = rgb.convert("RGB")
-        else:
-            rgb = img.convert("RGB")
-        return rgb.transpose(turn) if turn is not None else rgb
-    except _DAMAGE as err:
-        raise _damaged(name, err) from err
 
 
 def _from_array(array: np.ndarray, name: str) -> Image.Image:
@@ -297,11 +226,11 @@ def _from_array(array: np.ndarray, name: str) -> Image.Image:
         array = array[:, :, 0]
     if array.ndim != 2 and not (array.ndim == 3 and array.shape[2] in (3, 4)):
         raise ImageError(f"{name}: has shape {array.shape}; give H x W, or H x W x 1, x 3 (RGB) or x 4 (RGBA).")
-    _check_size(array.shape[1], array.shape[0], name)
+    check_size(array.shape[1], array.shape[0], name)
     if array.dtype == np.bool_:
         array = array.astype(np.uint8) * 255
     elif array.dtype == np.uint16:
         array = to_8bit(array, "I;16")
     elif array.dtype != np.uint8:
         raise ImageError(f"{name}: holds {array.dtype} values; convert it to uint8 levels 0-255 first.")
-    return _to_rgb(Image.fromarray(np.ascontiguousarray(array)), name)
+    return to_rgb(Image.fromarray(np.ascontiguousarray(array)), name)

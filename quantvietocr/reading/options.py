@@ -19,10 +19,13 @@ class ReadingOptions:
     Attributes:
         wide: What is done about a line too wide for the network. `cut` reads a line more than 1.5 times too wide in
             parts, cut between words; a line less too wide is squeezed, read in parts as well where that left doubt, and
-            the surer text is kept. `squeeze` squeezes every line, as VietOCR does.
+            the surer text is kept. Much paper around a line is cut away first. `squeeze` squeezes every picture as it
+            is, as VietOCR does.
         leaders: What is done about rules and leaders (`_____`, `.....`). `count` reads the text between them by itself
-            and counts their marks in the picture (`reading.leaders`). `drop` only leaves out characters that were
-            repeated while attention stood still (`decode.greedy`). `keep` keeps them, as VietOCR and beam search do.
+            and counts their marks in the picture (`reading.leaders`), and those of other runs of one character
+            (`reading.runs`); a rule that the picture does not hold is no text (`reading.checks`). `drop` only leaves
+            out characters that were repeated while attention stood still (`decode.greedy`). `keep` keeps them, as
+            VietOCR and beam search do.
         retries: How many further looks are taken at a line that the first one left in doubt, 0 to 2: narrower, then
             closer. The surest reading is kept (`again.surest`). 0 looks once, as VietOCR does.
         words: What a line in doubt is read again with (`words.search`): `vi` is the shipped word file, a path names

@@ -18,8 +18,10 @@ from ..pictures.image import ImageSpec, line_pixels, open_line
 from ..shipped import weights_file
 from . import decode
 from .again import LOOKS, surest
+from .checks import BLANK, checked
 from .confidence import DECISION_SCALE, DOUBT_THRESHOLD, Calibration, LineText
 from .leaders import joined, leaders_in
+from .margins import without_margins
 from .options import USUAL, ReadingOptions
 from .recognizer import Decoding, Recognizer
 from .wide import candidates_of
@@ -138,7 +140,8 @@ class Predictor:
 
         Both are made at once: they are small, and the picture need not be kept until its reading leaves doubt.
         """
-        pictures = candidates_of(picture, self.spec) if self.options.wide == "cut" else [[picture]]
+        cut = self.options.wide == "cut"
+        pictures = candidates_of(without_margins(picture), self.spec) if cut else [[picture]]
         return [[line_pixels(part, self.spec) for part in parts] for parts in pictures]
 
     def lines_from_candidates(
@@ -176,6 +179,7 @@ class Predictor:
         results = []
         for parts in lines:
             own = [next(parts_read) for _ in parts]
+            own = [part for part in own if part is not BLANK] or [BLANK]
             text = joined([part.text for part in own if part.text]) if len(parts) > 1 else own[0].text
             results.append(LineText.of_parts(text, own))
         return results
@@ -205,7 +209,7 @@ class Predictor:
             )
             for i, leaders in with_leaders.items():
                 lines[i] = leaders.reading(lines[i], [next(pieces) for _ in leaders.pieces])
-        return lines
+        return [line if i in with_leaders else checked(pixels[i], line) for i, line in enumerate(lines)]
 
     def lines_from_pixels(
         self, pixels: Sequence[np.ndarray], done: Callable[[Sequence[int]], object] = lambda indices: None

@@ -16,6 +16,7 @@ from .fields import fields_of
 from .items import items_of
 from .layout import paragraphs_of
 from .page import Line, Page
+from .two_rows import single_rows
 from .upright import turn_of
 
 
@@ -83,13 +84,13 @@ def _read_lines(
 ) -> tuple[Image.Image, int, list[Line]]:
     """Return the picture upright, the degrees clockwise it was turned by, and its lines that are not empty."""
     with _timed(timings, "detect"):
-        boxes = finder.find(picture)
+        boxes = single_rows(picture, finder.find(picture))
     with _timed(timings, "read"):
         turned, readings = turn_of(picture, boxes, predictor)
     if turned:  # lines that stand are found less surely
         with _timed(timings, "detect"):
             picture = picture.transpose(TURNS[turned])
-            boxes = finder.find(picture)
+            boxes = single_rows(picture, finder.find(picture))
     with _timed(timings, "layout"):
         unread = [box for box in boxes if box not in readings]
         crops = [crop(picture, box) for box in unread]
