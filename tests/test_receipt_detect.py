@@ -76,7 +76,7 @@ def test_a_page_is_set_upright(detector, turned):
     assert all(
         -2 <= left < right <= sides[0] + 2 and -2 <= top < bottom <= sides[1] + 2 for left, top, right, bottom in given
     )
-    assert set(page.timings) == {"detect", "read", "layout"}
+    assert set(page.timings) == {"detect", "crop", "read", "layout"}
 
 
 def test_an_upright_page_is_not_read_twice(detector):

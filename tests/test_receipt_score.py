@@ -12,7 +12,9 @@ from PIL import Image
 
 from quantvietocr.cli import main as cli
 from quantvietocr.measure.peers import PeerError
+from quantvietocr.measure.receipts import generated
 from quantvietocr.measure.receipts import score as receipt_score
+from quantvietocr.measure.receipts.generated import score_page
 from quantvietocr.measure.receipts.match import Piece, match, polygon
 from quantvietocr.measure.receipts.readers import (
     PageContestant,
@@ -22,7 +24,7 @@ from quantvietocr.measure.receipts.readers import (
     TesseractPages,
     page_contestants,
 )
-from quantvietocr.measure.receipts.score import score_page, score_pages
+from quantvietocr.measure.receipts.score import score_pages
 from quantvietocr.synth.receipts import ReceiptConfig, ReceiptGenerator
 from quantvietocr.synth.receipts.files import read_truths, write_receipts
 
@@ -130,11 +132,11 @@ def receipts(tmp_path_factory) -> Path:
     return folder / "pages"
 
 
-def truth_of(receipts: Path, place: int = 0) -> receipt_score.Truth:
-    return receipt_score._truth(*read_truths(receipts)[place])
+def truth_of(receipts: Path, place: int = 0) -> generated.Truth:
+    return generated._truth(*read_truths(receipts)[place])
 
 
-def perfect(truth: receipt_score.Truth, **changes) -> Reading:
+def perfect(truth: generated.Truth, **changes) -> Reading:
     values = {"pieces": truth.lines, "fields": dict(truth.fields), "items": truth.items, "ms": 1.0, **changes}
     return Reading(**values)
 
@@ -160,7 +162,7 @@ def test_fields_are_right_where_they_say_the_same(receipts):
 
 
 def test_items_are_right_by_quantity_price_and_nearly_the_name():
-    right = receipt_score._right_items
+    right = generated._right_items
     printed = (("Cà phê sữa đá", 2, 50000), ("Cà phê sữa đá", 2, 50000), ("Trà", 1, 5000))
     assert right(printed, printed) == 3 and right(printed, printed[:1]) == 1  # each is counted once
     assert right(printed[:1], (("CA PHÊ SỮA ĐA", 2, 50000),)) == 1
@@ -174,7 +176,7 @@ class Fake:
     def __init__(self, receipts: Path, blind: bool = False) -> None:
         self.known, self.blind, self.asked = {}, blind, 0
         for path, truth in read_truths(receipts):
-            self.known[Image.open(path).convert("RGB").tobytes()] = receipt_score._truth(path, truth)
+            self.known[Image.open(path).convert("RGB").tobytes()] = generated._truth(path, truth)
 
     def read(self, picture: Image.Image) -> Reading:
         self.asked += 1
@@ -194,7 +196,7 @@ def fakes(receipts, monkeypatch) -> list[Fake]:
 
 
 def test_the_table_and_every_error_are_written(receipts, fakes, tmp_path):
-    table = score_pages(receipts, ["w"], tmp_path / "out", command="quantvietocr score")
+    (table,) = score_pages([receipts], ["w"], tmp_path / "out", command="quantvietocr score").generated
     good, blind = table.rows
     assert (good.found, good.cer, good.total, good.item_f1, good.pages) == (1.0, 0.0, 1.0, 1.0, 3)
     assert (blind.found, blind.cer, blind.missed, blind.date, blind.item_f1) == (0.0, 1.0, 1.0, 0.0, 0.0)
@@ -212,12 +214,12 @@ def test_the_table_and_every_error_are_written(receipts, fakes, tmp_path):
 
 
 def test_an_interrupted_run_goes_on(receipts, fakes, tmp_path):
-    score_pages(receipts, ["w"], tmp_path / "out", limit=2)
+    score_pages([receipts], ["w"], tmp_path / "out", limit=2)
     notes = tmp_path / "out" / "readings.jsonl"
     notes.write_text(notes.read_text(encoding="utf-8")[:-9], encoding="utf-8")  # cut in the middle of a line
-    table = score_pages(receipts, ["w"], tmp_path / "out", resume=True)
+    (table,) = score_pages([receipts], ["w"], tmp_path / "out", resume=True).generated
     assert [fake.asked for fake in fakes] == [3 + 2, 3 + 3] and table.rows[0].pages == 3 and table.rows[0].cer == 0
-    score_pages(receipts, ["w"], tmp_path / "out", limit=1)
+    score_pages([receipts], ["w"], tmp_path / "out", limit=1)
     assert [fake.asked for fake in fakes] == [5 + 2, 6 + 2]  # not asked to resume: read anew
 
 

@@ -72,12 +72,12 @@ def bench(options: argparse.Namespace) -> None:
 
 def score(options: argparse.Namespace) -> None:
     from ..measure.markdown import check_section, insert_section
-    from ..measure.receipts.report import markdown
+    from ..measure.receipts.overview import page_of_tables
     from ..measure.receipts.score import score_pages
 
     for target in options.into:
         check_section(target)
-    table = score_pages(
+    scored = score_pages(
         options.data,
         [weights_file(name) for name in options.weights],
         options.out,
@@ -88,13 +88,14 @@ def score(options: argparse.Namespace) -> None:
         options.workers,
         options.resume,
         options.command,
+        options.lines,
     )
-    print(markdown(table))
+    print(page_of_tables(scored))
     for target in options.into:
-        insert_section(target, markdown(table))
+        insert_section(target, page_of_tables(scored))
     print(
-        f"In {options.out}: table.md, table.json, table.png, errors.tsv, fields.tsv (what was not read right), "
-        "readings.jsonl"
+        f"In {options.out}: table.md, overview.json, readings.jsonl, lines.tsv (annotated lines not read right); for "
+        "each set fields.tsv (fields not read right); of generated ones table.json, table.png, errors.tsv too"
     )
 
 
@@ -230,7 +231,21 @@ def _add_score(verbs: argparse._SubParsersAction) -> None:
     verb = verbs.add_parser("score", help="how well whole receipts are read: lines found, characters, fields, time")
     verb.set_defaults(verb=score)
     verb.add_argument(
-        "--data", required=True, metavar="DIR", help="receipts of `synth --receipts`, or a recipe of them (.yml)"
+        "--data",
+        required=True,
+        nargs="+",
+        action="extend",
+        metavar="DIR",
+        help="real receipts (a folder with truth.tsv: file, shop, address, date, total), receipts of "
+        "`synth --receipts`, or a recipe of them (.yml)",
+    )
+    verb.add_argument(
+        "--lines",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="LINES",
+        help="annotated crops of lines too (path<TAB>text), or folders with annotation.txt",
     )
     verb.add_argument(
         "--weights", required=True, nargs="+", metavar="FILE", help="checkpoints, a row each, in this order"

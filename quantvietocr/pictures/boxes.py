@@ -62,6 +62,11 @@ class Box:
         first, second, third, fourth = self.points
         return Box((turn(*first), turn(*second), turn(*third), turn(*fourth)))
 
+    def moved(self, right: float, down: float) -> Box:
+        """Return the box so many pixels further right and down."""
+        first, second, third, fourth = ((x + right, y + down) for x, y in self.points)
+        return Box((first, second, third, fourth))
+
     def starting(self, corner: int) -> Box:
         """Return the same quadrilateral with that one of its four corners first."""
         first, second, third, fourth = (self.points[(corner + index) % 4] for index in range(4))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.metadata
 import logging
+import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,6 +22,8 @@ DETECTORS = ("auto", "rapidocr", "profile")
 MAX_PIXELS = 800_000  # its memory and time grow with the number of pixels
 MIN_SHORTER_SIDE = 736  # a smaller page is enlarged until its shorter side has so many, within MAX_PIXELS
 MAX_WIDTH = 1800  # RapidOCR pads a strip until its height is a fourth of its width
+MIN_SEEN_SIDE = 368  # a page whose shorter side would be seen smaller is looked at in parts, or small print is lost
+OVERLAP = 0.25  # × the shorter side of a page: how far its parts reach into each other, several rows of print
 UNCLIP = 1.45  # growth of a box around its text; with RapidOCR's 1.6, boxes take in marks of the rows above and below
 
 
@@ -92,7 +96,16 @@ class RapidDetector:
         )
 
     def find(self, page: Image.Image) -> list[Box]:
-        """Return the lines of an RGB picture, as `Detector` says."""
+        """Return the lines of an RGB picture, as `Detector` says. A long page is looked at in parts."""
+        boxes: list[Box] = []
+        for part in _parts(page.size):
+            left, top, *_ = part.outer
+            found = self._find(page if part.outer == (0, 0, *page.size) else page.crop(part.outer))
+            boxes += [moved for box in found if part.owns(moved := box.moved(left, top))]
+        return boxes
+
+    def _find(self, page: Image.Image) -> list[Box]:
+        """Return the lines of a picture that is looked at as a whole."""
         largest = (MAX_PIXELS / (page.width * page.height)) ** 0.5
         scale = min(largest, MAX_WIDTH / page.width, max(1.0, MIN_SHORTER_SIDE / min(page.size)))
         width, height = (max(1, round(side * scale)) for side in page.size)
@@ -104,6 +117,50 @@ class RapidDetector:
         across, down = page.width / width, page.height / height
         scaled = [[(float(x) * across, float(y) * down) for x, y in quad] for quad in quads]
         return [Box((first, second, third, fourth)) for first, second, third, fourth in scaled]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A part of a page.
+
+    Attributes:
+        outer: what is looked at: left, top, right and bottom, in pixels of the page.
+        inner: the parts' inner rectangles cover the page once; a line belongs to the part that has its middle.
+    """
+
+    outer: tuple[int, int, int, int]
+    inner: tuple[float, float, float, float]
+
+    def owns(self, box: Box) -> bool:
+        """Whether the middle of a box lies in the inner rectangle."""
+        left, top, right, bottom = box.bounds
+        x, y = (left + right) / 2, (top + bottom) / 2
+        return self.inner[0] <= x < self.inner[2] and self.inner[1] <= y < self.inner[3]
+
+
+def _parts(size: tuple[int, int]) -> list[_Part]:
+    """Cut a page along its longer side, so that each part is seen large enough; most pages are one part.
+
+    Args:
+        size: width and height of the page, in pixels.
+
+    Returns:
+        The parts in order.
+    """
+    shorter, longer = sorted(size)
+    most = MAX_PIXELS / min(shorter, MIN_SEEN_SIDE) ** 2 * shorter  # pixels of a part along the longer side
+    overlap = round(OVERLAP * shorter)
+    count = 1 if longer <= most else math.ceil((longer - overlap) / (most - overlap))
+    step = (longer - overlap) / count
+    ends = [-math.inf, *(round(index * step) + overlap / 2 for index in range(1, count)), math.inf]
+    parts = []
+    for index in range(count):
+        start, end = round(index * step), min(longer, round((index + 1) * step) + overlap)
+        if size[1] >= size[0]:
+            parts.append(_Part((0, start, size[0], end), (-math.inf, ends[index], math.inf, ends[index + 1])))
+        else:
+            parts.append(_Part((start, 0, end, size[1]), (ends[index], -math.inf, ends[index + 1], math.inf)))
+    return parts
 
 
 class ProfileDetector:

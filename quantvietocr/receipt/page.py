@@ -21,7 +21,7 @@ JSON, schema version 1 (`Page.to_json`):
                     "2024-03-12T18:05", with seconds if printed)
     items           in order: {"name", "quantity" (number, 1 if none is printed), "unit_price" (đồng or null),
                     "price" (what the row costs, đồng), "box", "confidence"}
-    timings_ms      {"detect", "read", "layout"}: finding lines, the recogniser, the rest
+    timings_ms      {"detect", "crop", "read", "layout"}: finding lines, cutting them out, the recogniser, the rest
 
 A box runs from the upper left corner of its text clockwise. Confidences are in [0, 1]. That of a line is the chance
 that all of it is right; that of a field or an item is the least of its lines'. A later version may add keys; one that

@@ -91,7 +91,7 @@ def _read_lines(
         with _timed(timings, "detect"):
             picture = picture.transpose(TURNS[turned])
             boxes = single_rows(picture, finder.find(picture))
-    with _timed(timings, "layout"):
+    with _timed(timings, "crop"):
         unread = [box for box in boxes if box not in readings]
         crops = [crop(picture, box) for box in unread]
     with _timed(timings, "read"):

@@ -25,6 +25,9 @@ from ..lines.readers import contestants
 from ..peers import ASTEROCR_MAX_WIDTH, OTHER_READERS, AsterOCR, RapidOCR, Tesseract
 from .match import Piece, quad_of
 
+STAGES = ("open", "detect", "crop", "recognise", "fields")  # of reading a page, in order
+STAGE_KEYS = {"detect": "detect", "crop": "crop", "recognise": "read", "fields": "layout"}  # stage → in `Page.timings`
+
 Extracted = tuple[
     dict[str, str | int], tuple[tuple[str, float, int], ...]
 ]  # fields by name; items: name, quantity, price
@@ -44,6 +47,8 @@ class Reading:
         items: (name, quantity, price), as `receipt.Page` has them.
         ms: from the decoded picture to all of this.
         recogniser_ms: the part of it that turns lines into text; None where the reader does not tell.
+        stages: of STAGES, the milliseconds of each that the reader tells; `open` comes before `ms` begins.
+        unsure: names of the fields that the reader gives but does not trust.
     """
 
     pieces: tuple[Piece, ...]
@@ -51,10 +56,16 @@ class Reading:
     items: tuple[tuple[str, float, int], ...]
     ms: float
     recogniser_ms: float | None = None
+    stages: dict[str, float] = dataclasses.field(default_factory=dict)
+    unsure: tuple[str, ...] = ()
 
 
 class PageReader(Protocol):
-    def read(self, picture: Image.Image) -> Reading: ...
+    def read(self, picture: Image.Image) -> Reading:
+        """Read a whole page."""
+
+    def read_lines(self, pictures: Sequence[Image.Image]) -> list[str]:
+        """Read crops of lines: a text (NFC) for each."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +145,12 @@ class OurReader:
         page = read_page(picture, self.predictor, self.detector, source="")
         spent = 1000 * (time.perf_counter() - start)
         pieces = tuple(Piece(page.on_picture(line.box).points, _composed(line.text)) for line in page.lines)
-        return Reading(pieces, *_extracted(page.fields, page.items), spent, page.timings.get("read"))
+        stages = {stage: page.timings[key] for stage, key in STAGE_KEYS.items() if key in page.timings}
+        recogniser = page.timings.get("read")
+        return Reading(pieces, *_extracted(page.fields, page.items), spent, recogniser, stages, _unsure(page.fields))
+
+    def read_lines(self, pictures: Sequence[Image.Image]) -> list[str]:
+        return [_composed(text) for text in self.predictor.predict_batch(pictures)]
 
 
 class TesseractPages(Tesseract):
@@ -164,9 +180,15 @@ class TesseractPages(Tesseract):
             )
             for line in words.values()
         ]
-        found = _ruled(lines)
+        read = time.perf_counter()
+        extracted, unsure = _ruled(lines)
+        end = time.perf_counter()
         pieces = tuple(Piece(box.points, text) for line in words.values() for box, text, _ in line)
-        return Reading(pieces, *found, 1000 * (time.perf_counter() - start))
+        stages = {"fields": 1000 * (end - read)}
+        return Reading(pieces, *extracted, 1000 * (end - start), stages=stages, unsure=unsure)
+
+    def read_lines(self, pictures: Sequence[Image.Image]) -> list[str]:
+        return self.predict_batch(pictures)
 
 
 class RapidOCRPages(RapidOCR):
@@ -181,14 +203,23 @@ class RapidOCRPages(RapidOCR):
             for box, text, confidence in rows
             if text.strip()
         ]
-        extracted = _ruled(lines)
-        recogniser = 1000 * page.elapse_list[-1] if page.elapse_list and page.elapse_list[-1] else None
+        read = time.perf_counter()
+        extracted, unsure = _ruled(lines)
+        end = time.perf_counter()
+        detect, *_, recognise = page.elapse_list or (None, None)  # seconds of its detection, …, its recognition
+        seconds_of = {"detect": detect, "recognise": recognise, "fields": end - read}
+        stages = {stage: 1000 * seconds for stage, seconds in seconds_of.items() if seconds}
         return Reading(
             tuple(Piece(line.box.points, line.text) for line in lines),
             *extracted,
-            1000 * (time.perf_counter() - start),
-            recogniser,
+            1000 * (end - start),
+            stages.get("recognise"),
+            stages,
+            unsure,
         )
+
+    def read_lines(self, pictures: Sequence[Image.Image]) -> list[str]:
+        return self.predict_batch(pictures)
 
 
 def _tesseract(threads: int) -> PageContestant:
@@ -236,10 +267,11 @@ def _asterocr(threads: int, detector: Any) -> PageContestant:
     )
 
 
-def _ruled(lines: Sequence[Line]) -> Extracted:
-    """A peer's lines through our rules for rows and fields: it has none of its own."""
+def _ruled(lines: Sequence[Line]) -> tuple[Extracted, tuple[str, ...]]:
+    """Fields, items and names of unsure fields of a peer's lines by our rules: it has none of its own."""
     rows = [row for paragraph in paragraphs_of(lines) for row in paragraph]
-    return _extracted(fields_of(rows), items_of(rows))
+    fields = fields_of(rows)
+    return _extracted(fields, items_of(rows)), _unsure(fields)
 
 
 def _extracted(fields: Sequence[Any], items: Sequence[Any]) -> Extracted:
@@ -247,6 +279,11 @@ def _extracted(fields: Sequence[Any], items: Sequence[Any]) -> Extracted:
         {field.name: field.value for field in fields},
         tuple((item.name, item.quantity, item.price) for item in items),
     )
+
+
+def _unsure(fields: Sequence[Any]) -> tuple[str, ...]:
+    """Names of the fields that are marked as unsure; extraction that marks none is sure of all."""
+    return tuple(field.name for field in fields if not getattr(field, "sure", True))
 
 
 def _composed(text: str) -> str:
