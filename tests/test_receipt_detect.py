@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import subprocess
 import sys
 
@@ -12,7 +14,7 @@ from PIL import Image, ImageDraw
 
 from quantvietocr.pictures.boxes import Box, crop, size_of
 from quantvietocr.receipt import DetectorError, open_detector, read_page
-from quantvietocr.receipt.detect import ProfileDetector, about
+from quantvietocr.receipt.detect import MAX_PIXELS, MIN_SEEN_SIDE, ProfileDetector, _parts, about
 from quantvietocr.receipt.profile import find_lines
 
 DRAWN = 34  # pieces of text on the drawn receipt: that is what its rows come to
@@ -190,3 +192,33 @@ def test_the_network_needs_little_memory_for_pages_of_many_sizes():
     pytest.importorskip("rapidocr", reason="rapidocr is not installed")
     run = subprocess.run([sys.executable, "-c", MEMORY], capture_output=True, text=True, check=True)
     assert int(run.stdout) < 220  # MB; 161, where RapidOCR's own session takes 286
+
+
+# --- long pages ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [(400, 66_000), (300, 3000), (784, 2504), (5000, 100), (1, 500), (1000, 1400)])
+def test_parts_cover_a_page_once_and_reach_into_each_other(size):
+    parts = _parts(*size)
+    assert parts[0].top == 0 and parts[-1].bottom == size[1]
+    assert parts[0].first == -math.inf and parts[-1].last == math.inf
+    for above, below in itertools.pairwise(parts):
+        assert above.last == below.first and below.top < above.last < above.bottom
+    tallest = max(part.bottom - part.top for part in parts)
+    seen_width = min(size[0], (MAX_PIXELS * size[0] / tallest) ** 0.5)
+    assert seen_width >= 0.99 * min(size[0], MIN_SEEN_SIDE) or size[0] > size[1]
+
+
+def test_rows_all_the_way_down_a_long_page_are_found_once():
+    """60 rows on 12,000 pixels: seen as a whole, the page would be 183 pixels wide."""
+    try:
+        detector = open_detector("rapidocr", 1)
+    except DetectorError as error:
+        pytest.skip(str(error))
+    page = Image.new("RGB", (500, 12_000), "white")
+    pen = ImageDraw.Draw(page)
+    for row in range(60):
+        pen.text((60, 100 + 197 * row), f"Bánh mì số {row:02d}   25.000", "black", font(26))
+    tops = [box.bounds[1] for box in detector.find(page)]
+    assert {round((top - 100) / 197) for top in tops} == set(range(60))
+    assert len(tops) <= 2 * 60  # name and price may be one box or two

@@ -22,8 +22,8 @@ DETECTORS = ("auto", "rapidocr", "profile")
 MAX_PIXELS = 800_000  # its memory and time grow with the number of pixels
 MIN_SHORTER_SIDE = 736  # a smaller page is enlarged until its shorter side has so many, within MAX_PIXELS
 MAX_WIDTH = 1800  # RapidOCR pads a strip until its height is a fourth of its width
-MIN_SEEN_SIDE = 368  # a page whose shorter side would be seen smaller is looked at in parts, or small print is lost
-OVERLAP = 0.25  # × the shorter side of a page: how far its parts reach into each other, several rows of print
+MIN_SEEN_SIDE = 368  # pixels; a page that would be seen narrower is looked at in parts, or small print is lost
+OVERLAP = 0.25  # × the width of a page: how far its parts reach into each other, several rows of print
 UNCLIP = 1.45  # growth of a box around its text; with RapidOCR's 1.6, boxes take in marks of the rows above and below
 
 
@@ -98,10 +98,10 @@ class RapidDetector:
     def find(self, page: Image.Image) -> list[Box]:
         """Return the lines of an RGB picture, as `Detector` says. A long page is looked at in parts."""
         boxes: list[Box] = []
-        for part in _parts(page.size):
-            left, top, *_ = part.outer
-            found = self._find(page if part.outer == (0, 0, *page.size) else page.crop(part.outer))
-            boxes += [moved for box in found if part.owns(moved := box.moved(left, top))]
+        parts = _parts(*page.size)
+        for part in parts:
+            seen = page if len(parts) == 1 else page.crop((0, part.top, page.width, part.bottom))
+            boxes += [moved for box in self._find(seen) if part.owns(moved := box.moved(0, part.top))]
         return boxes
 
     def _find(self, page: Image.Image) -> list[Box]:
@@ -121,46 +121,46 @@ class RapidDetector:
 
 @dataclass(frozen=True)
 class _Part:
-    """A part of a page.
+    """A part of a page, from edge to edge.
 
     Attributes:
-        outer: what is looked at: left, top, right and bottom, in pixels of the page.
-        inner: the parts' inner rectangles cover the page once; a line belongs to the part that has its middle.
+        top: where it begins, in pixels of the page.
+        bottom: where it ends.
+        first: where the rows begin that belong to it. Parts reach into each other, and a row belongs to one of them.
+        last: where they end.
     """
 
-    outer: tuple[int, int, int, int]
-    inner: tuple[float, float, float, float]
+    top: int
+    bottom: int
+    first: float
+    last: float
 
     def owns(self, box: Box) -> bool:
-        """Whether the middle of a box lies in the inner rectangle."""
-        left, top, right, bottom = box.bounds
-        x, y = (left + right) / 2, (top + bottom) / 2
-        return self.inner[0] <= x < self.inner[2] and self.inner[1] <= y < self.inner[3]
+        """Whether the middle of a box lies where rows belong to this part."""
+        _, top, _, bottom = box.bounds
+        return self.first <= (top + bottom) / 2 < self.last
 
 
-def _parts(size: tuple[int, int]) -> list[_Part]:
-    """Cut a page along its longer side, so that each part is seen large enough; most pages are one part.
+def _parts(width: int, height: int) -> list[_Part]:
+    """Cut a long page between its top and bottom, so that each part is seen large enough; most pages are one part.
 
     Args:
-        size: width and height of the page, in pixels.
+        width: of the page, in pixels.
+        height: of the page. A page that is wider than high is one part: its rows may be as long as it is.
 
     Returns:
-        The parts in order.
+        The parts, from the top.
     """
-    shorter, longer = sorted(size)
-    most = MAX_PIXELS / min(shorter, MIN_SEEN_SIDE) ** 2 * shorter  # pixels of a part along the longer side
-    overlap = round(OVERLAP * shorter)
-    count = 1 if longer <= most else math.ceil((longer - overlap) / (most - overlap))
-    step = (longer - overlap) / count
-    ends = [-math.inf, *(round(index * step) + overlap / 2 for index in range(1, count)), math.inf]
-    parts = []
-    for index in range(count):
-        start, end = round(index * step), min(longer, round((index + 1) * step) + overlap)
-        if size[1] >= size[0]:
-            parts.append(_Part((0, start, size[0], end), (-math.inf, ends[index], math.inf, ends[index + 1])))
-        else:
-            parts.append(_Part((start, 0, end, size[1]), (ends[index], -math.inf, ends[index + 1], math.inf)))
-    return parts
+    longest = MAX_PIXELS / min(width, MIN_SEEN_SIDE) ** 2 * width  # pixels of height at which a part is seen so small
+    if height <= max(longest, width):
+        return [_Part(0, height, -math.inf, math.inf)]
+    overlap = round(OVERLAP * width)
+    count = math.ceil((height - overlap) / (longest - overlap))
+    step = (height - overlap) / count
+    tops = [round(index * step) for index in range(count)]
+    borders = [-math.inf, *(top + overlap / 2 for top in tops[1:]), math.inf]
+    bottoms = [*(top + overlap for top in tops[1:]), height]
+    return [_Part(*part) for part in zip(tops, bottoms, borders, borders[1:])]
 
 
 class ProfileDetector:
