@@ -8,11 +8,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..pictures.boxes import Box, size_of
+from .amounts import amounts
+from .dates import find_date, find_time
 from .items import first_item_row
 from .labels import is_heading, is_telephone, is_title, kind_of
 from .layout import goes_on, widest_of
 from .page import Field, Line, Row
-from .words import amounts, find_date, find_time, fold, starts_with
+from .words import fold, starts_with
 
 TOP_ROWS = 8  # the shop and its address stand among the first rows, so many
 MIN_LARGER = 1.25  # × the height of the first row that may be a name: a row this large is the shop's name instead
