@@ -11,7 +11,7 @@ from ..pictures.boxes import Box
 from .amounts import amounts
 from .costs import Costs, Number, costs_of, number_of
 from .dates import find_date
-from .labels import is_heading, is_telephone, is_title, kind_of
+from .labels import MIN_TRUST, is_heading, is_telephone, is_title, kind_of, label_before
 from .layout import goes_on, widest_of
 from .page import Item, Row
 from .words import fold
@@ -32,6 +32,8 @@ _COLUMN_NAME = re.compile(  # before its number in an item's own row: 2 x 15.000
 )
 _WEIGHT = re.compile(r"\d+[.,]\d+$")
 _WEIGHT_UNIT = re.compile(r"(?:kg|g|l[íi]t|m)$", re.I)
+_SUM_KINDS = ("payable", "total", "subtotal")
+_END_ROLES = (*_SUM_KINDS, "tax", "cash", "card", "change")
 _SUMS = ("cong", "tong", "total", "subtotal")
 _FRONT_COUNT = re.compile(r"^(\d{1,3})\s?[xX×]\s+")
 
@@ -69,7 +71,12 @@ def first_item_row(rows: Sequence[Row]) -> int:
 
 
 def items_of(rows: Sequence[Row]) -> tuple[Item, ...]:
-    """Find the items, top to bottom.
+    """Find the items, top to bottom: see `bought_in`."""
+    return tuple(item for item, _ in bought_in(rows))
+
+
+def bought_in(rows: Sequence[Row]) -> list[tuple[Item, tuple[Row, ...]]]:
+    """Find the items, top to bottom, each with its rows.
 
     An item is `name … quantity … unit price … price` on a row, or the numbers stand on the row below the name. A
     product that is right settles which number is which. A row without numbers goes on with the name above it; where the
@@ -79,11 +86,11 @@ def items_of(rows: Sequence[Row]) -> tuple[Item, ...]:
         rows: of the page, in reading order.
 
     Returns:
-        The items.
+        The items and the rows that each stands on.
     """
     start = first_item_row(rows)
     heading = fold(rows[start].text).split() if start < len(rows) and is_heading(rows[start].text) else []
-    items: list[Item] = []
+    items: list[tuple[Item, tuple[Row, ...]]] = []
     group_sum = 0
     for group in _groups(_pieces(rows[start + bool(heading) :], heading)):
         costs = next((piece.costs for piece in group if piece.costs), None)
@@ -96,24 +103,23 @@ def items_of(rows: Sequence[Row]) -> tuple[Item, ...]:
             continue
         quantity, unit_price, price = costs
         group_sum += price
-        items.append(
-            Item(
-                name,
-                front if front and quantity == 1 else quantity,
-                price,
-                Box.around(piece.row.box for piece in group),
-                min(piece.row.confidence for piece in group),
-                unit_price,
-            )
+        item = Item(
+            name,
+            front if front and quantity == 1 else quantity,
+            price,
+            Box.around(piece.row.box for piece in group),
+            min(piece.row.confidence for piece in group),
+            unit_price,
         )
-    return tuple(items)
+        items.append((item, tuple(piece.row for piece in group)))
+    return items
 
 
 def _pieces(rows: Sequence[Row], heading: Sequence[str]) -> list[_Piece]:
     """Return the rows down to the first sum that may be part of an item."""
     pieces: list[_Piece] = []
     for row in rows:
-        if kind_of(row.text) in ("payable", "total", "subtotal"):
+        if is_sum(row):
             break
         if _may_be_item(row):
             name, numbers = _split(row)
@@ -121,6 +127,20 @@ def _pieces(rows: Sequence[Row], heading: Sequence[str]) -> list[_Piece]:
             if costs or not _is_code(row.text):
                 pieces.append(_Piece(row, _without_unit(name, row, heading) if costs else row.text, costs))
     return pieces
+
+
+def is_sum(row: Row) -> bool:
+    """Whether a row says a sum, a tax or a payment, and so ends the items.
+
+    A label that was misread is one before a single amount alone.
+    """
+    if kind_of(row.text) in _SUM_KINDS:
+        return True
+    values = amounts(row.text)
+    if len(values) != 1 or values[0].value < MIN_PRICE:
+        return False
+    label = label_before(row.text[: values[0].start])
+    return label.role in _END_ROLES and label.trust >= MIN_TRUST
 
 
 def _groups(pieces: Sequence[_Piece]) -> list[list[_Piece]]:
@@ -180,7 +200,8 @@ def _split(row: Row) -> tuple[str, list[Number]]:
         if index == named and index < len(row.lines) - 1 and numbers:
             break
         if number is not None:
-            numbers.insert(0, (end - 1, number))
+            is_weight = end < len(words) and _WEIGHT_UNIT.match(words[end][0]) and _WEIGHT.match(word)
+            numbers.insert(0, (end - 1, Number(0, number.count, False) if is_weight else number))
         end -= 1
     while numbers and numbers[0][1].percent is not None:  # a share before all numbers is part of the name
         end = numbers.pop(0)[0] + 1

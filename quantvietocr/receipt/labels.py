@@ -84,13 +84,15 @@ def label_before(text: str) -> Label:
     the text, with less trust.
 
     Args:
-        text: from the last amount, or the beginning of the row, up to the amount.
+        text: from the last amount, or the beginning of the row, up to the amount; a line end between two lines.
 
     Returns:
         The label; its role is "" where the text has none.
     """
     parts = [part for part in _PART.split(text) if any(map(str.isalpha, part))]
     labels = [_label_of(part) for part in parts]
+    if len(parts) > 1:
+        labels.insert(0, _label_of(text.replace("\n", " ")))
     best = max(labels, key=lambda label: label.trust, default=NO_LABEL)
     return next((label for label in reversed(labels) if label.trust >= MIN_TRUST and label.role != "about"), best)
 

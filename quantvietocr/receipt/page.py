@@ -86,6 +86,7 @@ class Field:
         text: what it was made from.
         box: where that stands.
         confidence: the least of its lines'.
+        sure: whether the page's evidence for it is enough, and none speaks against it; see the top of this file.
     """
 
     name: str
@@ -93,6 +94,7 @@ class Field:
     text: str
     box: Box
     confidence: float
+    sure: bool = True
 
 
 @dataclass(frozen=True)

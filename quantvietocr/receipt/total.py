@@ -1,0 +1,267 @@
+"""The total of a receipt: every amount on the page is a candidate, and labels, place and arithmetic speak for it.
+
+Points are added up for each candidate. They are of the size of a logarithm of odds: a label `Tổng cộng` or a sum that
+adds up is worth 3 to 4, what is only usual is worth a half. A total without MIN_POINTS is not given. One that has few
+points, a close rival or evidence against it is marked as unsure.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+
+from .evidence import Entry
+from .page import Item
+from .vocabulary import Role
+
+LABEL_POINTS: dict[Role, float] = {
+    "payable": 5.0,
+    "total": 4.0,
+    "unclear": 2.0,
+    "subtotal": 2.0,
+    "card": 1.5,
+    "cash": 1.0,
+    "": 0.0,
+}
+OTHER_LABEL = -3.0  # an amount that is labelled as something else alone: tax, change, points, …
+SUM_OF_ITEMS = 3.0  # of two items or more
+PRICE_OF_ITEM = 1.5  # of the only item
+ADDS_UP = 3.0  # subtotal + tax + fees − discount − deposit
+PAID_LESS_CHANGE = 3.0
+NET_AND_TAX = 3.0
+IN_WORDS = 4.0
+EXPLAINED = -1.5  # the amount that another one follows from by a discount or a tax
+HANDED_OVER = -4.0  # the amount from which change was given
+REPEATED = 0.5  # printed on several rows outside the items
+LARGE_PRINT, MIN_LARGE = 0.7, 1.3  # points; × the usual height
+BELOW_AN_ITEM = -1.5  # smaller than an item's price, without arithmetic
+LOWEST_ROW = 0.2  # points of the lowest amount of all; in proportion above
+MIN_POINTS = 1.9  # for a total to be given
+MIN_SURE = 3.4  # for it to be sure
+MIN_LEAD = 1.0  # points before the next amount for it to be sure
+MAX_PARTS = 7  # discounts, taxes and fees that are added up in every combination
+MAX_ROUNDING = 999  # đồng by which a sum is rounded, to ROUNDED
+ROUNDED = 500  # đồng
+TAX_RATES = (0.05, 0.08, 0.1)
+MIN_TOTAL = 500  # đồng, but for 0
+
+
+@dataclass
+class Candidate:
+    """A value that may be the total.
+
+    Attributes:
+        value: in đồng.
+        entries: the amounts of that value.
+        label: points of its labels.
+        arithmetic: points of sums that it fits.
+        other: points of the rest.
+    """
+
+    value: int
+    entries: list[Entry] = field(default_factory=list)
+    label: float = 0.0
+    arithmetic: float = 0.0
+    other: float = 0.0
+
+    @property
+    def points(self) -> float:
+        """All points."""
+        return self.label + self.arithmetic + self.other
+
+
+@dataclass(frozen=True)
+class Total:
+    """The total as it was found.
+
+    Attributes:
+        entry: the amount.
+        is_sure: whether the evidence is enough, and none speaks against it.
+    """
+
+    entry: Entry
+    is_sure: bool
+
+
+def total_of(entries: Sequence[Entry], items: Sequence[Item], in_words: int | None = None) -> Total | None:
+    """Choose the total.
+
+    Args:
+        entries: the amounts of the page.
+        items: what was bought.
+        in_words: the amount that the page writes out in words, None without one.
+
+    Returns:
+        The total, None where no amount has enough evidence.
+    """
+    candidates = _candidates(entries)
+    if not candidates:
+        return None
+    _weigh_items(candidates, entries, items)
+    _weigh_tax(candidates, entries)
+    _weigh_sums(candidates, entries, items)
+    _weigh_change(candidates, entries)
+    _weigh_place(candidates, entries, items)
+    if in_words in candidates:
+        candidates[in_words].arithmetic += IN_WORDS
+    ranked = sorted(candidates.values(), key=lambda one: one.points)
+    best, lead = ranked[-1], ranked[-1].points - (ranked[-2].points if len(ranked) > 1 else 0.0)
+    if best.points < MIN_POINTS or (best.value == 0 and not best.arithmetic and not best.entries[0].marked):
+        return None
+    is_sure = best.points >= MIN_SURE and lead >= MIN_LEAD and not _is_contradicted(best, entries, items, in_words)
+    return Total(max(best.entries, key=lambda entry: (_label_points(entry), entry.row)), is_sure)
+
+
+def _candidates(entries: Sequence[Entry]) -> dict[int, Candidate]:
+    candidates: dict[int, Candidate] = {}
+    for entry in entries:
+        if entry.value >= MIN_TOTAL or entry.value == 0:
+            candidates.setdefault(entry.value, Candidate(entry.value)).entries.append(entry)
+    for candidate in candidates.values():
+        points = [_label_points(entry) for entry in candidate.entries]
+        roles = {entry.role for entry, worth in zip(candidate.entries, points) if worth > 0}
+        candidate.label = max(points) if max(points) > 0 else min(points)
+        candidate.other += REPEATED * bool(len(roles) > 1)
+    return candidates
+
+
+def _label_points(entry: Entry) -> float:
+    return entry.trust * LABEL_POINTS.get(entry.role, OTHER_LABEL) if not entry.in_item else 0.0
+
+
+def _weigh_items(candidates: dict[int, Candidate], entries: Sequence[Entry], items: Sequence[Item]) -> None:
+    """Give points to what the items add up to, with and without the discounts between them."""
+    if not items:
+        return
+    for value in set(_item_sums(entries, items)):
+        if value in candidates and any(not entry.in_item for entry in candidates[value].entries):
+            candidates[value].arithmetic += SUM_OF_ITEMS if len(items) > 1 else PRICE_OF_ITEM
+
+
+def _item_sums(entries: Sequence[Entry], items: Sequence[Item]) -> tuple[int, int]:
+    """Return the sum of the items, and that less the negative amounts above the first sum."""
+    whole = sum(item.price for item in items)
+    sums = [entry.row for entry in entries if entry.role in ("payable", "total", "subtotal") and not entry.in_item]
+    end = min(sums, default=0)
+    return whole, whole + sum(entry.value for entry in entries if entry.value < 0 and entry.row < end)
+
+
+def _weigh_tax(candidates: dict[int, Candidate], entries: Sequence[Entry]) -> None:
+    """Give points to a net amount and its tax together, where all three are printed."""
+    free = [entry for entry in entries if not entry.in_item and entry.value > 0]
+    seen: set[int] = set()
+    for tax in free:
+        for net in free:
+            gross = net.value + tax.value
+            if gross not in candidates or gross in seen or not _is_tax(net.value, tax.value):
+                continue
+            labelled = tax.role == "tax" or net.role == "subtotal"
+            if not labelled and (tax.role or net.role):
+                continue
+            seen.add(gross)
+            candidates[gross].arithmetic += NET_AND_TAX if labelled else NET_AND_TAX / 2
+            candidates[net.value].other += EXPLAINED
+
+
+def _is_tax(net: int, tax: int) -> bool:
+    return any(abs(tax - rate * net) <= max(2, 0.01 * tax) for rate in TAX_RATES)
+
+
+def _weigh_sums(candidates: dict[int, Candidate], entries: Sequence[Entry], items: Sequence[Item]) -> None:
+    """Give points to what follows from a sum by the discounts, deposits, fees and taxes that are printed."""
+    bases: dict[int, float] = {}  # sum → points of its own arithmetic
+    for entry in entries:
+        if entry.role in ("total", "subtotal", "unclear", "payable") and entry.value > 0:
+            bases[entry.value] = candidates[entry.value].arithmetic if entry.value in candidates else 0.0
+    if items:
+        bases.setdefault(sum(item.price for item in items), SUM_OF_ITEMS / 2 if len(items) > 1 else 0.0)
+    changes = _changes(entries)
+    gained: dict[int, float] = defaultdict(float)
+    explained: set[int] = set()
+    for base, own in bases.items():
+        for change in changes:
+            for value in _rounded(base + change):
+                if value in candidates and value != base and gained[value] < ADDS_UP + own:
+                    gained[value] = ADDS_UP + own if value == base + change else ADDS_UP / 2
+                    explained.add(base)
+    for value, points in gained.items():
+        candidates[value].arithmetic += points
+    for base in explained - set(gained):
+        if base in candidates:
+            candidates[base].other += EXPLAINED
+
+
+def _changes(entries: Sequence[Entry]) -> set[int]:
+    """Return what the printed discounts, deposits, fees and taxes may come to together."""
+    parts: list[int] = []
+    for entry in entries:
+        if entry.role in ("discount", "deposit"):
+            parts.append(-abs(entry.value))
+        elif entry.role in ("fee", "tax"):
+            parts.append(abs(entry.value))
+        elif entry.role == "rounding":
+            parts.append(entry.value)
+    parts = [part for part in dict.fromkeys(parts) if part][:MAX_PARTS]
+    return {sum(some) for count in range(1, len(parts) + 1) for some in combinations(parts, count)}
+
+
+def _rounded(value: int) -> Iterable[int]:
+    """Return a sum and what it may be rounded to."""
+    down = value - value % ROUNDED
+    return {value, down, down + ROUNDED, value - value % 1000, value - value % 1000 + 1000}
+
+
+def _weigh_change(candidates: dict[int, Candidate], entries: Sequence[Entry]) -> None:
+    """Give points to what was paid less the change."""
+    seen: set[int] = set()
+    for paid, change in _payments(entries):
+        value = paid.value - change.value
+        if value in seen or value not in candidates or (change.value == 0 and paid.role != "cash"):
+            continue
+        seen.add(value)
+        is_labelled = change.role == "change" and paid.role in ("cash", "card", "payable", "total", "unclear")
+        whole = PAID_LESS_CHANGE if change.value and is_labelled else PAID_LESS_CHANGE / 2
+        candidates[value].arithmetic += whole
+        if change.value and paid.value in candidates:
+            candidates[paid.value].other += HANDED_OVER
+
+
+def _payments(entries: Sequence[Entry]) -> Iterator[tuple[Entry, Entry]]:
+    """Yield amounts that may have been paid, each with what may be its change, as the labels say."""
+    for change in entries:
+        if change.role == "change" and change.value >= 0 and not change.in_item:
+            for paid in entries:
+                if paid.row <= change.row and paid is not change and not paid.in_item and paid.role in _PAID:
+                    yield paid, change
+
+
+_PAID: tuple[Role, ...] = ("cash", "card", "payable", "total", "unclear", "")
+
+
+def _weigh_place(candidates: dict[int, Candidate], entries: Sequence[Entry], items: Sequence[Item]) -> None:
+    """Give points for large print, for a low place and for rows that repeat an amount; take some from small ones."""
+    last = max((entry.row for entry in entries), default=0) or 1
+    dearest = max((item.price for item in items), default=0)
+    for candidate in candidates.values():
+        free = [entry for entry in candidate.entries if not entry.in_item]
+        if not free:
+            continue
+        candidate.other += LARGE_PRINT * (max(entry.size for entry in free) >= MIN_LARGE)
+        candidate.other += LOWEST_ROW * max(entry.row for entry in free) / last
+        candidate.other += REPEATED * (len({entry.row for entry in free}) > 1)
+        if candidate.value < dearest and not candidate.arithmetic:
+            candidate.other += BELOW_AN_ITEM
+
+
+def _is_contradicted(best: Candidate, entries: Sequence[Entry], items: Sequence[Item], in_words: int | None) -> bool:
+    """Whether the arithmetic of the page speaks against a total that has none for it."""
+    if in_words is not None and in_words != best.value:
+        return True
+    if best.arithmetic:
+        return False
+    if any(paid.role == "cash" and change.value > 0 for paid, change in _payments(entries)):
+        return True
+    proven = [item for item in items if item.unit_price and abs(item.quantity * item.unit_price - item.price) <= 1]
+    return bool(items) and len(proven) == len(items) and best.value not in _item_sums(entries, items)
