@@ -141,10 +141,13 @@ def _read_file(
 
 
 def summary(row: dict) -> str:
-    """Write one page's JSON as a row: source, page, lines, shop, date, total; empty where a field was not found."""
-    fields = {field["name"]: str(field["value"]) for field in row["fields"]}
+    """Write one page's JSON as a row: source, page, lines, shop, date, total, kind of page.
+
+    A cell is empty where a field was not found, and ends in a question mark where it is not sure.
+    """
+    fields = {field["name"]: f"{field['value']}{'' if field['sure'] else '?'}" for field in row["fields"]}
     cells = [row["source"], str(row["page"]), str(len(row["lines"]))]
-    cells += [fields.get(name, "") for name in ("shop", "date", "total")]
+    cells += [fields.get(name, "") for name in ("shop", "date", "total")] + [row["kind"]]
     return "\t".join(cell.replace("\t", "\\t").replace("\n", "\\n") for cell in cells)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ..common.wordlists import entries
 from ..pictures.boxes import Box
 from .amounts import amounts
-from .costs import Costs, Number, costs_of, number_of
+from .costs import MIN_PRICE, Costs, Number, costs_of, number_of
 from .dates import find_date
 from .labels import MIN_TRUST, is_heading, is_telephone, is_title, kind_of, label_before
 from .layout import goes_on, widest_of
@@ -132,7 +132,7 @@ def _pieces(rows: Sequence[Row], heading: Sequence[str]) -> list[_Piece]:
 def is_sum(row: Row) -> bool:
     """Whether a row says a sum, a tax or a payment, and so ends the items.
 
-    A label that was misread is one before a single amount alone.
+    A label that was misread is one before a single amount alone, and then of a sum only: `Trà vải` is no `Trả lại`.
     """
     if kind_of(row.text) in _SUM_KINDS:
         return True
@@ -140,7 +140,7 @@ def is_sum(row: Row) -> bool:
     if len(values) != 1 or values[0].value < MIN_PRICE:
         return False
     label = label_before(row.text[: values[0].start])
-    return label.role in _END_ROLES and label.trust >= MIN_TRUST
+    return label.trust >= (MIN_TRUST if label.role in _SUM_KINDS else 1.0) and label.role in _END_ROLES
 
 
 def _groups(pieces: Sequence[_Piece]) -> list[list[_Piece]]:

@@ -158,6 +158,6 @@ def _is_ordered(text: str) -> bool:
 
 
 def _exact_dates(rows: Sequence[Row], dates: Sequence[tuple[str, PrintedDate]]) -> set[datetime.date]:
-    """Return the dates of a page that can be read in one way: ISO, with the month's name, or in the number of a bill."""
+    """Return the dates of a page that have one reading: ISO, with the month's name, or in the number of a bill."""
     exact = {date.day_first for _, date in dates if date.day_first and not date.is_ambiguous}
     return exact | {date for row in rows for date in compact_dates(row.text)}

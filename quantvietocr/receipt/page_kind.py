@@ -1,0 +1,106 @@
+"""What kind of page it is: a receipt, an invoice, or neither, which has no fields."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from ..common.wordlists import entries
+from .amounts import amounts, has_foreign_money
+from .evidence import Entry
+from .labels import is_heading, is_telephone, is_title, kind_of, label_before
+from .page import Item, Row
+from .words import fold, holds, starts_with
+
+PageKind = Literal["receipt", "invoice", "page"]
+
+MIN_POINTS = 2.5  # for a page to be a receipt or an invoice
+TITLE = 2.0
+TITLE_WORDS = 7  # words of a row at most that may be a title
+LABELS_OF_SUMS = 2.0  # an amount labelled as a sum
+LABELS_OF_PAYMENT = 1.5  # one labelled as paid or as change
+OTHER_LABELS = 0.5  # one labelled as a tax, a discount, a subtotal
+ITEMS = 1.0  # items; those whose product is right count twice
+HEADING = 1.0
+CONTACT = 0.5  # a telephone number or a tax code
+THANKS = 0.5
+ABOUT, MAX_ABOUT = 0.25, 1.5  # each row about the date, the till, the table, …; all of them together
+UNREAD = 0.5  # a label of an amount that was not read
+LETTER = -3.0  # words that letters, laws and contracts have
+PROSE = -6.0  # × the share of rows that are prose
+MIN_PROSE_WORDS = 8  # words of a row of prose
+MIN_PROSE_LETTERS = 0.75  # share of letters and spaces in it
+MIN_INVOICE_LABELS = 2
+_AMOUNT_ROLES = {"payable", "total", "subtotal", "cash", "change", "tax", "discount"}
+_LETTERS = entries("""
+    kinh gui | cong hoa xa hoi chu nghia viet nam | doc lap tu do hanh phuc | can cu | quyet dinh | hop dong | dear
+    dieu 1 | dieu khoan | nghi dinh | thong tu | cong van | sincerely | yours faithfully | ben a | ben b | bao cao
+    noi nhan | giay moi | thong bao | thuc don | menu | bang gia | price list | muc luc | bien ban
+""")
+_INVOICES = entries("""
+    hoa don gia tri gia tang | hoa don gtgt | vat invoice | hoa don dien tu | tax invoice | invoice | sales invoice
+    commercial invoice | proforma invoice | pro forma invoice | hoa don thue | e invoice | hoa don ban hang dien tu
+""")
+_INVOICE_LABELS = entries("""
+    mau so | ky hieu | don vi mua hang | ten don vi mua hang | ho ten nguoi mua hang | nguoi mua hang | don vi ban hang
+    ten don vi ban hang | bill to | invoice no | invoice number | invoice date | ma so thue nguoi mua | ma cua cqt
+    hinh thuc thanh toan | thue suat | ten nguoi mua | so tien viet bang chu | ma tra cuu hoa don | due date
+""")
+
+
+def kind_of_page(rows: Sequence[Row], entries: Sequence[Entry], items: Sequence[Item]) -> PageKind:
+    """Say what kind of page it is.
+
+    Titles, headings, labelled amounts and items speak for a receipt, prose and the words of letters against one.
+
+    Args:
+        rows: of the page, in reading order.
+        entries: its amounts.
+        items: what seems to have been bought.
+
+    Returns:
+        "receipt" for till slips, bills, tickets and slips of payment, "invoice" for VAT and other invoices, "page" for
+        anything else.
+    """
+    if not rows:
+        return "page"
+    if _points(rows, entries, items) < MIN_POINTS:
+        return "page"
+    texts = [fold(row.text) for row in rows]
+    short = [text for text in texts if len(text.split()) <= TITLE_WORDS]
+    labels = sum(any(starts_with(text, label) for text in texts) for label in _INVOICE_LABELS)
+    is_titled = any(starts_with(text, title) for text in short for title in _INVOICES)
+    return "invoice" if is_titled or labels >= 2 * MIN_INVOICE_LABELS else "receipt"
+
+
+def _points(rows: Sequence[Row], entries: Sequence[Entry], items: Sequence[Item]) -> float:
+    texts = [row.text for row in rows]
+    folded = [fold(text) for text in texts]
+    roles = {entry.role for entry in entries if entry.trust >= 0.7 and not entry.in_item}
+    points = TITLE * any(is_title(text) and len(text.split()) <= TITLE_WORDS for text in texts)
+    points += LABELS_OF_SUMS * bool(roles & {"payable", "total"})
+    points += LABELS_OF_PAYMENT * bool(roles & {"cash", "card", "change"})
+    points += OTHER_LABELS * len(roles & {"tax", "discount", "subtotal", "fee", "unclear"})
+    points += ITEMS * bool(items) + ITEMS * any(
+        item.unit_price and item.quantity * item.unit_price == item.price for item in items
+    )
+    points += HEADING * any(map(is_heading, texts)) * bool(items)
+    points += CONTACT * any(is_telephone(text) or starts_with(fold(text), "ma so thue") for text in texts)
+    points += THANKS * any(holds(text, word) for text in folded for word in ("cam on", "thank you", "hen gap lai"))
+    points += min(MAX_ABOUT, ABOUT * sum(kind_of(text) == "about" for text in texts))
+    labels = {label_before(text).role for text in texts if not amounts(text) and len(text.split()) <= TITLE_WORDS}
+    points += UNREAD * len((labels & _AMOUNT_ROLES) - roles)
+    points += LABELS_OF_SUMS * any(_is_foreign_sum(text) for text in texts)
+    points += LETTER * any(any(starts_with(text, word) for text in folded) for word in _LETTERS)
+    return points + PROSE * sum(map(_is_prose, texts)) / len(texts)
+
+
+def _is_foreign_sum(text: str) -> bool:
+    """Whether a row says a sum in another currency than đồng."""
+    start = next((index for index, char in enumerate(text) if char.isdigit()), 0)
+    return has_foreign_money(text) and label_before(text[:start]).role in ("payable", "total")
+
+
+def _is_prose(text: str) -> bool:
+    letters = sum(char.isalpha() or char.isspace() for char in text)
+    return len(text.split()) >= MIN_PROSE_WORDS and letters >= MIN_PROSE_LETTERS * len(text) and not amounts(text)
