@@ -11,7 +11,7 @@ MAX_AMOUNT = 100_000_000_000  # đồng; a larger number is a code
 _DIGITS = str.maketrans("OoQDIl|]SsBZ", "000011115582")
 _LOOK = r"[\dOoQDIl|\]SsBZ]"
 _GROUPED = rf"(?:\d{_LOOK}{{0,2}}|[Il|\]]\d{{0,2}})(?:\s?[.,'’]\s?{_LOOK}{{3}})+(?!{_LOOK})"
-_SPACED = r"(?<!\d )\d{1,3}(?: \d{3})+(?!\d)"
+_SPACED = r"(?<!\d )\d{1,3}(?: \d{3})+(?!\d)(?![.,]\d{3})"
 _PLAIN = r"(?:\d{4,9}|(?<!\d )\d{3}|[0O](?=[.,]00|\s?(?:VN|vn|Vn|₫|[đĐ](?!\w))))(?!\d)"
 _SIGN_BEFORE = r"(?:₫|(?<!\w)[đĐ]|(?<!\w)VN[DĐ]|(?<!\w)vn[dđ])\s?"
 _UNIT = r"(?:(?:VND|VNĐ|vnd|vnđ|Vnd|Vnđ|đồng|dong|₫|đ|Đ|d)(?!\w))"

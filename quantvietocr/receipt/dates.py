@@ -18,9 +18,10 @@ _ISO = re.compile(
     r"(?<!\d)(?<!\d[/.-])(?P<year>\d{4})\s?(?P<mark>[/.-])\s?(?P<month>\d{1,2})\s?(?P=mark)\s?(?P<day>\d{1,2})(?!\d)"
     r"(?!(?P=mark)\d)"
 )
+_NOTE = r"(?:\([^)]{1,8}\)\s*)?"  # a translation: Ngày (Date) 02 tháng (month) 03
 _WORDED = re.compile(
-    r"\b(?:ng\w{1,2}\s*)?(?P<day>\d{1,2})\s*(?:th\w{2,3}|thg|th)\.?\s*(?P<month>\d{1,2})[,\s]*(?:n\w{1,2}\s*)?"
-    r"(?P<year>\d{4})(?!\d)",
+    rf"\b(?:ng\w{{1,2}}\s*{_NOTE})?(?P<day>\d{{1,2}})\s*(?:th\w{{2,3}}|thg|th)\.?\s*{_NOTE}(?P<month>\d{{1,2}})[,\s]*"
+    rf"(?:n\w{{1,2}}\s*{_NOTE})?(?P<year>\d{{4}})(?!\d)",
     re.I,
 )
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")

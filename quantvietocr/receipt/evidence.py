@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -88,13 +88,13 @@ def is_only_money(text: str) -> bool:
 
 
 def _plain_entries(row: Row, index: int, usual: float, in_item: bool) -> list[Entry]:
-    return [_entry(row, index, value, NO_LABEL, None, usual, in_item) for value in _money_in(row.text)]
+    return [_entry(row, index, value, NO_LABEL, None, usual, in_item) for value in _money_in(row)]
 
 
 def _row_entries(row: Row, index: int, usual: float) -> list[Entry]:
     """Return the amounts of a row, each with the label before it; of a run behind one label the last has it."""
     text, joined = row.text, "\n".join(line.text for line in row.lines)
-    values = _money_in(text)
+    values = _money_in(row)
     entries: list[Entry] = []
     end, label, begins = 0, NO_LABEL, 0
     for number, value in enumerate(values):
@@ -122,11 +122,29 @@ def _first_line(row: Row, start: int, value: Amount) -> Line | None:
     return next((line for line in lines if any(map(str.isalpha, line.text))), None)
 
 
-def _money_in(text: str) -> list[Amount]:
-    """Return the amounts of a text; bare numbers only where none is marked as money, or where they are large."""
-    values = amounts(text)
+def amounts_of(row: Row) -> list[Amount]:
+    """Find the amounts of a row, line by line: two numbers side by side are never one.
+
+    Args:
+        row: a row of the page.
+
+    Returns:
+        The amounts, with indices into the row's text.
+    """
+    found, position = [], 0
+    for line in row.lines:
+        found += [
+            replace(value, start=value.start + position, end=value.end + position) for value in amounts(line.text)
+        ]
+        position += len(line.text) + 1
+    return found
+
+
+def _money_in(row: Row) -> list[Amount]:
+    """Return the amounts of a row; bare numbers only where none is marked as money, or where they are large."""
+    values, text = amounts_of(row), row.text
     marked = any(value.marked for value in values)
-    kept = [value for value in values if value.marked or (abs(value.value) >= MIN_MONEY and not marked)]
+    kept = [value for value in values if value.marked or value.value < 0 or (value.value >= MIN_MONEY and not marked)]
     zero = _BARE_ZERO.search(text)
     if zero and not kept:
         kept.append(Amount(0, zero.start(), zero.end(), False))

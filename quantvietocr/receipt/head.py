@@ -25,6 +25,7 @@ MAX_ADDRESS_ROWS = 4
 MIN_LETTERS = 0.6  # share of letters among the marks of a name; a logo is misread as other marks
 SHOP_LABELS = ("cua hang", "don vi", "don vi ban hang", "ten don vi", "ten cua hang", "nguoi ban", "cong ty", "seller")
 ADDRESS_LABELS = ("dia chi", "d c", "dc", "add", "address", "chi nhanh", "cn", "co so")
+_BRANCHES = ("chi nhanh", "cn", "co so")
 _PLACES = re.compile(
     r"\b(?:duong|quoc lo|tinh lo|pho|phuong|quan|tp|tphcm|hcm|hcmc|thanh pho|huyen|tinh|xa|thi xa|"
     r"thi tran|ngo|hem|ngach|khu|ap|thon|kp|tang|lau|lo|tttm|toa nha|do thi|chung cu|street|st|district|ward|floor|"
@@ -196,7 +197,7 @@ def _address(rows: Sequence[Row], widest: float) -> list[Row]:
     """
     customer = next((index for index, row in enumerate(rows) if _is_customer(row.text)), len(rows))
     rows = rows[:customer]
-    scores = [_labelled(row.text) or (0 if kind_of(row.text) else _count_places(row.text)) for row in rows]
+    scores = [_labelled(row.text) or _places_of_address(row.text) for row in rows]
     if max(scores, default=0) < 2:
         return []
     start = int(np.argmax(scores))
@@ -228,7 +229,15 @@ def _named_place(rows: Sequence[Row], shop: Sequence[Row]) -> list[Row]:
 def _labelled(text: str) -> int:
     """Return more than any number of places for a text that begins with a label of addresses, 0 for another."""
     folded = fold(text)
-    return LABELLED * (len(folded) > 12 and any(starts_with(folded, label) for label in ADDRESS_LABELS))
+    label = next((label for label in ADDRESS_LABELS if starts_with(folded, label)), None)
+    is_name = label in _BRANCHES and ":" not in text and not _count_places(text)  # Cơ sở in Phát Tài
+    return LABELLED * (len(folded) > 12 and label is not None and not is_name)
+
+
+def _places_of_address(text: str) -> int:
+    """Count the places of a row that may be an address: no label of something else, no name as `Quán lẩu dê 9`."""
+    is_business = "," not in text and any(starts_with(fold(text), word) for word in _BUSINESS)
+    return 0 if is_business or kind_of(text) else _count_places(text)
 
 
 def _count_places(text: str) -> int:

@@ -11,6 +11,7 @@ from ..pictures.boxes import Box
 from .amounts import amounts
 from .costs import MIN_PRICE, Costs, Number, costs_of, number_of
 from .dates import find_date
+from .evidence import amounts_of
 from .labels import MIN_TRUST, is_heading, is_telephone, is_title, kind_of, label_before
 from .layout import goes_on, widest_of
 from .page import Item, Row
@@ -136,7 +137,7 @@ def is_sum(row: Row) -> bool:
     """
     if kind_of(row.text) in _SUM_KINDS:
         return True
-    values = amounts(row.text)
+    values = amounts_of(row)
     if len(values) != 1 or values[0].value < MIN_PRICE:
         return False
     label = label_before(row.text[: values[0].start])

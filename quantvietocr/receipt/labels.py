@@ -67,7 +67,7 @@ def kind_of(text: str, exact: bool = False) -> Kind:
         The kind of the label; "" where the text begins with none.
     """
     folded = fold(text)
-    for label, role, errors in _matches(folded, 0):
+    for label, role, errors in () if _is_company(folded) else _matches(folded, 0):
         if (exact and errors) or not _announces(text, label):
             continue
         if role == "unclear" and not _ends_behind(folded, label):
@@ -103,6 +103,8 @@ _PART = re.compile(r"(?<=[:\s(])\d{1,3}(?=\s+[^\W\d])(?!\s*%)|\n")  # a count be
 
 def _label_of(text: str) -> Label:
     folded = letters_only(fold(text))
+    if _is_company(folded):
+        return NO_LABEL
     for label, role, errors in _matches(folded, 1):
         if errors and role in ("points", "count") and len(label) < MIN_FUZZY_COUNT:
             continue
@@ -110,7 +112,7 @@ def _label_of(text: str) -> Label:
         if not _announces(text, label):
             if role != "total":
                 continue
-            trust *= BARE_WORD_TRUST
+            trust *= MIN_TRUST if text.rstrip().endswith(":") else BARE_WORD_TRUST
         if role == "unclear" and not _ends_behind(folded, label):
             trust *= BARE_WORD_TRUST
         return Label(_qualified(role, folded), trust)
@@ -138,6 +140,11 @@ def _matches(folded: str, least_errors: int) -> tuple[tuple[str, Role, int], ...
                 if errors <= allowed and (label not in found or errors < found[label][3]):
                     found[label] = (LETTERS_LOST * errors - letters, label, role, errors)
     return tuple((label, role, errors) for _, label, role, errors in sorted(found.values()))
+
+
+def _is_company(folded: str) -> bool:
+    """Whether a text names a corporation, `Tổng công ty …`, which begins as `Tổng cộng` does."""
+    return starts_with(folded, "tong cong ty")
 
 
 def _announces(text: str, label: str) -> bool:

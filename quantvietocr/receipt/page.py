@@ -25,8 +25,8 @@ JSON, schema version 1 (`Page.to_json`):
     timings_ms      {"detect", "crop", "read", "layout"}: finding lines, cutting them out, the recogniser, the rest
 
 A box runs from the upper left corner of its text clockwise. Confidences are in [0, 1]. That of a line is the chance
-that all of it is right; that of a field or an item is the least of its lines'. `sure` is false where the page leaves doubt which amount
-is the total, or which number of the date is the month. A later version may add keys; one that
+that all of it is right; that of a field or an item is the least of its lines'. `sure` is false where the page leaves
+doubt which amount is the total, or which number of the date is the month. A later version may add keys; one that
 changes or drops any has a higher number.
 """
 

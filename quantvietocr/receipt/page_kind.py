@@ -20,7 +20,8 @@ TITLE_WORDS = 7  # words of a row at most that may be a title
 LABELS_OF_SUMS = 2.0  # an amount labelled as a sum
 LABELS_OF_PAYMENT = 1.5  # one labelled as paid or as change
 OTHER_LABELS = 0.5  # one labelled as a tax, a discount, a subtotal
-ITEMS = 1.0  # items; those whose product is right count twice
+ITEMS = 1.0  # items; two whose product is right count as much again each
+SUM_OF_ITEMS = 1.5  # an amount that the items add up to
 HEADING = 1.0
 CONTACT = 0.5  # a telephone number or a tax code
 THANKS = 0.5
@@ -81,9 +82,10 @@ def _points(rows: Sequence[Row], entries: Sequence[Entry], items: Sequence[Item]
     points += LABELS_OF_SUMS * bool(roles & {"payable", "total"})
     points += LABELS_OF_PAYMENT * bool(roles & {"cash", "card", "change"})
     points += OTHER_LABELS * len(roles & {"tax", "discount", "subtotal", "fee", "unclear"})
-    points += ITEMS * bool(items) + ITEMS * any(
-        item.unit_price and item.quantity * item.unit_price == item.price for item in items
-    )
+    proven = [item for item in items if item.unit_price and item.quantity * item.unit_price == item.price]
+    points += ITEMS * bool(items) + ITEMS * min(2, len(proven))
+    whole = sum(item.price for item in items)
+    points += SUM_OF_ITEMS * (len(items) > 1 and any(entry.value == whole and not entry.in_item for entry in entries))
     points += HEADING * any(map(is_heading, texts)) * bool(items)
     points += CONTACT * any(is_telephone(text) or starts_with(fold(text), "ma so thue") for text in texts)
     points += THANKS * any(holds(text, word) for text in folded for word in ("cam on", "thank you", "hen gap lai"))

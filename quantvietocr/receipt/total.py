@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 from .evidence import Entry
+from .labels import MIN_TRUST
 from .page import Item
 from .vocabulary import Role
 
@@ -29,11 +30,13 @@ OTHER_LABEL = -3.0  # an amount that is labelled as something else alone: tax, c
 SUM_OF_ITEMS = 3.0  # of two items or more
 PRICE_OF_ITEM = 1.5  # of the only item
 ADDS_UP = 3.0  # subtotal + tax + fees − discount − deposit
+ROUNDS_UP, MIN_SUM = 1.5, 3.0  # it is rounded; points of a label before such an amount
 PAID_LESS_CHANGE = 3.0
 NET_AND_TAX = 3.0
 IN_WORDS = 4.0
 EXPLAINED = -1.5  # the amount that another one follows from by a discount or a tax
 HANDED_OVER = -4.0  # the amount from which change was given
+PAID_BY_CARD = 1.5  # paid exactly
 REPEATED = 0.5  # printed on several rows outside the items
 LARGE_PRINT, MIN_LARGE = 0.7, 1.3  # points; × the usual height
 BELOW_AN_ITEM = -1.5  # smaller than an item's price, without arithmetic
@@ -42,7 +45,7 @@ MIN_POINTS = 1.9  # for a total to be given
 MIN_SURE = 3.4  # for it to be sure
 MIN_LEAD = 1.0  # points before the next amount for it to be sure
 MAX_PARTS = 7  # discounts, taxes and fees that are added up in every combination
-MAX_ROUNDING = 999  # đồng by which a sum is rounded, to ROUNDED
+MAX_STEPS = 2  # sums that follow one from the other
 ROUNDED = 500  # đồng
 TAX_RATES = (0.05, 0.08, 0.1)
 MIN_TOTAL = 500  # đồng, but for 0
@@ -97,6 +100,7 @@ def total_of(entries: Sequence[Entry], items: Sequence[Item], in_words: int | No
         The total, None where no amount has enough evidence.
     """
     candidates = _candidates(entries)
+    _add_misread(candidates, entries, items, in_words)
     if not candidates:
         return None
     _weigh_items(candidates, entries, items)
@@ -104,7 +108,7 @@ def total_of(entries: Sequence[Entry], items: Sequence[Item], in_words: int | No
     _weigh_sums(candidates, entries, items)
     _weigh_change(candidates, entries)
     _weigh_place(candidates, entries, items)
-    if in_words in candidates:
+    if in_words is not None and in_words in candidates:
         candidates[in_words].arithmetic += IN_WORDS
     ranked = sorted(candidates.values(), key=lambda one: one.points)
     best, lead = ranked[-1], ranked[-1].points - (ranked[-2].points if len(ranked) > 1 else 0.0)
@@ -117,7 +121,7 @@ def total_of(entries: Sequence[Entry], items: Sequence[Item], in_words: int | No
 def _candidates(entries: Sequence[Entry]) -> dict[int, Candidate]:
     candidates: dict[int, Candidate] = {}
     for entry in entries:
-        if entry.value >= MIN_TOTAL or entry.value == 0:
+        if entry.value >= MIN_TOTAL or (entry.value == 0 and entry.role in ("payable", "total")):
             candidates.setdefault(entry.value, Candidate(entry.value)).entries.append(entry)
     for candidate in candidates.values():
         points = [_label_points(entry) for entry in candidate.entries]
@@ -125,6 +129,19 @@ def _candidates(entries: Sequence[Entry]) -> dict[int, Candidate]:
         candidate.label = max(points) if max(points) > 0 else min(points)
         candidate.other += REPEATED * bool(len(roles) > 1)
     return candidates
+
+
+def _add_misread(
+    candidates: dict[int, Candidate], entries: Sequence[Entry], items: Sequence[Item], in_words: int | None
+) -> None:
+    """Add what two sums of the page agree on where the amount behind the label of the total was misread."""
+    labelled = [entry for entry in entries if entry.role in ("payable", "total") and entry.trust >= MIN_TRUST]
+    paid = {cash.value - change.value for cash, change in _payments(entries) if cash.role == "cash" and change.value}
+    witnesses = [paid, set(_item_sums(entries, items)) if items else set(), {in_words}]
+    for value in {value for some in witnesses for value in some if value}:
+        if labelled and value not in candidates and sum(value in some for some in witnesses) > 1:
+            entry = replace(labelled[-1], value=value)
+            candidates[value] = Candidate(value, [entry], label=_label_points(entry))
 
 
 def _label_points(entry: Entry) -> float:
@@ -177,20 +194,25 @@ def _weigh_sums(candidates: dict[int, Candidate], entries: Sequence[Entry], item
             bases[entry.value] = candidates[entry.value].arithmetic if entry.value in candidates else 0.0
     if items:
         bases.setdefault(sum(item.price for item in items), SUM_OF_ITEMS / 2 if len(items) > 1 else 0.0)
-    changes = _changes(entries)
+    follows = [
+        (base, value, value == base + change)
+        for base in bases
+        for change in _changes(entries) | {0}
+        for value in _rounded(base + change)
+        if value != base
+        and value in candidates
+        and candidates[value].label >= (0 if value == base + change else MIN_SUM)
+    ]
     gained: dict[int, float] = defaultdict(float)
-    explained: set[int] = set()
-    for base, own in bases.items():
-        for change in changes:
-            for value in _rounded(base + change):
-                if value in candidates and value != base and gained[value] < ADDS_UP + own:
-                    gained[value] = ADDS_UP + own if value == base + change else ADDS_UP / 2
-                    explained.add(base)
+    for _ in range(MAX_STEPS):  # a discount, then a rounding: what follows from a sum that follows from another
+        for base, value, is_exact in follows:
+            own = max(bases[base], gained[base])
+            gained[value] = max(gained[value], own + (ADDS_UP if is_exact else ROUNDS_UP))
     for value, points in gained.items():
-        candidates[value].arithmetic += points
-    for base in explained - set(gained):
-        if base in candidates:
-            candidates[base].other += EXPLAINED
+        if value in candidates:
+            candidates[value].arithmetic += points
+    for base in {base for base, _, _ in follows} & set(candidates):
+        candidates[base].other += EXPLAINED
 
 
 def _changes(entries: Sequence[Entry]) -> set[int]:
@@ -199,6 +221,8 @@ def _changes(entries: Sequence[Entry]) -> set[int]:
     for entry in entries:
         if entry.role in ("discount", "deposit"):
             parts.append(-abs(entry.value))
+        elif entry.role == "points" and entry.value < 0:  # points that were spent
+            parts.append(entry.value)
         elif entry.role in ("fee", "tax"):
             parts.append(abs(entry.value))
         elif entry.role == "rounding":
@@ -243,7 +267,7 @@ _PAID: tuple[Role, ...] = ("cash", "card", "payable", "total", "unclear", "")
 def _weigh_place(candidates: dict[int, Candidate], entries: Sequence[Entry], items: Sequence[Item]) -> None:
     """Give points for large print, for a low place and for rows that repeat an amount; take some from small ones."""
     last = max((entry.row for entry in entries), default=0) or 1
-    dearest = max((item.price for item in items), default=0)
+    dearest = max((item.price for item in items if len(items) > 1 or item.unit_price), default=0)
     for candidate in candidates.values():
         free = [entry for entry in candidate.entries if not entry.in_item]
         if not free:
@@ -251,6 +275,8 @@ def _weigh_place(candidates: dict[int, Candidate], entries: Sequence[Entry], ite
         candidate.other += LARGE_PRINT * (max(entry.size for entry in free) >= MIN_LARGE)
         candidate.other += LOWEST_ROW * max(entry.row for entry in free) / last
         candidate.other += REPEATED * (len({entry.row for entry in free}) > 1)
+        roles = {entry.role for entry in free if entry.trust >= MIN_TRUST}
+        candidate.arithmetic += PAID_BY_CARD * ("card" in roles and bool(roles & {"payable", "total"}))
         if candidate.value < dearest and not candidate.arithmetic:
             candidate.other += BELOW_AN_ITEM
 

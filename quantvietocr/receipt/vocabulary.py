@@ -48,22 +48,25 @@ LABELS: dict[Role, tuple[str, ...]] = {
         tong cong tien phai tra | tong cong tien tt | tong gia tri tt | total amount due | tong gia thanh toan
         tong cuoc | cuoc phi | tong tien phai thu | balance to pay | tien phai tra | tong hoa don thanh toan
     """),
-    "total": entries("""
+    "total": entries(
+        """
         tong cong | tong tien | tong so tien | tong cong tien | cong tien | thanh tien | t tien | t cong | tong
         tong hoa don | tong don hang | cong | total | total amount | t cong tien | cong tong | tong bill
-        tong gia tri | tong so | tong gia tri hoa don
-        tong tien hoa don | tong cong hoa don | sum total | total vnd
-        tong don | tong tien don hang | tong gia tri don hang | tong cong sau thue | tong tien sau thue
+        tong gia tri | tong so | tong gia tri hoa don | tong tien hoa don | tong cong hoa don | sum total
+        total vnd | tong don | tong tien don hang | tong gia tri don hang | tong cong sau thue | tong tien sau thue
         tong cong tien sau thue | tong tien co thue | tong sau thue | tong tien da bao gom thue | total incl vat
         total inc vat | total including vat | total with vat | total sales | bill amount | tong thanh tien
-        tong tien da co thue | tong tien gom thue | tong cong bao gom thue | cong tien thanh toan
-    """),
-    "unclear": entries("""
-        so tien | con lai | amount | gia ve | so tien giao dich
-        gia tri | tien phong | don gia tong | tien | balance
-        gia tien | tien xe | phi gui xe | gia dich vu | le phi | phi | transaction amount | total price | price
-        so tien chuyen | cong nhom | tong nhom | so tien gd | so tien thu | muc thu | doanh thu | purchase | sale
-    """),
+        tong tien da co thue | tong tien gom thue | tong cong bao gom thue | cong tien thanh toan | so tien | gia ve
+        so tien giao dich | so tien gd | so tien thu | muc thu | tong chi phi | tong phi | tong vien phi
+    """
+    ),
+    "unclear": entries(
+        """
+        con lai | amount | gia tri | tien phong | don gia tong | tien | balance | gia tien | tien xe | phi gui xe
+        gia dich vu | le phi | phi | transaction amount | total price | price | so tien chuyen | cong nhom
+        tong nhom | doanh thu | purchase | sale
+    """
+    ),
     "subtotal": entries("""
         tong tien hang | tien hang | cong tien hang | tong cong tien hang | tam tinh | tong tam tinh | subtotal
         sub total | tong chua thue | tong truoc thue | tong chua vat | tien truoc thue | tong tien chua thue
@@ -101,15 +104,16 @@ LABELS: dict[Role, tuple[str, ...]] = {
         advance | prepaid | paid in advance | coc truoc | thanh toan truoc | da thanh toan truoc | tien tam ung
     """),
     "rounding": entries("lam tron | rounding | round | rounding adjustment | tien le | tien lam tron"),
-    "cash": entries("""
+    "cash": entries(
+        """
         tien khach dua | khach dua | khach tra | khach thanh toan | tien khach tra | tien nhan | tien mat | nhan
-        khach hang dua | thanh toan tien mat | cash | khach hang tra
-        da thanh toan | da tra | da nhan | cash tendered
-        tendered | cash received | received | paid | amount paid | total paid | tien khach | khach tra tien mat
-        tien mat khach dua | khach hang thanh toan | tong khach dua | tien dua | t mat | tong tien khach dua
-        khach dua tien | cash payment | cash vnd | tien mat vnd | tien khach thanh toan | tien nhan cua khach
-        tong tien khach tra
-    """),
+        khach hang dua | thanh toan tien mat | cash | khach hang tra | da thanh toan | da tra | da nhan
+        cash tendered | tendered | cash received | received | paid | amount paid | total paid | tien khach
+        khach tra tien mat | tien mat khach dua | khach hang thanh toan | tong khach dua | tien dua | t mat
+        tong tien khach dua | khach dua tien | cash payment | cash vnd | tien mat vnd | tien khach thanh toan
+        tien nhan cua khach | tong tien khach tra | so tien khach dua | so tien nhan
+    """
+    ),
     "card": entries("""
         thanh toan the | the | the atm | chuyen khoan
         the tin dung | the visa | the ngan hang | vi momo | vi dien tu
@@ -171,7 +175,8 @@ TITLES = entries("""
     phieu | bien lai | bien nhan | don hang | bill | receipt | invoice | tax invoice | hoa don ban le
     hoa don ban hang | hoa don gia tri gia tang | hoa don thanh toan | hoa don tam tinh | phieu tam tinh
     hoa don tinh tien | vat invoice | sales receipt | cash receipt | guest check | sales invoice | don dat hang
-    phieu dat hang | bang ke | ve gui xe | ve xe | uy nhiem chi | giay bao co | phieu chi | pro forma
+    phieu dat hang | bang ke | ve gui xe | ve xe | uy nhiem chi | giay bao | thong bao tien | thong bao cuoc
+    phieu chi | pro forma
 """)
 THANKS = entries("""
     cam on | xin cam on | chan thanh cam on | hen gap lai | thank you | thanks | tran trong | kinh chao | kinh chuc
