@@ -11,8 +11,9 @@ MAX_AMOUNT = 100_000_000_000  # đồng; a larger number is a code
 _DIGITS = str.maketrans("OoQDIl|]SsBZ", "000011115582")
 _LOOK = r"[\dOoQDIl|\]SsBZ]"
 _GROUPED = rf"(?:\d{_LOOK}{{0,2}}|[Il|\]]\d{{0,2}})(?:\s?[.,'’]\s?{_LOOK}{{3}})+(?!{_LOOK})"
+_LOST_SIGN = r"\d{4,6}[.,]\d{3}(?![\d.,])"  # 4523,750: a sign between thousands was not read
 _SPACED = r"(?<!\d )\d{1,3}(?: \d{3})+(?!\d)(?![.,]\d{3})"
-_PLAIN = r"(?:\d{4,9}|(?<!\d )\d{3}|[0O](?=[.,]00|\s?(?:VN|vn|Vn|₫|[đĐ](?!\w))))(?!\d)"
+_PLAIN = r"(?:\d{4,9}(?![.,]\d{2})|(?<!\d )\d{3}|[0O](?=[.,]00|\s?(?:VN|vn|Vn|₫|[đĐ](?!\w))))(?!\d)"
 _SIGN_BEFORE = r"(?:₫|(?<!\w)[đĐ]|(?<!\w)VN[DĐ]|(?<!\w)vn[dđ])\s?"
 _UNIT = r"(?:(?:VND|VNĐ|vnd|vnđ|Vnd|Vnđ|đồng|dong|₫|đ|Đ|d)(?!\w))"
 _SHORT = (
@@ -22,7 +23,7 @@ _SHORT = (
 # A number, decimals of nothing (45,000.00), perhaps a unit before or behind it, and a sign on either side.
 _MONEY = re.compile(
     rf"(?<![\w/-])(?<!\d[.,:])(?P<open>\((?=[^()]*\)))?(?P<minus>[-–−]\s?)?(?P<prefix>{_SIGN_BEFORE})?"
-    rf"(?:{_SHORT}|(?P<number>{_GROUPED}|{_SPACED}|{_PLAIN})(?:[.,]00?(?!\d))?)"
+    rf"(?:{_SHORT}|(?P<number>{_GROUPED}|{_LOST_SIGN}|{_SPACED}|{_PLAIN})(?:[.,]00?(?!\d))?)"
     rf"(?![/:]?\d)(?!-\d)\s*(?P<unit>{_UNIT})?(?P<behind>-(?![\w-]))?(?P<close>\))?"
 )
 _CURRENCY = r"USD|EUR|GBP|JPY|CNY|RMB|KRW|THB|SGD|AUD|CAD|HKD|TWD|CHF"

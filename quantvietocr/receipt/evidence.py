@@ -17,6 +17,7 @@ from .words import fold
 
 MIN_MONEY = 500  # đồng; an unmarked number below is no amount
 _BARE_ZERO = re.compile(r"(?<![\w.,:/-])0(?:[.,]0+)?\s?(?:đ|Đ|VND|VNĐ)?\s*$")
+_DIGITS_BEHIND = re.compile(r"[\d.,\s]*\d\D*$")
 _SUMS: tuple[Role, ...] = ("payable", "total", "subtotal", "unclear")
 RUN_TRUST = 0.5  # trust in a label whose amount has others behind it: of net, tax and gross the last is the gross
 NEXT_ROW_TRUST = 0.9  # × the trust in a label whose amount stands on the row below or above
@@ -69,6 +70,20 @@ def entries_of(rows: Sequence[Row], item_rows: Sequence[Row]) -> list[Entry]:
         labelled = _row_entries(row, index, usual)
         entries += labelled or _beside(rows, index, usual, items)
     return entries
+
+
+def has_unread_sum(rows: Sequence[Row]) -> bool:
+    """Whether a row with a label of what is to be paid has digits, and no amount that could be read.
+
+    Args:
+        rows: of the page.
+
+    Returns:
+        Whether there is such a row.
+    """
+    unread = (row.text for row in rows if not _money_in(row) and any(map(str.isdigit, row.text)))
+    labels = (label_before(_DIGITS_BEHIND.sub("", text)) for text in unread)
+    return any(label.role in ("payable", "total") and label.trust >= MIN_TRUST for label in labels)
 
 
 def lines_at(row: Row, start: int, end: int) -> list[Line]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..pictures.boxes import Box
-from .evidence import Entry, entries_of
+from .evidence import Entry, entries_of, has_unread_sum
 from .head import ADDRESS_LABELS, SHOP_LABELS, head_of, without_label
 from .items import bought_in
 from .number_words import amount_in_words
 from .page import Field, Item, Line, Row
-from .total import Total, total_of
+from .total import Doubts, Total, total_of
 from .when import date_of
 
 
@@ -41,7 +41,7 @@ def fields_from(rows: Sequence[Row], entries: Sequence[Entry], items: Sequence[I
     """
     head = head_of(rows)
     date = date_of(rows)
-    total = total_of(entries, items, amount_in_words(rows))
+    total = total_of(entries, items, Doubts(amount_in_words(rows), has_unread_sum(rows)))
     fields = [
         _named("shop", head.shop, SHOP_LABELS),
         _named("address", head.address, ADDRESS_LABELS),

@@ -116,6 +116,8 @@ def _label_of(text: str) -> Label:
         if role == "unclear" and not _ends_behind(folded, label):
             trust *= BARE_WORD_TRUST
         return Label(_qualified(role, folded), trust)
+    if any(has_words(folded, word) for word in _TAXES):
+        return Label("tax", INSIDE_TRUST)
     for label, role in _BY_LENGTH:
         if " " in label and role not in ("about", "unclear") and has_words(folded, label):
             return Label(_qualified(role, folded), INSIDE_TRUST)
@@ -173,6 +175,7 @@ def _qualified(role: Role, folded: str) -> Role:
     return next((other for names, other in _QUALIFIERS if any(has_words(folded, name) for name in names)), role)
 
 
+_TAXES = ("vat", "gtgt")
 _BEFORE_WORDS = ("truoc", "chua", "before", "excl", "excluding")
 _AFTER_WORDS = ("sau", "gom", "incl", "including", "inc", "after", "co thue", "cu thue")
 _QUALIFIERS: tuple[tuple[tuple[str, ...], Role], ...] = (

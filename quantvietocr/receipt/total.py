@@ -61,6 +61,8 @@ class Candidate:
         label: points of its labels.
         arithmetic: points of sums that it fits.
         other: points of the rest.
+        witnesses: which sums it fits: "items", "tax", "sums", "change", "words", "card".
+        is_explained: whether the total follows from it, or change was given on it.
     """
 
     value: int
@@ -68,11 +70,36 @@ class Candidate:
     label: float = 0.0
     arithmetic: float = 0.0
     other: float = 0.0
+    witnesses: set[str] = field(default_factory=set)
+    is_explained: bool = False
 
     @property
     def points(self) -> float:
         """All points."""
         return self.label + self.arithmetic + self.other
+
+    def speaks(self, witness: str, points: float) -> None:
+        """Add points for a sum that it fits."""
+        self.witnesses.add(witness)
+        self.arithmetic += points
+
+    def explain(self, points: float) -> None:
+        """Take points: another amount follows from it."""
+        self.is_explained = True
+        self.other += points
+
+
+@dataclass(frozen=True)
+class Doubts:
+    """What else the page says of its total.
+
+    Attributes:
+        in_words: the amount that it writes out in words, None without one.
+        has_unread_sum: whether the amount behind a label of what is to be paid was not read.
+    """
+
+    in_words: int | None = None
+    has_unread_sum: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,19 +115,19 @@ class Total:
     is_sure: bool
 
 
-def total_of(entries: Sequence[Entry], items: Sequence[Item], in_words: int | None = None) -> Total | None:
+def total_of(entries: Sequence[Entry], items: Sequence[Item], page: Doubts) -> Total | None:
     """Choose the total.
 
     Args:
         entries: the amounts of the page.
         items: what was bought.
-        in_words: the amount that the page writes out in words, None without one.
+        page: what else it says.
 
     Returns:
         The total, None where no amount has enough evidence.
     """
     candidates = _candidates(entries)
-    _add_misread(candidates, entries, items, in_words)
+    _add_misread(candidates, entries, items, page.in_words)
     if not candidates:
         return None
     _weigh_items(candidates, entries, items)
@@ -108,13 +135,15 @@ def total_of(entries: Sequence[Entry], items: Sequence[Item], in_words: int | No
     _weigh_sums(candidates, entries, items)
     _weigh_change(candidates, entries)
     _weigh_place(candidates, entries, items)
-    if in_words is not None and in_words in candidates:
-        candidates[in_words].arithmetic += IN_WORDS
+    if page.in_words is not None and page.in_words in candidates:
+        candidates[page.in_words].speaks("words", IN_WORDS)
     ranked = sorted(candidates.values(), key=lambda one: one.points)
     best, lead = ranked[-1], ranked[-1].points - (ranked[-2].points if len(ranked) > 1 else 0.0)
     if best.points < MIN_POINTS or (best.value == 0 and not best.arithmetic and not best.entries[0].marked):
         return None
-    is_sure = best.points >= MIN_SURE and lead >= MIN_LEAD and not _is_contradicted(best, entries, items, in_words)
+    is_sure = (
+        best.points >= MIN_SURE and lead >= MIN_LEAD and not _is_contradicted(best, candidates, entries, items, page)
+    )
     return Total(max(best.entries, key=lambda entry: (_label_points(entry), entry.row)), is_sure)
 
 
@@ -154,7 +183,7 @@ def _weigh_items(candidates: dict[int, Candidate], entries: Sequence[Entry], ite
         return
     for value in set(_item_sums(entries, items)):
         if value in candidates and any(not entry.in_item for entry in candidates[value].entries):
-            candidates[value].arithmetic += SUM_OF_ITEMS if len(items) > 1 else PRICE_OF_ITEM
+            candidates[value].speaks("items", SUM_OF_ITEMS if len(items) > 1 else PRICE_OF_ITEM)
 
 
 def _item_sums(entries: Sequence[Entry], items: Sequence[Item]) -> tuple[int, int]:
@@ -175,11 +204,12 @@ def _weigh_tax(candidates: dict[int, Candidate], entries: Sequence[Entry]) -> No
             if gross not in candidates or gross in seen or not _is_tax(net.value, tax.value):
                 continue
             labelled = tax.role == "tax" or net.role == "subtotal"
-            if not labelled and (tax.role or net.role):
+            is_sum = any(entry.role in ("payable", "total") for entry in candidates[gross].entries)
+            if not labelled and (tax.role or (net.role and not is_sum)):
                 continue
             seen.add(gross)
-            candidates[gross].arithmetic += NET_AND_TAX if labelled else NET_AND_TAX / 2
-            candidates[net.value].other += EXPLAINED
+            candidates[gross].speaks("tax", NET_AND_TAX if labelled else NET_AND_TAX / 2)
+            candidates[net.value].explain(EXPLAINED)
 
 
 def _is_tax(net: int, tax: int) -> bool:
@@ -210,9 +240,9 @@ def _weigh_sums(candidates: dict[int, Candidate], entries: Sequence[Entry], item
             gained[value] = max(gained[value], own + (ADDS_UP if is_exact else ROUNDS_UP))
     for value, points in gained.items():
         if value in candidates:
-            candidates[value].arithmetic += points
+            candidates[value].speaks("sums", points)
     for base in {base for base, _, _ in follows} & set(candidates):
-        candidates[base].other += EXPLAINED
+        candidates[base].explain(EXPLAINED)
 
 
 def _changes(entries: Sequence[Entry]) -> set[int]:
@@ -247,9 +277,9 @@ def _weigh_change(candidates: dict[int, Candidate], entries: Sequence[Entry]) ->
         seen.add(value)
         is_labelled = change.role == "change" and paid.role in ("cash", "card", "payable", "total", "unclear")
         whole = PAID_LESS_CHANGE if change.value and is_labelled else PAID_LESS_CHANGE / 2
-        candidates[value].arithmetic += whole
+        candidates[value].speaks("change", whole)
         if change.value and paid.value in candidates:
-            candidates[paid.value].other += HANDED_OVER
+            candidates[paid.value].explain(HANDED_OVER)
 
 
 def _payments(entries: Sequence[Entry]) -> Iterator[tuple[Entry, Entry]]:
@@ -276,15 +306,30 @@ def _weigh_place(candidates: dict[int, Candidate], entries: Sequence[Entry], ite
         candidate.other += LOWEST_ROW * max(entry.row for entry in free) / last
         candidate.other += REPEATED * (len({entry.row for entry in free}) > 1)
         roles = {entry.role for entry in free if entry.trust >= MIN_TRUST}
-        candidate.arithmetic += PAID_BY_CARD * ("card" in roles and bool(roles & {"payable", "total"}))
+        if "card" in roles and roles & {"payable", "total"}:
+            candidate.speaks("card", PAID_BY_CARD)
         if candidate.value < dearest and not candidate.arithmetic:
             candidate.other += BELOW_AN_ITEM
 
 
-def _is_contradicted(best: Candidate, entries: Sequence[Entry], items: Sequence[Item], in_words: int | None) -> bool:
-    """Whether the arithmetic of the page speaks against a total that has none for it."""
-    if in_words is not None and in_words != best.value:
+def _is_contradicted(
+    best: Candidate, candidates: dict[int, Candidate], entries: Sequence[Entry], items: Sequence[Item], page: Doubts
+) -> bool:
+    """Whether the page speaks against a total: another amount is labelled as it, or sums give another one."""
+    if page.in_words is not None and page.in_words != best.value:
         return True
+    roles = {entry.role for entry in best.entries if entry.trust >= MIN_TRUST}
+    if not roles & {"payable", "total"}:
+        enough = best.witnesses if roles & {"unclear", "cash", "card"} else best.witnesses - {"items"}
+        if not enough:
+            return True
+    if not best.witnesses & {"change", "words", "card"}:
+        lowest = max(entry.row for entry in best.entries)
+        rivals = [entry for entry in entries if entry.role in ("payable", "total") and entry.trust >= MIN_TRUST]
+        rivals = [one for one in rivals if one.value in candidates and not candidates[one.value].is_explained]
+        is_rivalled = any(one.row > lowest or one.role == "payable" for one in rivals if one.value != best.value)
+        if is_rivalled or (page.has_unread_sum and "payable" not in roles):
+            return True
     if best.arithmetic:
         return False
     if any(paid.role == "cash" and change.value > 0 for paid, change in _payments(entries)):

@@ -31,23 +31,25 @@ Role = Literal[
 # `deposit` was paid before, `card` is paid exactly, `cash` is what was handed over; `about` says something about the
 # receipt.
 LABELS: dict[Role, tuple[str, ...]] = {
-    "payable": entries("""
+    "payable": entries(
+        """
         tong tien thanh toan | tong thanh toan | tong cong thanh toan | tong so tien thanh toan | so tien thanh toan
         tong gia tri thanh toan | tien thanh toan | can thanh toan | phai thanh toan | thanh toan | tong tt
         tong tien phai tra | tong phai tra | khach phai tra | khach can tra | phai tra | con phai thu | phai thu
         tong phai thu | grand total | total due | amount due | tong tien phai thanh toan | tong cong phai tra
         tong tien phai t toan | tong tien t toan | phai t toan | tong t toan | t toan | tong so tien phai thanh toan
         con phai thanh toan | con phai tra | con lai phai tra | con lai phai thanh toan | con lai phai thu
-        so tien phai tra | so tien can thanh toan
-        so tien phai thanh toan | khach hang phai tra | quy khach can tra
-        khach can thanh toan | khach phai thanh toan | balance due | amount payable | net payable | total payable
-        total to pay | to pay | please pay | net total | net amount | net due | bill total | payment | payment due
-        total payment | tong sau giam | tong sau giam gia | tong tien sau giam | tong tien sau giam gia
-        thanh tien sau giam | thanh tien sau giam gia | tong cong sau giam | tong tien sau chiet khau | tra thuc
-        tong sau chiet khau | thuc thu | thuc tra | tong thuc thu | tong cong tien thanh toan | tong tien tt
-        tong cong tien phai tra | tong cong tien tt | tong gia tri tt | total amount due | tong gia thanh toan
-        tong cuoc | cuoc phi | tong tien phai thu | balance to pay | tien phai tra | tong hoa don thanh toan
-    """),
+        so tien phai tra | so tien can thanh toan | so tien phai thanh toan | khach hang phai tra
+        quy khach can tra | khach can thanh toan | khach phai thanh toan | balance due | amount payable
+        net payable | total payable | total to pay | to pay | please pay | net total | net amount | net due
+        bill total | payment | payment due | total payment | tong sau giam | tong sau giam gia | tong tien sau giam
+        tong tien sau giam gia | thanh tien sau giam | thanh tien sau giam gia | tong cong sau giam
+        tong tien sau chiet khau | tra thuc | tong sau chiet khau | thuc thu | thuc tra | tong thuc thu
+        tong cong tien thanh toan | tong tien tt | tong cong tien phai tra | tong cong tien tt | tong gia tri tt
+        total amount due | tong gia thanh toan | tong cuoc | cuoc phi | tong tien phai thu | balance to pay
+        tien phai tra | tong hoa don thanh toan | payable | total payment due
+    """
+    ),
     "total": entries(
         """
         tong cong | tong tien | tong so tien | tong cong tien | cong tien | thanh tien | t tien | t cong | tong
