@@ -23,7 +23,7 @@ _SHORT = (
 # A number, decimals of nothing (45,000.00), perhaps a unit before or behind it, and a sign on either side.
 _MONEY = re.compile(
     rf"(?<![\w/-])(?<!\d[.,:])(?P<open>\((?=[^()]*\)))?(?P<minus>[-–−]\s?)?(?P<prefix>{_SIGN_BEFORE})?"
-    rf"(?:{_SHORT}|(?P<number>{_GROUPED}|{_LOST_SIGN}|{_SPACED}|{_PLAIN})(?:[.,]00?(?!\d))?)"
+    rf"(?:{_SHORT}|(?P<number>{_GROUPED}|{_LOST_SIGN}|{_SPACED}|{_PLAIN})(?P<decimals>[.,]00?(?!\d))?)"
     rf"(?![/:]?\d)(?!-\d)\s*(?P<unit>{_UNIT})?(?P<behind>-(?![\w-]))?(?P<close>\))?"
 )
 _CURRENCY = r"USD|EUR|GBP|JPY|CNY|RMB|KRW|THB|SGD|AUD|CAD|HKD|TWD|CHF"
@@ -81,7 +81,7 @@ def has_foreign_money(text: str) -> bool:
 
 
 def _amount(match: re.Match[str]) -> Amount | None:
-    """Return what a match of _MONEY is worth; None for a code or a telephone number."""
+    """Return what a match of _MONEY is worth; None for a code, a telephone number or half a number."""
     bracketed = bool(match["open"] and match["close"])
     start = match.start() if bracketed or not match["open"] else match.start() + 1
     end = match.end() if bracketed or not match["close"] else match.end() - 1
@@ -91,7 +91,8 @@ def _amount(match: re.Match[str]) -> Amount | None:
         value, marked = round(1000 * float(match["thousands"].replace(",", "."))), True
     else:
         digits = re.sub(r"\D", "", match["number"].translate(_DIGITS))
-        if digits[0] == "0" and len(digits) > 1:
+        is_cut = match["decimals"] and match["decimals"][0] in match["number"]  # 2,000,00 lost a digit
+        if is_cut or (digits[0] == "0" and len(digits) > 1):
             return None
         units = bool(match["unit"] or match["prefix"])
         value, marked = int(digits), units or len(digits) < len(match["number"]) or digits == "0"

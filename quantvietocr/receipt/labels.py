@@ -9,7 +9,7 @@ from typing import Literal
 
 from ..common.wordlists import entries
 from ..metrics.edits import edit_distance
-from .vocabulary import COLUMNS, LABELS, THANKS, TITLES, Role
+from .vocabulary import COLUMNS, LABELS, THANKS, TITLE_WORDS, TITLES, Role
 from .words import LETTERS_PER_ERROR, fold, has_words, holds, letters_only, starts_with
 
 Kind = Literal["payable", "total", "subtotal", "other", "about", ""]
@@ -32,6 +32,7 @@ _BY_LETTERS: dict[int, list[tuple[str, str, Role]]] = {}  # letters → the labe
 for _label, _role in _BY_LENGTH:
     _BY_LETTERS.setdefault(len(_label.replace(" ", "")), []).append((_label.replace(" ", ""), _label, _role))
 MAX_LABEL_WORDS = 9  # words at the beginning of a text that are compared with labels
+MAX_TITLE_WORDS = 4  # words of a row that is a title by a word within it
 MAX_ERRORS = 4  # letters that may be wrong in the longest label
 _KINDS: dict[Role, Kind] = {"payable": "payable", "total": "total", "subtotal": "subtotal", "about": "about", "": ""}
 MIN_FUZZY = 5  # letters of a label from which on one of them may be wrong before an amount
@@ -192,6 +193,8 @@ _QUALIFIERS: tuple[tuple[tuple[str, ...], Role], ...] = (
 def is_title(text: str) -> bool:
     """Whether a text says what kind of paper this is, or thanks: then it is no name and no item."""
     folded = fold(text)
+    if len(folded.split()) <= MAX_TITLE_WORDS and any(has_words(folded, words) for words in TITLE_WORDS):
+        return True
     return any(starts_with(folded, label) for label in TITLES) or any(holds(folded, label) for label in THANKS)
 
 

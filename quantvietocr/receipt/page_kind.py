@@ -7,6 +7,7 @@ from typing import Literal
 
 from ..common.wordlists import entries
 from .amounts import amounts, has_foreign_money
+from .dates import find_date
 from .evidence import Entry
 from .labels import is_heading, is_telephone, is_title, kind_of, label_before
 from .page import Item, Row
@@ -26,6 +27,7 @@ HEADING = 1.0
 CONTACT = 0.5  # a telephone number or a tax code
 THANKS = 0.5
 ABOUT, MAX_ABOUT = 0.25, 1.5  # each row about the date, the till, the table, …; all of them together
+DATE = 0.5
 UNREAD = 0.5  # a label of an amount that was not read
 LETTER = -3.0  # words that letters, laws and contracts have
 PROSE = -6.0  # × the share of rows that are prose
@@ -90,11 +92,19 @@ def _points(rows: Sequence[Row], entries: Sequence[Entry], items: Sequence[Item]
     points += CONTACT * any(is_telephone(text) or starts_with(fold(text), "ma so thue") for text in texts)
     points += THANKS * any(holds(text, word) for text in folded for word in ("cam on", "thank you", "hen gap lai"))
     points += min(MAX_ABOUT, ABOUT * sum(kind_of(text) == "about" for text in texts))
-    labels = {label_before(text).role for text in texts if not amounts(text) and len(text.split()) <= TITLE_WORDS}
+    unread = [text for text in texts if not amounts(text) and len(text.split()) <= TITLE_WORDS]
+    labels = {label_before(text).role for text in unread}
     points += UNREAD * len((labels & _AMOUNT_ROLES) - roles)
+    points += LABELS_OF_SUMS * bool(not roles & {"payable", "total"} and any(map(_is_numbered_sum, unread)))
+    points += DATE * any(find_date(text) for text in texts)
     points += LABELS_OF_SUMS * any(_is_foreign_sum(text) for text in texts)
     points += LETTER * any(any(starts_with(text, word) for text in folded) for word in _LETTERS)
     return points + PROSE * sum(map(_is_prose, texts)) / len(texts)
+
+
+def _is_numbered_sum(text: str) -> bool:
+    """Whether a row is a label of a sum and a number that is no money: `Tổng 270` where prices are in thousands."""
+    return kind_of(text) in ("payable", "total") and any(map(str.isdigit, text))
 
 
 def _is_foreign_sum(text: str) -> bool:

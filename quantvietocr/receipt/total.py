@@ -7,86 +7,18 @@ points, a close rival or evidence against it is marked as unsure.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import combinations
+from collections.abc import Sequence
+from dataclasses import dataclass
 
+from .candidates import MIN_TOTAL, Candidate, item_sums, label_points, payments, weighed
 from .evidence import Entry
 from .labels import MIN_TRUST
 from .page import Item
 from .vocabulary import Role
 
-LABEL_POINTS: dict[Role, float] = {
-    "payable": 5.0,
-    "total": 4.0,
-    "unclear": 2.0,
-    "subtotal": 2.0,
-    "card": 1.5,
-    "cash": 1.0,
-    "": 0.0,
-}
-OTHER_LABEL = -3.0  # an amount that is labelled as something else alone: tax, change, points, …
-SUM_OF_ITEMS = 3.0  # of two items or more
-PRICE_OF_ITEM = 1.5  # of the only item
-ADDS_UP = 3.0  # subtotal + tax + fees − discount − deposit
-ROUNDS_UP, MIN_SUM = 1.5, 3.0  # it is rounded; points of a label before such an amount
-PAID_LESS_CHANGE = 3.0
-NET_AND_TAX = 3.0
-IN_WORDS = 4.0
-EXPLAINED = -1.5  # the amount that another one follows from by a discount or a tax
-HANDED_OVER = -4.0  # the amount from which change was given
-PAID_BY_CARD = 1.5  # paid exactly
-REPEATED = 0.5  # printed on several rows outside the items
-LARGE_PRINT, MIN_LARGE = 0.7, 1.3  # points; × the usual height
-BELOW_AN_ITEM = -1.5  # smaller than an item's price, without arithmetic
-LOWEST_ROW = 0.2  # points of the lowest amount of all; in proportion above
 MIN_POINTS = 1.9  # for a total to be given
 MIN_SURE = 3.4  # for it to be sure
 MIN_LEAD = 1.0  # points before the next amount for it to be sure
-MAX_PARTS = 7  # discounts, taxes and fees that are added up in every combination
-MAX_STEPS = 2  # sums that follow one from the other
-ROUNDED = 500  # đồng
-TAX_RATES = (0.05, 0.08, 0.1)
-MIN_TOTAL = 500  # đồng, but for 0
-
-
-@dataclass
-class Candidate:
-    """A value that may be the total.
-
-    Attributes:
-        value: in đồng.
-        entries: the amounts of that value.
-        label: points of its labels.
-        arithmetic: points of sums that it fits.
-        other: points of the rest.
-        witnesses: which sums it fits: "items", "tax", "sums", "change", "words", "card".
-        is_explained: whether the total follows from it, or change was given on it.
-    """
-
-    value: int
-    entries: list[Entry] = field(default_factory=list)
-    label: float = 0.0
-    arithmetic: float = 0.0
-    other: float = 0.0
-    witnesses: set[str] = field(default_factory=set)
-    is_explained: bool = False
-
-    @property
-    def points(self) -> float:
-        """All points."""
-        return self.label + self.arithmetic + self.other
-
-    def speaks(self, witness: str, points: float) -> None:
-        """Add points for a sum that it fits."""
-        self.witnesses.add(witness)
-        self.arithmetic += points
-
-    def explain(self, points: float) -> None:
-        """Take points: another amount follows from it."""
-        self.is_explained = True
-        self.other += points
 
 
 @dataclass(frozen=True)
@@ -126,17 +58,9 @@ def total_of(entries: Sequence[Entry], items: Sequence[Item], page: Doubts) -> T
     Returns:
         The total, None where no amount has enough evidence.
     """
-    candidates = _candidates(entries)
-    _add_misread(candidates, entries, items, page.in_words)
+    candidates = weighed(entries, items, page.in_words)
     if not candidates:
         return None
-    _weigh_items(candidates, entries, items)
-    _weigh_tax(candidates, entries)
-    _weigh_sums(candidates, entries, items)
-    _weigh_change(candidates, entries)
-    _weigh_place(candidates, entries, items)
-    if page.in_words is not None and page.in_words in candidates:
-        candidates[page.in_words].speaks("words", IN_WORDS)
     ranked = sorted(candidates.values(), key=lambda one: one.points)
     best, lead = ranked[-1], ranked[-1].points - (ranked[-2].points if len(ranked) > 1 else 0.0)
     if best.points < MIN_POINTS or (best.value == 0 and not best.arithmetic and not best.entries[0].marked):
@@ -144,172 +68,7 @@ def total_of(entries: Sequence[Entry], items: Sequence[Item], page: Doubts) -> T
     is_sure = (
         best.points >= MIN_SURE and lead >= MIN_LEAD and not _is_contradicted(best, candidates, entries, items, page)
     )
-    return Total(max(best.entries, key=lambda entry: (_label_points(entry), entry.row)), is_sure)
-
-
-def _candidates(entries: Sequence[Entry]) -> dict[int, Candidate]:
-    candidates: dict[int, Candidate] = {}
-    for entry in entries:
-        if entry.value >= MIN_TOTAL or (entry.value == 0 and entry.role in ("payable", "total")):
-            candidates.setdefault(entry.value, Candidate(entry.value)).entries.append(entry)
-    for candidate in candidates.values():
-        points = [_label_points(entry) for entry in candidate.entries]
-        roles = {entry.role for entry, worth in zip(candidate.entries, points) if worth > 0}
-        candidate.label = max(points) if max(points) > 0 else min(points)
-        candidate.other += REPEATED * bool(len(roles) > 1)
-    return candidates
-
-
-def _add_misread(
-    candidates: dict[int, Candidate], entries: Sequence[Entry], items: Sequence[Item], in_words: int | None
-) -> None:
-    """Add what two sums of the page agree on where the amount behind the label of the total was misread."""
-    labelled = [entry for entry in entries if entry.role in ("payable", "total") and entry.trust >= MIN_TRUST]
-    paid = {cash.value - change.value for cash, change in _payments(entries) if cash.role == "cash" and change.value}
-    witnesses = [paid, set(_item_sums(entries, items)) if items else set(), {in_words}]
-    for value in {value for some in witnesses for value in some if value}:
-        if labelled and value not in candidates and sum(value in some for some in witnesses) > 1:
-            entry = replace(labelled[-1], value=value)
-            candidates[value] = Candidate(value, [entry], label=_label_points(entry))
-
-
-def _label_points(entry: Entry) -> float:
-    return entry.trust * LABEL_POINTS.get(entry.role, OTHER_LABEL) if not entry.in_item else 0.0
-
-
-def _weigh_items(candidates: dict[int, Candidate], entries: Sequence[Entry], items: Sequence[Item]) -> None:
-    """Give points to what the items add up to, with and without the discounts between them."""
-    if not items:
-        return
-    for value in set(_item_sums(entries, items)):
-        if value in candidates and any(not entry.in_item for entry in candidates[value].entries):
-            candidates[value].speaks("items", SUM_OF_ITEMS if len(items) > 1 else PRICE_OF_ITEM)
-
-
-def _item_sums(entries: Sequence[Entry], items: Sequence[Item]) -> tuple[int, int]:
-    """Return the sum of the items, and that less the negative amounts above the first sum."""
-    whole = sum(item.price for item in items)
-    sums = [entry.row for entry in entries if entry.role in ("payable", "total", "subtotal") and not entry.in_item]
-    end = min(sums, default=0)
-    return whole, whole + sum(entry.value for entry in entries if entry.value < 0 and entry.row < end)
-
-
-def _weigh_tax(candidates: dict[int, Candidate], entries: Sequence[Entry]) -> None:
-    """Give points to a net amount and its tax together, where all three are printed."""
-    free = [entry for entry in entries if not entry.in_item and entry.value > 0]
-    seen: set[int] = set()
-    for tax in free:
-        for net in free:
-            gross = net.value + tax.value
-            if gross not in candidates or gross in seen or not _is_tax(net.value, tax.value):
-                continue
-            labelled = tax.role == "tax" or net.role == "subtotal"
-            is_sum = any(entry.role in ("payable", "total") for entry in candidates[gross].entries)
-            if not labelled and (tax.role or (net.role and not is_sum)):
-                continue
-            seen.add(gross)
-            candidates[gross].speaks("tax", NET_AND_TAX if labelled else NET_AND_TAX / 2)
-            candidates[net.value].explain(EXPLAINED)
-
-
-def _is_tax(net: int, tax: int) -> bool:
-    return any(abs(tax - rate * net) <= max(2, 0.01 * tax) for rate in TAX_RATES)
-
-
-def _weigh_sums(candidates: dict[int, Candidate], entries: Sequence[Entry], items: Sequence[Item]) -> None:
-    """Give points to what follows from a sum by the discounts, deposits, fees and taxes that are printed."""
-    bases: dict[int, float] = {}  # sum → points of its own arithmetic
-    for entry in entries:
-        if entry.role in ("total", "subtotal", "unclear", "payable") and entry.value > 0:
-            bases[entry.value] = candidates[entry.value].arithmetic if entry.value in candidates else 0.0
-    if items:
-        bases.setdefault(sum(item.price for item in items), SUM_OF_ITEMS / 2 if len(items) > 1 else 0.0)
-    follows = [
-        (base, value, value == base + change)
-        for base in bases
-        for change in _changes(entries) | {0}
-        for value in _rounded(base + change)
-        if value != base
-        and value in candidates
-        and candidates[value].label >= (0 if value == base + change else MIN_SUM)
-    ]
-    gained: dict[int, float] = defaultdict(float)
-    for _ in range(MAX_STEPS):  # a discount, then a rounding: what follows from a sum that follows from another
-        for base, value, is_exact in follows:
-            own = max(bases[base], gained[base])
-            gained[value] = max(gained[value], own + (ADDS_UP if is_exact else ROUNDS_UP))
-    for value, points in gained.items():
-        if value in candidates:
-            candidates[value].speaks("sums", points)
-    for base in {base for base, _, _ in follows} & set(candidates):
-        candidates[base].explain(EXPLAINED)
-
-
-def _changes(entries: Sequence[Entry]) -> set[int]:
-    """Return what the printed discounts, deposits, fees and taxes may come to together."""
-    parts: list[int] = []
-    for entry in entries:
-        if entry.role in ("discount", "deposit"):
-            parts.append(-abs(entry.value))
-        elif entry.role == "points" and entry.value < 0:  # points that were spent
-            parts.append(entry.value)
-        elif entry.role in ("fee", "tax"):
-            parts.append(abs(entry.value))
-        elif entry.role == "rounding":
-            parts.append(entry.value)
-    parts = [part for part in dict.fromkeys(parts) if part][:MAX_PARTS]
-    return {sum(some) for count in range(1, len(parts) + 1) for some in combinations(parts, count)}
-
-
-def _rounded(value: int) -> Iterable[int]:
-    """Return a sum and what it may be rounded to."""
-    down = value - value % ROUNDED
-    return {value, down, down + ROUNDED, value - value % 1000, value - value % 1000 + 1000}
-
-
-def _weigh_change(candidates: dict[int, Candidate], entries: Sequence[Entry]) -> None:
-    """Give points to what was paid less the change."""
-    seen: set[int] = set()
-    for paid, change in _payments(entries):
-        value = paid.value - change.value
-        if value in seen or value not in candidates or (change.value == 0 and paid.role != "cash"):
-            continue
-        seen.add(value)
-        is_labelled = change.role == "change" and paid.role in ("cash", "card", "payable", "total", "unclear")
-        whole = PAID_LESS_CHANGE if change.value and is_labelled else PAID_LESS_CHANGE / 2
-        candidates[value].speaks("change", whole)
-        if change.value and paid.value in candidates:
-            candidates[paid.value].explain(HANDED_OVER)
-
-
-def _payments(entries: Sequence[Entry]) -> Iterator[tuple[Entry, Entry]]:
-    """Yield amounts that may have been paid, each with what may be its change, as the labels say."""
-    for change in entries:
-        if change.role == "change" and change.value >= 0 and not change.in_item:
-            for paid in entries:
-                if paid.row <= change.row and paid is not change and not paid.in_item and paid.role in _PAID:
-                    yield paid, change
-
-
-_PAID: tuple[Role, ...] = ("cash", "card", "payable", "total", "unclear", "")
-
-
-def _weigh_place(candidates: dict[int, Candidate], entries: Sequence[Entry], items: Sequence[Item]) -> None:
-    """Give points for large print, for a low place and for rows that repeat an amount; take some from small ones."""
-    last = max((entry.row for entry in entries), default=0) or 1
-    dearest = max((item.price for item in items if len(items) > 1 or item.unit_price), default=0)
-    for candidate in candidates.values():
-        free = [entry for entry in candidate.entries if not entry.in_item]
-        if not free:
-            continue
-        candidate.other += LARGE_PRINT * (max(entry.size for entry in free) >= MIN_LARGE)
-        candidate.other += LOWEST_ROW * max(entry.row for entry in free) / last
-        candidate.other += REPEATED * (len({entry.row for entry in free}) > 1)
-        roles = {entry.role for entry in free if entry.trust >= MIN_TRUST}
-        if "card" in roles and roles & {"payable", "total"}:
-            candidate.speaks("card", PAID_BY_CARD)
-        if candidate.value < dearest and not candidate.arithmetic:
-            candidate.other += BELOW_AN_ITEM
+    return Total(max(best.entries, key=lambda entry: (label_points(entry), entry.row)), is_sure)
 
 
 def _is_contradicted(
@@ -327,12 +86,23 @@ def _is_contradicted(
         lowest = max(entry.row for entry in best.entries)
         rivals = [entry for entry in entries if entry.role in ("payable", "total") and entry.trust >= MIN_TRUST]
         rivals = [one for one in rivals if one.value in candidates and not candidates[one.value].is_explained]
-        is_rivalled = any(one.row > lowest or one.role == "payable" for one in rivals if one.value != best.value)
+        is_rivalled = any(
+            one.row > lowest or one.role == "payable" for one in rivals if one.value not in (0, best.value)
+        )
         if is_rivalled or (page.has_unread_sum and "payable" not in roles):
             return True
-    if best.arithmetic:
-        return False
-    if any(paid.role == "cash" and change.value > 0 for paid, change in _payments(entries)):
+    return not best.arithmetic and _has_other_sums(best, entries, items)
+
+
+def _has_other_sums(best: Candidate, entries: Sequence[Entry], items: Sequence[Item]) -> bool:
+    """Whether the payment or the items, all of them read, come to another amount."""
+    if any(paid.role == "cash" and change.value > 0 for paid, change in payments(entries)):
         return True
     proven = [item for item in items if item.unit_price and abs(item.quantity * item.unit_price - item.price) <= 1]
-    return bool(items) and len(proven) == len(items) and best.value not in _item_sums(entries, items)
+    lowest = max(entry.row for entry in best.entries)
+    others = [entry for entry in entries if entry.row < lowest and not entry.in_item and entry.value >= MIN_TOTAL]
+    is_whole = bool(items) and len(proven) == len(items) and not any(one.role in _OTHER_PRICES for one in others)
+    return is_whole and best.value not in item_sums(entries, items)
+
+
+_OTHER_PRICES: tuple[Role, ...] = ("", "unclear", "fee", "about")  # of what was bought and is no item

@@ -47,7 +47,8 @@ LABELS: dict[Role, tuple[str, ...]] = {
         tong tien sau chiet khau | tra thuc | tong sau chiet khau | thuc thu | thuc tra | tong thuc thu
         tong cong tien thanh toan | tong tien tt | tong cong tien phai tra | tong cong tien tt | tong gia tri tt
         total amount due | tong gia thanh toan | tong cuoc | cuoc phi | tong tien phai thu | balance to pay
-        tien phai tra | tong hoa don thanh toan | payable | total payment due
+        tien phai tra | tong hoa don thanh toan | payable | total payment due | balance in vnd | total in vnd
+        amount in vnd
     """
     ),
     "total": entries(
@@ -66,7 +67,7 @@ LABELS: dict[Role, tuple[str, ...]] = {
         """
         con lai | amount | gia tri | tien phong | don gia tong | tien | balance | gia tien | tien xe | phi gui xe
         gia dich vu | le phi | phi | transaction amount | total price | price | so tien chuyen | cong nhom
-        tong nhom | doanh thu | purchase | sale
+        tong nhom | doanh thu | purchase | sale | menh gia | so tien con lai
     """
     ),
     "subtotal": entries("""
@@ -178,8 +179,12 @@ TITLES = entries("""
     hoa don ban hang | hoa don gia tri gia tang | hoa don thanh toan | hoa don tam tinh | phieu tam tinh
     hoa don tinh tien | vat invoice | sales receipt | cash receipt | guest check | sales invoice | don dat hang
     phieu dat hang | bang ke | ve gui xe | ve xe | uy nhiem chi | giay bao | thong bao tien | thong bao cuoc
-    phieu chi | pro forma
+    phieu chi | pro forma | ve luot | ve thang | ve tham quan | ve vao cua | ve vao cong | ve cau duong | ve tau
+    ticket | giao dich thanh cong | chuyen tien thanh cong | thanh toan thanh cong | ve may bay | ve ve sinh
+    guest folio | folio
 """)
+# Words that make a short row a title wherever they stand: `Booking receipt`.
+TITLE_WORDS = entries("hoa don | bien lai | bien nhan | receipt | invoice | phieu thu | phieu thanh toan")
 THANKS = entries("""
     cam on | xin cam on | chan thanh cam on | hen gap lai | thank you | thanks | tran trong | kinh chao | kinh chuc
     quy khach
