@@ -9,13 +9,13 @@ import pytest
 from drawn_receipts import ADDRESS, ITEMS, ROWS, SHOP, TOTAL
 
 from quantvietocr.pictures.boxes import Box
+from quantvietocr.receipt.amounts import amounts
+from quantvietocr.receipt.dates import find_date, find_time
 from quantvietocr.receipt.fields import fields_of
 from quantvietocr.receipt.items import items_of
 from quantvietocr.receipt.labels import kind_of
 from quantvietocr.receipt.layout import paragraphs_of, slope_of
 from quantvietocr.receipt.page import Line, Row
-from quantvietocr.receipt.amounts import amounts
-from quantvietocr.receipt.dates import find_date, find_time
 
 WIDTH = 460  # of the printed rows
 

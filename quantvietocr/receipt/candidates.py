@@ -7,7 +7,7 @@ only usual is worth a half.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 
@@ -188,25 +188,30 @@ def _is_tax(net: int, tax: int) -> bool:
 
 def _weigh_sums(candidates: dict[int, Candidate], entries: Sequence[Entry], items: Sequence[Item]) -> None:
     """Give points to what follows from a sum by the discounts, deposits, fees and taxes that are printed."""
-    bases: dict[int, float] = {}  # sum → points of its own arithmetic
+    bases: dict[int, tuple[float, int]] = {}  # sum → points of its own arithmetic, its row
     for entry in entries:
         if entry.role in ("total", "subtotal", "unclear", "payable") and entry.value > 0:
-            bases[entry.value] = candidates[entry.value].arithmetic if entry.value in candidates else 0.0
+            bases[entry.value] = candidates[entry.value].arithmetic if entry.value in candidates else 0.0, entry.row
     if items:
-        bases.setdefault(sum(item.price for item in items), SUM_OF_ITEMS / 2 if len(items) > 1 else 0.0)
+        bases.setdefault(sum(item.price for item in items), (SUM_OF_ITEMS / 2 if len(items) > 1 else 0.0, -1))
+    changes = _changes(entries)
     follows = [
-        (base, value, value == base + change)
+        (base, base + change, True)
         for base in bases
-        for change in _changes(entries) | {0}
-        for value in _rounded(base + change)
-        if value != base
-        and value in candidates
-        and candidates[value].label >= (0 if value == base + change else MIN_SUM)
+        for change in changes
+        if change and base + change in candidates and candidates[base + change].label >= 0
     ]
+    for base, (_, row) in bases.items():  # rounded sums stand below what is rounded
+        for value in {value for change in changes | {0} for value in _rounded(base + change)} & set(candidates) - {
+            base
+        }:
+            candidate = candidates[value]
+            if candidate.label >= MIN_SUM and max(entry.row for entry in candidate.entries) > row:
+                follows.append((base, value, False))
     gained: dict[int, float] = defaultdict(float)
     for _ in range(MAX_STEPS):  # a discount, then a rounding: what follows from a sum that follows from another
         for base, value, is_exact in follows:
-            own = max(bases[base], gained[base])
+            own = max(bases[base][0], gained[base])
             gained[value] = max(gained[value], own + (ADDS_UP if is_exact else ROUNDS_UP))
     for value, points in gained.items():
         if value in candidates:
@@ -231,10 +236,10 @@ def _changes(entries: Sequence[Entry]) -> set[int]:
     return {sum(some) for count in range(1, len(parts) + 1) for some in combinations(parts, count)}
 
 
-def _rounded(value: int) -> Iterable[int]:
-    """Return a sum and what it may be rounded to."""
+def _rounded(value: int) -> set[int]:
+    """Return what a sum may be rounded to."""
     down = value - value % ROUNDED
-    return {value, down, down + ROUNDED, value - value % 1000, value - value % 1000 + 1000}
+    return {down, down + ROUNDED, value - value % 1000, value - value % 1000 + 1000} - {value}
 
 
 def _weigh_change(candidates: dict[int, Candidate], entries: Sequence[Entry]) -> None:

@@ -113,7 +113,8 @@ def _label_of(text: str) -> Label:
         if not _announces(text, label):
             if role != "total":
                 continue
-            trust *= MIN_TRUST if text.rstrip().endswith(":") else BARE_WORD_TRUST
+            is_sum = label != "cong" and text.rstrip().endswith(":")  # Tổng chi phí:, and not Cộng nhóm vải:
+            trust *= MIN_TRUST if is_sum else BARE_WORD_TRUST
         if role == "unclear" and not _ends_behind(folded, label):
             trust *= BARE_WORD_TRUST
         return Label(_qualified(role, folded), trust)

@@ -95,7 +95,7 @@ def _points(rows: Sequence[Row], entries: Sequence[Entry], items: Sequence[Item]
     unread = [text for text in texts if not amounts(text) and len(text.split()) <= TITLE_WORDS]
     labels = {label_before(text).role for text in unread}
     points += UNREAD * len((labels & _AMOUNT_ROLES) - roles)
-    points += LABELS_OF_SUMS * bool(not roles & {"payable", "total"} and any(map(_is_numbered_sum, unread)))
+    points += LABELS_OF_SUMS * bool(not roles & {"payable", "total"} and any(map(_is_numbered_sum, texts)))
     points += DATE * any(find_date(text) for text in texts)
     points += LABELS_OF_SUMS * any(_is_foreign_sum(text) for text in texts)
     points += LETTER * any(any(starts_with(text, word) for text in folded) for word in _LETTERS)
