@@ -127,7 +127,8 @@ def _add_misread(
     """Add what two sums of the page agree on where the amount behind the label of the total was misread."""
     labelled = [entry for entry in entries if entry.role in ("payable", "total") and entry.trust >= MIN_TRUST]
     paid = {cash.value - change.value for cash, change in payments(entries) if cash.role == "cash" and change.value}
-    witnesses = [paid, set(item_sums(entries, items)) if items else set(), {in_words}]
+    by_items: set[int] = set(item_sums(entries, items)) if items else set()
+    witnesses = [paid, by_items, set() if in_words is None else {in_words}]
     for value in {value for some in witnesses for value in some if value}:
         if labelled and value not in candidates and sum(value in some for some in witnesses) > 1:
             entry = replace(labelled[-1], value=value)

@@ -92,8 +92,12 @@ def _gift(before: Sequence[Number]) -> Costs | None:
 
 def _product(before: Sequence[Number], shares: Sequence[float], price: int) -> Costs | None:
     """Return the costs whose quantity × unit price gives the price: as it is, less a discount, or with a tax."""
-    pairs = [(count, unit) for first, unit in permutations(before, 2) for count in _counts(first)]
-    pairs = [(count, unit.money) for count, unit in pairs if count and abs(unit.money) >= MIN_PRICE]
+    pairs = [
+        (count, unit.money)
+        for first, unit in permutations(before, 2)
+        for count in _counts(first)
+        if count and abs(unit.money) >= MIN_PRICE
+    ]
     for count, unit in pairs:
         if abs(count * unit - price) <= 1:  # a weight's price is rounded
             return _whole(count), unit, price

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Literal
 
 from ..common.wordlists import entries
 from ..metrics.edits import edit_distance
 from .vocabulary import COLUMNS, LABELS, THANKS, TITLE_WORDS, TITLES, Role
-from .words import LETTERS_PER_ERROR, fold, has_words, holds, letters_only, starts_with
+from .words import LETTERS_PER_ERROR, MAX_CACHED, fold, has_words, holds, letters_only, starts_with
 
 Kind = Literal["payable", "total", "subtotal", "other", "about", ""]
 
@@ -77,7 +77,7 @@ def kind_of(text: str, exact: bool = False) -> Kind:
     return ""
 
 
-@cache
+@lru_cache(maxsize=MAX_CACHED)
 def label_before(text: str) -> Label:
     """Say what the amount is that stands behind a text.
 
@@ -126,7 +126,7 @@ def _label_of(text: str) -> Label:
     return NO_LABEL
 
 
-@cache
+@lru_cache(maxsize=MAX_CACHED)
 def _matches(folded: str, least_errors: int) -> tuple[tuple[str, Role, int], ...]:
     """Return the labels that a folded text may begin with, each with its role and errors, the best match first.
 
@@ -191,6 +191,7 @@ _QUALIFIERS: tuple[tuple[tuple[str, ...], Role], ...] = (
 )
 
 
+@lru_cache(maxsize=MAX_CACHED)
 def is_title(text: str) -> bool:
     """Whether a text says what kind of paper this is, or thanks: then it is no name and no item."""
     folded = fold(text)
@@ -199,6 +200,7 @@ def is_title(text: str) -> bool:
     return any(starts_with(folded, label) for label in TITLES) or any(holds(folded, label) for label in THANKS)
 
 
+@lru_cache(maxsize=MAX_CACHED)
 def is_heading(text: str) -> bool:
     """Whether a text names two columns or more, as the row above the items does."""
     folded = fold(text)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import lru_cache
 
 from ..metrics.edits import edit_distance, fold_diacritics
 
 _LETTERS = str.maketrans("015869", "olsbgg")  # letters that are taken for a digit
+MAX_CACHED = 8192  # texts, of the last pages, for which an answer is kept
 LETTERS_PER_ERROR = 6  # letters of a label for each that may be wrong
 
 
-@cache
+@lru_cache(maxsize=MAX_CACHED)
 def fold(text: str) -> str:
     """Keep letters and digits alone, small, without marks, words a space apart: `Tổng  CỘNG:` gives `tong cong`."""
     return " ".join(re.findall(r"[a-z0-9]+", fold_diacritics(text).lower()))
@@ -26,6 +27,8 @@ def letters_only(folded: str) -> str:
 def starts_with(text: str, label: str) -> bool:
     """Whether a folded text begins with a folded label, give or take one error in six letters."""
     allowed = len(label.replace(" ", "")) // LETTERS_PER_ERROR
+    if not allowed and text[:1] != label[:1]:
+        return False
     return any(errors_in(head, label, allowed) <= allowed for head in heads(text, label))
 
 
