@@ -43,6 +43,9 @@ from quantvietocr.receipt.number_words import amount_in_words
         ("l,900", [1_900]),
         ("7225,000", [7_225_000]),
         ("20.000-30.000", []),
+        ("1.250k", [1_250_000]),
+        ("1tr250k", [1_250_000]),
+        ("1,234.5", []),
     ],
 )
 def test_forms_of_amounts(text, expected):
@@ -92,6 +95,10 @@ def test_two_dates_in_a_row_are_two():
         ("12:05 sáng", "00:05"),
         ("12:30 trưa", "12:30"),
         ("8:30 tối", "20:30"),
+        ("7h sáng", "07:00"),
+        ("6.05 PM", "18:05"),
+        ("11 giờ 5 phút", "11:05"),
+        ("5h", None),
         ("2021-03-07 10:50P0S:0001", "10:50"),
     ],
 )

@@ -165,6 +165,7 @@ def test_sums_of_groups_taxes_and_payments_are_no_items():
         ("Date: 05/07/2021\nValid until 12/31/2021", "2021-05-07"),  # the other date shows the order
         ("Bill 20210507-003\nDate: 05/07/2021", "2021-05-07"),
         ("Ngày: 5/7/2021", "2021-07-05"),
+        ("Ngày: 20210705", "2021-07-05"),
         ("Ngày 5/7/2021 | Ngày 6/8/2021", "2021-07-05"),
         ("Giờ vào: 18g30 | Ngày: 05/07/2021 | Giờ ra: 19g10", "2021-07-05T19:10"),
     ],

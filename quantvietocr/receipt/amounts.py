@@ -17,14 +17,14 @@ _PLAIN = r"(?:\d{4,9}(?![.,]\d{2})|(?<!\d )\d{3}|[0O](?=[.,]00|\s?(?:VN|vn|Vn|�
 _SIGN_BEFORE = r"(?:₫|(?<!\w)[đĐ]|(?<!\w)VN[DĐ]|(?<!\w)vn[dđ])\s?"
 _UNIT = r"(?:(?:VND|VNĐ|vnd|vnđ|Vnd|Vnđ|đồng|dong|₫|đ|Đ|d)(?!\w))"
 _SHORT = (
-    r"(?P<millions>\d{1,3}(?:[.,]\d{1,3})?)\s?(?:tr|Tr|TR|triệu|trieu)\s?(?P<rest>\d{1,3})?(?!\w)|"
-    r"(?P<thousands>\d{1,4}(?:[.,]\d{1,2})?)\s?(?:[kK]|nghìn|ngàn|nghin|ngan)(?!\w)"
+    r"(?P<millions>\d{1,3}(?:[.,]\d{1,3})?)\s?(?:tr|Tr|TR|triệu|trieu)\s?(?P<rest>\d{3}(?=[kK])|\d{1,3})?[kK]?(?!\w)|"
+    r"(?P<thousands>\d{1,4}(?:[.,]\d{1,2})?|\d[.,]\d{3}(?=[kK]))\s?(?:[kK]|nghìn|ngàn|nghin|ngan)(?!\w)"
 )
 # A number, decimals of nothing (45,000.00), perhaps a unit before or behind it, and a sign on either side.
 _MONEY = re.compile(
     rf"(?<![\w/-])(?<!\d[.,:])(?P<open>\((?=[^()]*\)))?(?P<minus>[-–−]\s?)?(?P<prefix>{_SIGN_BEFORE})?"
     rf"(?:{_SHORT}|(?P<number>{_GROUPED}|{_LOST_SIGN}|{_SPACED}|{_PLAIN})(?P<decimals>[.,]00?(?!\d))?)"
-    rf"(?![/:]?\d)(?!-\d)\s*(?P<unit>{_UNIT})?(?P<behind>-(?![\w-]))?(?P<close>\))?"
+    rf"(?![/:.,]?\d)(?!-\d)\s*(?P<unit>{_UNIT})?(?P<behind>-(?![\w-]))?(?P<close>\))?"
 )
 _CURRENCY = r"USD|EUR|GBP|JPY|CNY|RMB|KRW|THB|SGD|AUD|CAD|HKD|TWD|CHF"
 _FOREIGN = re.compile(
@@ -88,7 +88,9 @@ def _amount(match: re.Match[str]) -> Amount | None:
     if match["millions"]:
         value, marked = _millions(match["millions"], match["rest"]), True
     elif match["thousands"]:
-        value, marked = round(1000 * float(match["thousands"].replace(",", "."))), True
+        short = match["thousands"]
+        whole = short.replace(".", "").replace(",", "") if len(short) == len("1.250") else short.replace(",", ".")
+        value, marked = round(1000 * float(whole)), True
     else:
         digits = re.sub(r"\D", "", match["number"].translate(_DIGITS))
         is_cut = match["decimals"] and match["decimals"][0] in match["number"]  # 2,000,00 lost a digit

@@ -33,10 +33,18 @@ _AMERICAN = re.compile(
     rf"(?<![\w]){_NAME}[\s./-]*(?P<day>\d{{1,2}})(?:st|nd|rd|th)?[\s,/.-]+(?P<year>\d{{4}})(?!\d)", re.I
 )
 _COMPACT = re.compile(r"(?P<year>20\d{2})(?P<month>0[1-9]|1[0-2])(?P<day>0[1-9]|[12]\d|3[01])")
+_HALF = r"[AaPp]\.?\s?[Mm]\b\.?|SA\b|CH\b|sáng|trưa|chiều|tối|sang\b|trua\b|chieu|toi\b"
 _TIME = re.compile(
     r"(?<![\d.,:/])(?P<hour>[01]?\d|2[0-3])\s?(?::|[hHgG](?![a-z])|gi[ờo]|giò)\s?(?P<minute>[0-5]\d)"
     r"(?:\s?(?:[:mp]|phút|phut)\s?(?P<second>[0-5]\d)(?!\d))?"
-    r"\s*(?P<half>[AaPp]\.?\s?[Mm]\b\.?|SA\b|CH\b|sáng|trưa|chiều|tối|sang\b|trua\b|chieu|toi\b)?(?!\d)",
+    rf"\s*(?P<half>{_HALF})?(?!\d)",
+    re.I,
+)
+# Where a word says which half of the day it is, or that minutes are minutes: 7h sáng, 6.05 PM, 11 giờ 5 phút.
+_LOOSE_TIME = re.compile(
+    r"(?<![\d.,:/])(?P<hour>[01]?\d|2[0-3])(?:"
+    rf"(?:\.(?P<minute>[0-5]\d)|\s?(?:h|g|gi[ờo]|giò))\s*(?P<half>{_HALF})|"
+    r"\s?(?:h|g|gi[ờo]|giò)\s?(?P<spoken>[0-5]?\d)\s?(?:phút|phut|p)(?![a-z]))",
     re.I,
 )
 _AFTERNOON = ("pm", "ch", "trưa", "chiều", "tối", "trua", "chieu", "toi")
@@ -113,13 +121,17 @@ def find_date(text: str, month_first: bool = False) -> tuple[str, int, int] | No
 def find_time(text: str) -> str | None:
     """Find the first time of day of a text: "18:05", with seconds where they are printed; None where there is none."""
     match = _TIME.search(text)
-    if match is None:
+    if match:
+        minute, second = match["minute"], match["second"]
+    elif match := _LOOSE_TIME.search(text):
+        minute, second = (match["minute"] or match["spoken"] or "0").zfill(2), None
+    else:
         return None
     hour, half = int(match["hour"]), re.sub(r"[.\s]", "", match["half"] or "").lower()
     if half and hour <= 12:
         is_noon = half in ("trưa", "trua") and hour >= 10
         hour = hour if is_noon else hour % 12 + (12 if half in _AFTERNOON else 0)
-    return f"{hour:02d}:{match['minute']}" + (f":{match['second']}" if match["second"] else "")
+    return f"{hour:02d}:{minute}" + (f":{second}" if second else "")
 
 
 def _orders(match: re.Match[str], ordered: bool) -> list[PrintedDate]:

@@ -71,13 +71,22 @@ def date_of(rows: Sequence[Row]) -> ReceiptDate | None:
         if (rank := _rank(before, row)) is not None
     ]
     if not found:
-        return None
+        return _compact(rows)
     chosen = max(found, key=lambda one: (one.rank, -one.index, -one.date.start))
     row, start, end = chosen.row, chosen.date.start, chosen.date.end
     month_first, is_sure = _order(rows, row.text[start:end], _begins_cleanly(row.text, start))
     time, lines = _time_of(rows, chosen, lines_at(row, start, end))
     value = chosen.date.value(month_first).isoformat()
     return ReceiptDate(f"{value}T{time}" if time else value, lines, is_sure or not chosen.date.is_ambiguous)
+
+
+def _compact(rows: Sequence[Row]) -> ReceiptDate | None:
+    """Find a date in eight digits behind a label for dates: `Ngày: 20200305`."""
+    for row in rows:
+        dates = compact_dates(row.text)
+        if dates and any(starts_with(fold(row.text), label) for label in _LABELS):
+            return ReceiptDate(dates[0].isoformat(), list(row.lines), True)
+    return None
 
 
 def _with_labels(rows: Sequence[Row], index: int) -> list[tuple[PrintedDate, str]]:
