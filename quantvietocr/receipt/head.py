@@ -19,6 +19,7 @@ from .words import fold, has_words, starts_with
 
 TOP_ROWS = 10  # the shop and its address stand among the first rows, so many
 MIN_SAME_NAME = 0.85  # × the height of the name's first row: a row this large may go on with it
+MIN_SAME_CAPITALS = 0.65  # × likewise, where both are in capitals: marks make a row higher
 MIN_SAME_LINE = 0.8  # × the larger of two lines side by side, for both to be one text
 MAX_GAP = 2.0  # × the height: white between two such lines
 MAX_ADDRESS_ROWS = 4
@@ -138,7 +139,8 @@ def _shop(rows: Sequence[Row], widest: float, usual: float) -> list[Row]:
         start = first
     shop = [rows[start]]
     for row in rows[start + 1 :]:
-        as_large = _height(row) >= MIN_SAME_NAME * _height(rows[start])
+        same_case = row.text.isupper() and rows[start].text.isupper()  # KHANG below CỬA HÀNG TÂM: lower without marks
+        as_large = _height(row) >= (MIN_SAME_CAPITALS if same_case else MIN_SAME_NAME) * _height(rows[start])
         if not (may_be_name(row.text, 2) and as_large and goes_on(shop[-1], row, widest)) or _is_slogan(row.text):
             break
         shop.append(row)
