@@ -162,7 +162,8 @@ def item_sums(entries: Sequence[Entry], items: Sequence[Item]) -> tuple[int, int
     whole = sum(item.price for item in items)
     sums = [entry.row for entry in entries if entry.role in ("payable", "total", "subtotal") and not entry.in_item]
     end = min(sums, default=0)
-    return whole, whole + sum(entry.value for entry in entries if entry.value < 0 and entry.row < end)
+    cuts = {entry.row: entry.value for entry in entries if entry.value < 0 and entry.row < end}  # the last of a row
+    return whole, whole + sum(cuts.values())
 
 
 def _weigh_tax(candidates: dict[int, Candidate], entries: Sequence[Entry]) -> None:

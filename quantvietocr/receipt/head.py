@@ -38,6 +38,7 @@ _PLACES = re.compile(
 )
 _SHORT_PLACES = re.compile(r"(?:^|[\s,])(?:P|Q|H|TP|TX|X|T)\.")
 _HOUSE = re.compile(r"^(?:[Ss]ố\s)?\d+[A-Za-z]?(?:[/-]\d+[A-Za-z]?)*\s[^,]*[^\W\d_][^,]*,")
+_STREET = re.compile(r"^(?:[Ss]ố\s)?\d+[A-Za-z]?(?:[/-]\d+[A-Za-z]?)*\s+[^\W\d]+\s+[^\W\d]")  # 66 Tô Hiến Thành
 _LABELLED = re.compile(r"^[^:]{1,24}:\s*(?=\S)")
 _WEB = re.compile(r"www|https?|@|\.(?:vn|com|net|org)\b|wifi|facebook", re.I)
 _NOT_NAMES = entries("""
@@ -143,6 +144,8 @@ def _shop(rows: Sequence[Row], widest: float, usual: float) -> list[Row]:
         as_large = _height(row) >= (MIN_SAME_CAPITALS if same_case else MIN_SAME_NAME) * _height(rows[start])
         if not (may_be_name(row.text, 2) and as_large and goes_on(shop[-1], row, widest)) or _is_slogan(row.text):
             break
+        if _STREET.match(row.text):
+            break
         shop.append(row)
     return shop
 
@@ -203,7 +206,7 @@ def _address(rows: Sequence[Row], widest: float) -> list[Row]:
     if max(scores, default=0) < 2:
         return []
     start = int(np.argmax(scores))
-    while start and scores[start - 1] and rows[start - 1].text.rstrip().endswith(","):
+    while start and scores[start - 1] and _opens_address(rows[start - 1].text):
         start -= 1
     address = [rows[start]]
     for after in rows[start + 1 : start + MAX_ADDRESS_ROWS]:
@@ -212,6 +215,11 @@ def _address(rows: Sequence[Row], widest: float) -> list[Row]:
             break
         address.append(after)
     return address
+
+
+def _opens_address(text: str) -> bool:
+    """Whether an address goes on below: a comma ends the row, or it begins with the number of a house."""
+    return text.rstrip().endswith(",") or _HOUSE.match(text) is not None
 
 
 def _is_customer(text: str) -> bool:
@@ -244,4 +252,8 @@ def _places_of_address(text: str) -> int:
 
 def _count_places(text: str) -> int:
     """Count the kinds of place that a text names; a house number before a street and a comma counts for two."""
-    return len(_PLACES.findall(fold(text))) + len(_SHORT_PLACES.findall(text)) + 2 * bool(_HOUSE.match(text))
+    return (
+        len(_PLACES.findall(fold(text)))
+        + len(_SHORT_PLACES.findall(text))
+        + (2 if _HOUSE.match(text) else bool(_STREET.match(text)))
+    )

@@ -98,11 +98,20 @@ def _has_other_sums(best: Candidate, entries: Sequence[Entry], items: Sequence[I
     """Whether the payment or the items, all of them read, come to another amount."""
     if any(paid.role == "cash" and change.value > 0 for paid, change in payments(entries)):
         return True
-    proven = [item for item in items if item.unit_price and abs(item.quantity * item.unit_price - item.price) <= 1]
     lowest = max(entry.row for entry in best.entries)
-    others = [entry for entry in entries if entry.row < lowest and not entry.in_item and entry.value >= MIN_TOTAL]
-    is_whole = bool(items) and len(proven) == len(items) and not any(one.role in _OTHER_PRICES for one in others)
-    return is_whole and best.value not in item_sums(entries, items)
+    others = sum(
+        entry.value
+        for entry in entries
+        if entry.row < lowest and not entry.in_item and entry.role in _OTHER_PRICES and entry.value >= MIN_TOTAL
+    )
+    sums = item_sums(entries, items)
+    is_explained = best.value in sums or sums[0] < best.value <= sums[0] + others
+    return bool(items) and all(map(_is_read, items)) and not is_explained
+
+
+def _is_read(item: Item) -> bool:
+    """Whether quantity × unit price gives an item's price, or more where it has a discount."""
+    return item.unit_price is not None and item.price <= item.quantity * item.unit_price + 1
 
 
 _OTHER_PRICES: tuple[Role, ...] = ("", "unclear", "fee", "about")  # of what was bought and is no item
