@@ -15,7 +15,7 @@ from .words import fold, holds, starts_with
 
 PageKind = Literal["receipt", "invoice", "page"]
 
-MIN_POINTS = 2.5  # for a page to be a receipt or an invoice
+MIN_POINTS = 2.0  # for a page to be a receipt or an invoice
 TITLE = 2.0
 TITLE_WORDS = 7  # words of a row at most that may be a title
 LABELS_OF_SUMS = 2.0  # an amount labelled as a sum
