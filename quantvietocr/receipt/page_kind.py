@@ -9,9 +9,11 @@ from ..common.wordlists import entries
 from .amounts import amounts, has_foreign_money
 from .dates import find_date
 from .evidence import Entry
-from .labels import is_heading, is_telephone, is_title, kind_of, label_before
+from .labels import is_heading, is_telephone, kind_of, label_before
 from .page import Item, Row
-from .words import fold, holds, starts_with
+from .vocabulary import TITLE_WORDS as TITLE_NAMES
+from .vocabulary import TITLES
+from .words import fold, has_words, holds, starts_with
 
 PageKind = Literal["receipt", "invoice", "page"]
 
@@ -30,6 +32,7 @@ ABOUT, MAX_ABOUT = 0.25, 1.5  # each row about the date, the till, the table, �
 DATE = 0.5
 UNREAD = 0.5  # a label of an amount that was not read
 LETTER = -3.0  # words that letters, laws and contracts have
+MIN_FUZZY_WORDS = 12  # characters of such words from which on a letter may be wrong
 PROSE = -6.0  # × the share of rows that are prose
 MIN_PROSE_WORDS = 8  # words of a row of prose
 MIN_PROSE_LETTERS = 0.75  # share of letters and spaces in it
@@ -80,7 +83,7 @@ def _points(rows: Sequence[Row], entries: Sequence[Entry], items: Sequence[Item]
     texts = [row.text for row in rows]
     folded = [fold(text) for text in texts]
     roles = {entry.role for entry in entries if entry.trust >= 0.7 and not entry.in_item}
-    points = TITLE * any(is_title(text) and len(text.split()) <= TITLE_WORDS for text in texts)
+    points = TITLE * any(map(_is_receipt_title, texts))
     points += LABELS_OF_SUMS * bool(roles & {"payable", "total"})
     points += LABELS_OF_PAYMENT * bool(roles & {"cash", "card", "change"})
     points += OTHER_LABELS * len(roles & {"tax", "discount", "subtotal", "fee", "unclear"})
@@ -98,13 +101,28 @@ def _points(rows: Sequence[Row], entries: Sequence[Entry], items: Sequence[Item]
     points += LABELS_OF_SUMS * bool(not roles & {"payable", "total"} and any(map(_is_numbered_sum, texts)))
     points += DATE * any(find_date(text) for text in texts)
     points += LABELS_OF_SUMS * any(_is_foreign_sum(text) for text in texts)
-    points += LETTER * any(any(starts_with(text, word) for text in folded) for word in _LETTERS)
+    points += LETTER * any(_begins_letter(text) for text in folded)
     return points + PROSE * sum(map(_is_prose, texts)) / len(texts)
+
+
+def _begins_letter(folded: str) -> bool:
+    """Whether a folded text begins with words of letters; short ones letter by letter: `Giấy gói` is no `Giấy mời`."""
+    return any(
+        starts_with(folded, words) if len(words) >= MIN_FUZZY_WORDS else f"{folded} ".startswith(f"{words} ")
+        for words in _LETTERS
+    )
+
+
+def _is_receipt_title(text: str) -> bool:
+    """Whether a short row is the title of a receipt or an invoice; `Phiếu …` alone may be that of any form."""
+    folded = fold(text)
+    titles = any(starts_with(folded, title) for title in TITLES if title != "phieu")
+    return len(folded.split()) <= TITLE_WORDS and (titles or any(has_words(folded, name) for name in TITLE_NAMES))
 
 
 def _is_numbered_sum(text: str) -> bool:
     """Whether a row is a label of a sum and a number that is no money: `Tổng 270` where prices are in thousands."""
-    return kind_of(text) in ("payable", "total") and any(map(str.isdigit, text))
+    return kind_of(text) in ("payable", "total") and text.rstrip(" đĐ.").endswith(tuple("0123456789"))
 
 
 def _is_foreign_sum(text: str) -> bool:
