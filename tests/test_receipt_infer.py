@@ -231,7 +231,7 @@ def test_a_row_on_stdout_has_no_tabs_of_its_own():
         "fields": [{"name": "shop", "value": "A\tB", "sure": True}, {"name": "total", "value": 5, "sure": False}],
         "kind": "receipt",
     }
-    assert summary(row) == "a\\tb\t1\t0\tA\\tB\t\t5?\treceipt"
+    assert summary(row) == "a\\tb\t1\t0\tA\\tB\t\t5\treceipt\ttotal"
 
 
 def test_the_shipped_weights_read_a_clean_receipt():

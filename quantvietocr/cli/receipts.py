@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 DESCRIPTION = (
     "Find the lines, rows and fields of receipts or pages, pictures and PDF files. With --out, a folder gets NAME.txt, "
     ".tsv, .json, .png and a searchable .pdf of each page, and stdout a row: path, page, lines, shop, date, total, "
-    "kind of page. Without, stdout gets the text of each page."
+    "kind of page, and the fields that are not sure. Without, stdout gets the text of each page."
 )
 
 
