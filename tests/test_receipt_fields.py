@@ -9,12 +9,13 @@ import pytest
 from drawn_receipts import ADDRESS, ITEMS, ROWS, SHOP, TOTAL
 
 from quantvietocr.pictures.boxes import Box
+from quantvietocr.receipt.amounts import amounts
+from quantvietocr.receipt.dates import find_date, find_time
 from quantvietocr.receipt.fields import fields_of
 from quantvietocr.receipt.items import items_of
 from quantvietocr.receipt.labels import kind_of
 from quantvietocr.receipt.layout import paragraphs_of, slope_of
 from quantvietocr.receipt.page import Line, Row
-from quantvietocr.receipt.words import amounts, find_date, find_time
 
 WIDTH = 460  # of the printed rows
 
@@ -92,7 +93,8 @@ def test_an_amount_knows_its_place():
         ("ngay 5 thang 1 nam 2025", "2025-01-05"),
         ("31/02/2024", None),
         ("1.250.000", None),
-        ("12/13/2024", None),
+        ("12/13/2024", "2024-12-13"),
+        ("13/13/2024", None),
         ("028 3835 1234", None),
         ("01/01/1889", None),
     ],

@@ -228,9 +228,10 @@ def test_a_row_on_stdout_has_no_tabs_of_its_own():
         "source": "a\tb",
         "page": 1,
         "lines": [],
-        "fields": [{"name": "shop", "value": "A\tB"}, {"name": "total", "value": 5}],
+        "fields": [{"name": "shop", "value": "A\tB", "sure": True}, {"name": "total", "value": 5, "sure": False}],
+        "kind": "receipt",
     }
-    assert summary(row) == "a\\tb\t1\t0\tA\\tB\t\t5"
+    assert summary(row) == "a\\tb\t1\t0\tA\\tB\t\t5\treceipt\ttotal"
 
 
 def test_the_shipped_weights_read_a_clean_receipt():

@@ -100,6 +100,7 @@ def test_json_has_the_documented_keys_and_tells_what_stands_where(tmp_path):
         "turned",
         "detector",
         "reader",
+        "kind",
         "lines",
         "rows",
         "paragraphs",

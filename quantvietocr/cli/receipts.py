@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 DESCRIPTION = (
     "Find the lines, rows and fields of receipts or pages, pictures and PDF files. With --out, a folder gets NAME.txt, "
-    ".tsv, .json, .png and a searchable .pdf of each page, and stdout a row: path, page, lines, shop, date, total. "
-    "Without, stdout gets the text of each page."
+    ".tsv, .json, .png and a searchable .pdf of each page, and stdout a row: path, page, lines, shop, date, total, "
+    "kind of page, and the fields that are not sure. Without, stdout gets the text of each page."
 )
 
 

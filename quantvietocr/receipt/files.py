@@ -72,7 +72,7 @@ def read_files(
         detector: finds lines.
         out: folder to write into.
         reader: what reads, for the JSON.
-        form: `json` prints the page's JSON; else path, page, lines, shop, date and total, with tabs between.
+        form: `json` prints the page's JSON; else a row with tabs between, as `summary` writes it.
         say: is called with each message.
 
     Returns:
@@ -141,10 +141,14 @@ def _read_file(
 
 
 def summary(row: dict) -> str:
-    """Write one page's JSON as a row: source, page, lines, shop, date, total; empty where a field was not found."""
+    """Write one page's JSON as a row: source, page, lines, shop, date, total, kind of page, and what is not sure.
+
+    A cell is empty where a field was not found. The last has the names of the fields that are not sure.
+    """
     fields = {field["name"]: str(field["value"]) for field in row["fields"]}
     cells = [row["source"], str(row["page"]), str(len(row["lines"]))]
     cells += [fields.get(name, "") for name in ("shop", "date", "total")]
+    cells += [row["kind"], " ".join(field["name"] for field in row["fields"] if not field["sure"])]
     return "\t".join(cell.replace("\t", "\\t").replace("\n", "\\n") for cell in cells)
 
 

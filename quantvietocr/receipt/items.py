@@ -8,15 +8,16 @@ from dataclasses import dataclass
 
 from ..common.wordlists import entries
 from ..pictures.boxes import Box
-from .labels import is_heading, is_telephone, is_title, kind_of
+from .amounts import amounts
+from .costs import MIN_PRICE, Costs, Number, costs_of, number_of
+from .dates import find_date
+from .evidence import amounts_of
+from .labels import MIN_TRUST, is_heading, is_telephone, is_title, kind_of, label_before
 from .layout import goes_on, widest_of
 from .page import Item, Row
-from .words import amounts, find_date, fold
+from .words import fold
 
-MIN_PRICE = 500  # đồng; an amount below is a quantity or a size
-MAX_QUANTITY = 1000  # pieces; a number from here on is no quantity
-_COUNT = re.compile(r"^(?:[xX×*]\s?)?(\d{1,3}(?:[.,]\d{1,3})?)(?:\s?[xX×*])?$")
-_SIGN = re.compile(r"^(?:[xX×*=@]|đ|Đ|VND|VNĐ|₫)$")
+_SIGN = re.compile(r"^(?:[xX×*=@~|]|đ|Đ|VND|VNĐ|₫|KCT|KKKNT)$")
 _PLACE = re.compile(r"^(\d{1,2})\s?[.)/]\s?(?=\D)")
 _TIMES = re.compile(r"(?<=\d)\s?([xX×*])\s?(?=\d{1,3}[.,]\d{3}(?!\d))")
 _GLUED = re.compile(r"(?<=[.,]\d{3})(?=\d{1,3}(?:[.,]\d{3})+(?!\d))")  # two amounts whose columns stand close
@@ -27,23 +28,15 @@ _UNITS = frozenset(
     vien | xap
 """)
 )
+_COLUMN_NAME = re.compile(  # before its number in an item's own row: 2 x 15.000 Thành tiền: 30.000
+    r"(?:(?:Th[àa]nh|T\.?)\s?ti[ềe]n|[ĐD][ơo]n gi[áa]|S[ốo] l[ượuo]+ng|SL|Gi[áa]|Qty|Price|Amount)\s?:\s?(?=\d)", re.I
+)
+_WEIGHT = re.compile(r"\d+[.,]\d+$")
+_WEIGHT_UNIT = re.compile(r"(?:kg|g|l[íi]t|m)$", re.I)
+_SUM_KINDS = ("payable", "total", "subtotal")
+_END_ROLES = (*_SUM_KINDS, "tax", "cash", "card", "change")
+_SUMS = ("cong", "tong", "total", "subtotal")
 _FRONT_COUNT = re.compile(r"^(\d{1,3})\s?[xX×]\s+")
-Costs = tuple[int | float, int | None, int]  # quantity; unit price (đồng) where one is printed; price (đồng)
-
-
-@dataclass(frozen=True)
-class _Number:
-    """A word of a row that is a number.
-
-    Attributes:
-        money: its value in đồng, 0 where it cannot be money.
-        count: its value as a quantity, 0 where it cannot be one.
-        marked: whether its form marks it as money (`words.Amount.marked`).
-    """
-
-    money: int
-    count: float
-    marked: bool
 
 
 @dataclass(frozen=True)
@@ -67,7 +60,7 @@ def first_item_row(rows: Sequence[Row]) -> int:
     heading = next((index for index, row in enumerate(rows) if is_heading(row.text) and not amounts(row.text)), None)
     if heading is not None:
         return heading
-    start = next((index for index, row in enumerate(rows) if _may_be_item(row) and _parse(_split(row)[1])), len(rows))
+    start = next((index for index, row in enumerate(rows) if _may_be_item(row) and costs_of(_split(row)[1])), len(rows))
     if start == len(rows) or _split(rows[start])[0]:
         return start
     first, widest = start, widest_of(rows)  # numbers alone: the name stands above them, on as many rows as it needs
@@ -79,7 +72,12 @@ def first_item_row(rows: Sequence[Row]) -> int:
 
 
 def items_of(rows: Sequence[Row]) -> tuple[Item, ...]:
-    """Find the items, top to bottom.
+    """Find the items, top to bottom: see `bought_in`."""
+    return tuple(item for item, _ in bought_in(rows))
+
+
+def bought_in(rows: Sequence[Row]) -> list[tuple[Item, tuple[Row, ...]]]:
+    """Find the items, top to bottom, each with its rows.
 
     An item is `name … quantity … unit price … price` on a row, or the numbers stand on the row below the name. A
     product that is right settles which number is which. A row without numbers goes on with the name above it; where the
@@ -89,42 +87,61 @@ def items_of(rows: Sequence[Row]) -> tuple[Item, ...]:
         rows: of the page, in reading order.
 
     Returns:
-        The items.
+        The items and the rows that each stands on.
     """
     start = first_item_row(rows)
     heading = fold(rows[start].text).split() if start < len(rows) and is_heading(rows[start].text) else []
-    items: list[Item] = []
+    items: list[tuple[Item, tuple[Row, ...]]] = []
+    group_sum = 0
     for group in _groups(_pieces(rows[start + bool(heading) :], heading)):
         costs = next((piece.costs for piece in group if piece.costs), None)
         name = " ".join(piece.name for piece in group if piece.name)
         name, front = _bare_name(name, len(items) + 1, heading)
-        if costs and costs[2] > 0 and name:
-            quantity, unit_price, price = costs
-            items.append(
-                Item(
-                    name,
-                    front if front and quantity == 1 else quantity,
-                    price,
-                    Box.around(piece.row.box for piece in group),
-                    min(piece.row.confidence for piece in group),
-                    unit_price,
-                )
-            )
-    return tuple(items)
+        if not costs or costs[2] < 0 or not name:
+            continue
+        if costs[2] == group_sum and fold(name).split()[:1] and fold(name).split()[0] in _SUMS:
+            group_sum = 0
+            continue
+        quantity, unit_price, price = costs
+        group_sum += price
+        item = Item(
+            name,
+            front if front and quantity == 1 else quantity,
+            price,
+            Box.around(piece.row.box for piece in group),
+            min(piece.row.confidence for piece in group),
+            unit_price,
+        )
+        items.append((item, tuple(piece.row for piece in group)))
+    return items
 
 
 def _pieces(rows: Sequence[Row], heading: Sequence[str]) -> list[_Piece]:
     """Return the rows down to the first sum that may be part of an item."""
     pieces: list[_Piece] = []
     for row in rows:
-        if kind_of(row.text) in ("payable", "total", "subtotal"):
+        if is_sum(row):
             break
         if _may_be_item(row):
             name, numbers = _split(row)
-            costs = _parse(numbers)
+            costs = costs_of(numbers)
             if costs or not _is_code(row.text):
                 pieces.append(_Piece(row, _without_unit(name, row, heading) if costs else row.text, costs))
     return pieces
+
+
+def is_sum(row: Row) -> bool:
+    """Whether a row says a sum, a tax or a payment, and so ends the items.
+
+    A label that was misread is one before a single amount alone, and then of a sum only: `Trà vải` is no `Trả lại`.
+    """
+    if kind_of(row.text) in _SUM_KINDS:
+        return True
+    values = amounts_of(row)
+    if len(values) != 1 or values[0].value < MIN_PRICE:
+        return False
+    label = label_before(row.text[: values[0].start])
+    return label.trust >= (MIN_TRUST if label.role in _SUM_KINDS else 1.0) and label.role in _END_ROLES
 
 
 def _groups(pieces: Sequence[_Piece]) -> list[list[_Piece]]:
@@ -153,7 +170,7 @@ def _is_labelled(row: Row) -> bool:
     if not kind_of(row.text):
         return False
     numbers = _split(row)[1]
-    return len(numbers) < 2 or _parse(numbers) is None or bool(kind_of(row.text, exact=True))
+    return len(numbers) < 2 or costs_of(numbers) is None or bool(kind_of(row.text, exact=True))
 
 
 def _is_rule(text: str) -> bool:
@@ -167,11 +184,37 @@ def _is_code(text: str) -> bool:
     return sum(letter.isdigit() for letter in text) >= 6 and not any(letter.isalpha() for letter in text)
 
 
-def _split(row: Row) -> tuple[str, list[_Number]]:
+def _split(row: Row) -> tuple[str, list[Number]]:
     """Return a row's name and the numbers behind it. A line that is one amount is one number, spaces or not."""
-    words: list[tuple[str, int]] = []  # each with the index of its line
+    words = _words_of(row)
+    numbers_of = {word: number_of(word) for word, _ in words}
+    named = next((index for word, index in words if numbers_of[word] is None and not _SIGN.match(word)), -1)
+    end = len(words)
+    numbers: list[tuple[int, Number]] = []
+    while end:
+        word, index = words[end - 1]
+        number = numbers_of[word]
+        weighed = end > 1 and _WEIGHT_UNIT.match(word) and _WEIGHT.match(words[end - 2][0])
+        if number is None and not _SIGN.match(word) and not weighed:
+            break
+        # A number in the name's own line is part of the name once the lines beside it have said the price.
+        if index == named and index < len(row.lines) - 1 and numbers:
+            break
+        if number is not None:
+            is_weight = end < len(words) and _WEIGHT_UNIT.match(words[end][0]) and _WEIGHT.match(word)
+            numbers.insert(0, (end - 1, Number(0, number.count, False) if is_weight else number))
+        end -= 1
+    while numbers and numbers[0][1].percent is not None:  # a share before all numbers is part of the name
+        end = numbers.pop(0)[0] + 1
+    name = " ".join(word for word, _ in words[:end]).strip(" .:-")
+    return ("" if _is_code(name) else name), [number for _, number in numbers]
+
+
+def _words_of(row: Row) -> list[tuple[str, int]]:
+    """Return the words of a row, each with the index of its line, without units and the names of columns."""
+    words: list[tuple[str, int]] = []
     for index, line in enumerate(row.lines):
-        text = _GLUED.sub(" ", line.text.strip())
+        text = _COLUMN_NAME.sub(" ", _GLUED.sub(" ", line.text.strip())).strip()
         if index and _is_unit(text):
             continue  # a column of units, whatever its heading was read as
         values = amounts(text)
@@ -179,60 +222,7 @@ def _split(row: Row) -> tuple[str, list[_Number]]:
             words.append((text, index))
         else:
             words += [(word, index) for word in _TIMES.sub(r" \1 ", text).split()]
-    named = next((index for word, index in words if _number(word) is None and not _SIGN.match(word)), -1)
-    end = len(words)
-    numbers: list[_Number] = []
-    while end:
-        word, index = words[end - 1]
-        number = _number(word)
-        if number is None and not _SIGN.match(word):
-            break
-        # A number in the name's own line is part of the name once the lines beside it have said the price.
-        if index == named and index < len(row.lines) - 1 and numbers:
-            break
-        if number is not None:
-            numbers.insert(0, number)
-        end -= 1
-    return " ".join(word for word, _ in words[:end]).strip(" .:-"), numbers
-
-
-def _number(word: str) -> _Number | None:
-    """Return a word as a number, None where it is none."""
-    values = amounts(word)
-    money = values[0] if len(values) == 1 and values[0].start == 0 and values[0].end == len(word) else None
-    count = _COUNT.match(word)
-    if money is None and count is None:
-        return None
-    quantity = float(count[1].replace(",", ".")) if count else 0.0
-    quantity = quantity if quantity < MAX_QUANTITY else 0.0
-    return _Number(money.value if money else 0, quantity, bool(money and money.marked))
-
-
-def _parse(numbers: list[_Number]) -> Costs | None:
-    """Return what the numbers of a row say; None where the last number is no price."""
-    if not numbers or abs(numbers[-1].money) < MIN_PRICE:
-        return None
-    price = numbers[-1].money
-    if len(numbers) >= 3:
-        first, second = numbers[-3:-1]
-        for count, unit in ((first.count, second.money), (second.count, first.money)):
-            if count and unit and abs(count * unit - price) <= 1:  # a weight's price is rounded
-                return _whole(count), unit, price
-        if first.count and second.marked:
-            return _whole(first.count), second.money, price
-    if len(numbers) >= 2:
-        before = numbers[-2]
-        if before.money >= MIN_PRICE and before.marked:
-            pieces = price / before.money
-            whole = pieces == int(pieces) and 1 <= pieces < MAX_QUANTITY
-            return (int(pieces) if whole else 1), before.money, price
-        if before.count:
-            return _whole(before.count), None, price
-    return (1, None, price) if numbers[-1].marked else None
-
-
-def _whole(count: float) -> int | float:
-    return int(count) if count == int(count) else count
+    return words
 
 
 def _is_unit(text: str) -> bool:

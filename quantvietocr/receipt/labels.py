@@ -3,76 +3,58 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from ..common.wordlists import entries
-from .words import fold, holds, starts_with
+from ..metrics.edits import edit_distance
+from .vocabulary import COLUMNS, LABELS, THANKS, TITLE_WORDS, TITLES, Role
+from .words import LETTERS_PER_ERROR, MAX_CACHED, fold, has_words, holds, letters_only, starts_with
 
 Kind = Literal["payable", "total", "subtotal", "other", "about", ""]
 
-# `payable` is what is to be paid, `other` are amounts that are no total, `about` says something about the receipt.
-_LABELS: dict[Kind, tuple[str, ...]] = {
-    "payable": entries("""
-        tong tien thanh toan | tong thanh toan | tong cong thanh toan | tong so tien thanh toan | so tien thanh toan
-        tong gia tri thanh toan | tien thanh toan | can thanh toan | phai thanh toan | thanh toan | tong tt
-        tong tien phai tra | tong phai tra | khach phai tra | khach can tra | phai tra | con phai thu | phai thu
-        tong phai thu | grand total | total due | amount due
-    """),
-    "total": entries("""
-        tong cong | tong tien | tong so tien | tong cong tien | cong tien | thanh tien | t tien | t cong | tong
-        tong hoa don | tong don hang | cong | total | total amount
-    """),
-    "subtotal": entries("""
-        tong tien hang | tien hang | cong tien hang | tong cong tien hang | tam tinh | tong tam tinh | subtotal
-        sub total | tong chua thue | tong truoc thue | tong chua vat | tien truoc thue
-    """),
-    "other": entries("""
-        tien thua | tien thoi | tien thoi lai | thoi lai | tien tra lai | tra lai | tra lai khach | tien tra khach
-        tien khach dua | khach dua | khach tra | khach thanh toan | tien khach tra | tien nhan | tien mat | nhan
-        khach hang dua | thanh toan tien mat | thanh toan the | the | the atm | chuyen khoan | the tin dung
-        the visa | the ngan hang | vi momo | vi dien tu | quet ma qr | ma qr | cash | change | giam gia | giam
-        chiet khau | khuyen mai | tong giam gia | tong chiet khau | tong khuyen mai | voucher | thue | trong do thue
-        da gom thue | thue gtgt | thue vat | vat | tong thue | tien thue | phi dich vu | phi phuc vu
-        phi giao hang | phi ship | phu thu | ma giam gia | tong so luong | tong sl | so luong | sl | so mon
-        tong so mon | tong mon | tong so mat hang | tong mat hang | tong so san pham | diem | tong diem
-        diem tich luy | du no | con no | tien tip | lam tron
-    """),
-    "about": entries("""
-        ngay | ngay ban | ngay in | ngay lap | gio | gio vao | gio ra | thoi gian | date | time | so hd | so hoa don
-        so phieu | so ct | ma hd | ma hoa don | ma don | hd so | so | so bill | bill no | hoa don so | ban
-        ban so | khu vuc | thu ngan | nhan vien | nv | tn | ca | quay | may | khach hang | khach | kh
-        ten khach hang | ho ten | ho ten khach hang | hinh thuc thanh toan | bang chu | so tien bang chu
-        so tien viet bang chu | mst | ma so thue | dt | dien thoai | sdt | tel | phone | hotline | fax | email
-        website | web | www | wifi | pass wifi | facebook | fb | zalo | mau so | ky hieu | so serial | serial | pos
-        cashier | nguoi ban | nguoi mua | nguoi mua hang | nguoi ban hang | nguoi lap | nguoi lap phieu
-        mat khau wifi | in luc | so the | stk | hsd
-    """),
-}
-_TITLES = entries("""
-    hoa don | phieu tinh tien | phieu thanh toan | phieu ban le | phieu thu | phieu xuat kho | phieu giao hang
-    phieu | bien lai | bien nhan | don hang | bill | receipt | invoice | tax invoice
-""")
-_THANKS = entries("""
-    cam on | xin cam on | chan thanh cam on | hen gap lai | thank you | thanks | tran trong | kinh chao | kinh chuc
-    quy khach
-""")
-_COLUMNS = (
-    entries("""
-        ten hang | mat hang | san pham | dien giai | ten mon | hang hoa | ten sp | ten san pham | mon | ten
-        noi dung | item
-    """),
-    ("sl", "so luong", "s luong", "qty"),
-    ("don gia", "d gia", "dgia", "gia", "gia ban", "price"),
-    ("thanh tien", "t tien", "tien", "t gia", "amount"),
-)
 # A single word may also begin a name (Bàn chải, Máy tính, Công ty). It is a label before a sign, a number or nothing;
 # these words are labels before a sign or nothing alone.
-_BEFORE_A_SIGN = {"so", "the", "ca", "may", "khach", "nhan", "sl", "cong"}
+_BEFORE_A_SIGN = frozenset(
+    entries("""
+    so | the | ca | may | khach | nhan | sl | cong | thua | phi | tien | service | card | order | table
+    guest | room | id | charge | exp | sale | coupon | page | trang | luc | bill | ck | km | server | items | price
+""")
+)
 _TELEPHONE = re.compile(r"\D{0,12}(?:\+84|0\d|\(0\d|1[89]00)[\d .()-]{5,14}\D{0,3}")
 _ONE_WORD = re.compile(r"\W*\w+(?:\.\w+)?\s*(?P<sign>[:.(#]|$)?(?P<number>[-–]?\s?\d)?")
 _BY_LENGTH = sorted(
-    ((label, kind) for kind, labels in _LABELS.items() for label in labels), key=lambda pair: -len(pair[0])
+    ((label, role) for role, labels in LABELS.items() for label in labels),
+    key=lambda pair: -len(pair[0].replace(" ", "")),
 )
+_BY_LETTERS: dict[int, list[tuple[str, str, Role]]] = {}  # letters → the labels of so many: without spaces, with, role
+for _label, _role in _BY_LENGTH:
+    _BY_LETTERS.setdefault(len(_label.replace(" ", "")), []).append((_label.replace(" ", ""), _label, _role))
+MAX_LABEL_WORDS = 9  # words at the beginning of a text that are compared with labels
+MAX_TITLE_WORDS = 4  # words of a row that is a title by a word within it
+MAX_ERRORS = 4  # letters that may be wrong in the longest label
+_KINDS: dict[Role, Kind] = {"payable": "payable", "total": "total", "subtotal": "subtotal", "about": "about", "": ""}
+MIN_FUZZY = 5  # letters of a label from which on one of them may be wrong before an amount
+LETTERS_LOST = 2.5  # letters by which an error makes a label's match weaker than that of a shorter label
+TRUST_LOST = 0.12  # of a label's trust for each error
+BARE_WORD_TRUST = 0.5  # × the trust in a word that may as well begin a name
+INSIDE_TRUST = 0.7  # trust in a label that other words stand before
+MIN_FUZZY_COUNT = 12  # characters of a label of points or pieces from which on a letter of it may be wrong
+MIN_TRUST = 0.8  # of a label nearer to the amount that hides one further away
+
+
+@dataclass(frozen=True)
+class Label:
+    """What an amount's label says.
+
+    Attributes:
+        role: what the amount is; "" without a label.
+        trust: how surely the label says so, from 0 to 1.
+    """
+
+    role: Role
+    trust: float
 
 
 def kind_of(text: str, exact: bool = False) -> Kind:
@@ -86,26 +68,143 @@ def kind_of(text: str, exact: bool = False) -> Kind:
         The kind of the label; "" where the text begins with none.
     """
     folded = fold(text)
-    for label, kind in _BY_LENGTH:
-        if f"{folded} ".startswith(f"{label} ") if exact else starts_with(folded, label):
-            if " " in label:
-                return kind
-            behind = _ONE_WORD.match(text)
-            if behind and (behind["sign"] is not None or (behind["number"] and label not in _BEFORE_A_SIGN)):
-                return kind
+    for label, role, errors in () if _is_company(folded) else _matches(folded, 0):
+        if (exact and errors) or not _announces(text, label):
+            continue
+        if role == "unclear" and not _ends_behind(folded, label):
+            continue
+        return _KINDS.get(_qualified(role, folded), "other")
     return ""
 
 
+@lru_cache(maxsize=MAX_CACHED)
+def label_before(text: str) -> Label:
+    """Say what the amount is that stands behind a text.
+
+    A letter may be wrong, and digits stand for the letters they look like. A label of two words may stand anywhere in
+    the text, with less trust.
+
+    Args:
+        text: from the last amount, or the beginning of the row, up to the amount; a line end between two lines.
+
+    Returns:
+        The label; its role is "" where the text has none.
+    """
+    parts = [part for part in _PART.split(text) if any(map(str.isalpha, part))]
+    labels = [_label_of(part) for part in parts]
+    if len(parts) > 1:
+        labels.insert(0, _label_of(text.replace("\n", " ")))
+    best = max(labels, key=lambda label: label.trust, default=NO_LABEL)
+    return next((label for label in reversed(labels) if label.trust >= MIN_TRUST and label.role != "about"), best)
+
+
+NO_LABEL = Label("", 0.0)
+_PART = re.compile(r"(?<=[:\s(])\d{1,3}(?=\s+[^\W\d])(?!\s*%)|\n")  # a count between two labels: Tổng SL: 5 Tổng tiền
+
+
+def _label_of(text: str) -> Label:
+    folded = letters_only(fold(text))
+    if _is_company(folded):
+        return NO_LABEL
+    for label, role, errors in _matches(folded, 1):
+        if errors and role in ("points", "count") and len(label) < MIN_FUZZY_COUNT:
+            continue
+        trust = 1 - TRUST_LOST * errors
+        if not _announces(text, label):
+            if role != "total":
+                continue
+            is_sum = label != "cong" and text.rstrip().endswith(":")  # Tổng chi phí:, and not Cộng nhóm vải:
+            trust *= MIN_TRUST if is_sum else BARE_WORD_TRUST
+        if role == "unclear" and not _ends_behind(folded, label):
+            trust *= BARE_WORD_TRUST
+        return Label(_qualified(role, folded), trust)
+    if any(has_words(folded, word) for word in _TAXES):
+        return Label("tax", INSIDE_TRUST)
+    for label, role in _BY_LENGTH:
+        if " " in label and role not in ("about", "unclear") and has_words(folded, label):
+            return Label(_qualified(role, folded), INSIDE_TRUST)
+    return NO_LABEL
+
+
+@lru_cache(maxsize=MAX_CACHED)
+def _matches(folded: str, least_errors: int) -> tuple[tuple[str, Role, int], ...]:
+    """Return the labels that a folded text may begin with, each with its role and errors, the best match first.
+
+    Labels of MIN_FUZZY letters may have `least_errors`, longer ones as many as `starts_with` allows if that is more.
+    """
+    words = folded.split()[:MAX_LABEL_WORDS]
+    found: dict[str, tuple[float, str, Role, int]] = {}
+    for head in {"".join(words[:count]) for count in range(1, len(words) + 1)}:
+        for letters in range(max(1, len(head) - MAX_ERRORS), len(head) + MAX_ERRORS + 1):
+            allowed = max(least_errors if letters >= MIN_FUZZY else 0, letters // LETTERS_PER_ERROR)
+            if abs(letters - len(head)) > allowed:
+                continue
+            for bare, label, role in _BY_LETTERS.get(letters, ()):
+                errors = 0 if bare == head else edit_distance(head, bare) if allowed else 1
+                if errors <= allowed and (label not in found or errors < found[label][3]):
+                    found[label] = (LETTERS_LOST * errors - letters, label, role, errors)
+    return tuple((label, role, errors) for _, label, role, errors in sorted(found.values()))
+
+
+def _is_company(folded: str) -> bool:
+    """Whether a text names a corporation, `Tổng công ty …`, which begins as `Tổng cộng` does."""
+    return starts_with(folded, "tong cong ty")
+
+
+def _announces(text: str, label: str) -> bool:
+    """Whether what stands behind a label of one word shows that it is one and begins no name."""
+    if " " in label:
+        return True
+    behind = _ONE_WORD.match(text)
+    number = behind and behind["number"] and label not in _BEFORE_A_SIGN
+    return bool(behind and (behind["sign"] is not None or number))
+
+
+def _ends_behind(folded: str, label: str) -> bool:
+    """Whether nothing but a number stands behind a label: `Tiền phòng: 500.000`, not `Gia vị lẩu 15.000`."""
+    words = folded.split()[len(label.split()) :]
+    return not words or words[0].isdigit()
+
+
+def _qualified(role: Role, folded: str) -> Role:
+    """Return the role of a label by the words behind it: `Tổng tiền thuế` is a tax, `Tổng sau thuế` a total."""
+    if role not in ("total", "payable", "unclear"):
+        return role
+    if any(has_words(folded, word) for word in _BEFORE_WORDS):
+        return "subtotal"
+    if role == "payable" or any(has_words(folded, word) for word in _AFTER_WORDS):
+        return role
+    return next((other for names, other in _QUALIFIERS if any(has_words(folded, name) for name in names)), role)
+
+
+_TAXES = ("vat", "gtgt")
+_BEFORE_WORDS = ("truoc", "chua", "before", "excl", "excluding")
+_AFTER_WORDS = ("sau", "gom", "incl", "including", "inc", "after", "co thue", "cu thue")
+_QUALIFIERS: tuple[tuple[tuple[str, ...], Role], ...] = (
+    (("no", "cong no"), "debt"),
+    (("diem", "points"), "points"),
+    (("giam", "tiet kiem", "chiet khau", "khuyen mai", "ck", "km", "discount", "saving", "savings"), "discount"),
+    (("thue", "vat", "gtgt", "tax"), "tax"),
+    (("sl", "so luong", "mon", "mat hang", "san pham", "sp", "qty", "items"), "count"),
+    (("khach dua", "khach tra", "tien mat", "cash"), "cash"),
+    (("nhom", "group"), "unclear"),
+)
+
+
+@lru_cache(maxsize=MAX_CACHED)
 def is_title(text: str) -> bool:
     """Whether a text says what kind of paper this is, or thanks: then it is no name and no item."""
     folded = fold(text)
-    return any(starts_with(folded, label) for label in _TITLES) or any(holds(folded, label) for label in _THANKS)
+    if len(folded.split()) <= MAX_TITLE_WORDS and any(has_words(folded, words) for words in TITLE_WORDS):
+        return True
+    return any(starts_with(folded, label) for label in TITLES) or any(holds(folded, label) for label in THANKS)
 
 
+@lru_cache(maxsize=MAX_CACHED)
 def is_heading(text: str) -> bool:
     """Whether a text names two columns or more, as the row above the items does."""
     folded = fold(text)
-    return sum(any(holds(folded, label) for label in column) for column in _COLUMNS) >= 2
+    return sum(any(holds(folded, label) for label in column) for column in COLUMNS) >= 2
 
 
 def is_telephone(text: str) -> bool:

@@ -104,5 +104,7 @@ def written(stem: Path, number: int, sha256: str, reader: str, detector: str) ->
         "reader": reader,
         "detector": detector,
     }
-    same = isinstance(about, dict) and all(about.get(key) == value for key, value in expected.items())
+    same = (
+        isinstance(about, dict) and "kind" in about and all(about.get(key) == value for key, value in expected.items())
+    )
     return about if same else None

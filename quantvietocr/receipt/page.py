@@ -12,11 +12,12 @@ JSON, schema version 1 (`Page.to_json`):
     width, height   of the upright page in pixels;    dpi  its pixels per inch
     turned          degrees clockwise, 0, 90, 180 or 270, from the picture to the upright page
     detector        what found the lines;    reader  what read them
+    kind            what the page is: "receipt", "invoice" or "page", which is neither and has no fields and items
     lines           in reading order: {"box": [[x, y] × 4], "text", "confidence"}
     rows            in reading order: top to bottom, and column by column where prose stands in columns:
                     {"lines": [indices of lines, left to right], "text", "box"}
     paragraphs      [[indices of rows], …]
-    fields          {"name", "value", "text", "box", "confidence"}, only those found, a name once:
+    fields          {"name", "value", "text", "sure", "box", "confidence"}, only those found, a name once:
                     shop, address (strings), total (integer, đồng), date (ISO 8601: "2024-03-12" or
                     "2024-03-12T18:05", with seconds if printed)
     items           in order: {"name", "quantity" (number, 1 if none is printed), "unit_price" (đồng or null),
@@ -24,7 +25,8 @@ JSON, schema version 1 (`Page.to_json`):
     timings_ms      {"detect", "crop", "read", "layout"}: finding lines, cutting them out, the recogniser, the rest
 
 A box runs from the upper left corner of its text clockwise. Confidences are in [0, 1]. That of a line is the chance
-that all of it is right; that of a field or an item is the least of its lines'. A later version may add keys; one that
+that all of it is right; that of a field or an item is the least of its lines'. `sure` is false where the page leaves
+doubt which amount is the total, or which number of the date is the month. A later version may add keys; one that
 changes or drops any has a higher number.
 """
 
@@ -86,6 +88,7 @@ class Field:
         text: what it was made from.
         box: where that stands.
         confidence: the least of its lines'.
+        sure: whether the page's evidence for it is enough, and none speaks against it; see the top of this file.
     """
 
     name: str
@@ -93,6 +96,7 @@ class Field:
     text: str
     box: Box
     confidence: float
+    sure: bool = True
 
 
 @dataclass(frozen=True)
@@ -134,6 +138,7 @@ class Page:
     count: int = 1
     reader: str = ""
     source_sha256: str = ""
+    kind: str = "page"
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -173,13 +178,17 @@ class Page:
             "turned": self.turned,
             "detector": self.detector,
             "reader": self.reader,
+            "kind": self.kind,
             "lines": [_about(line, text=line.text) for line in self.lines],
             "rows": [
                 {"lines": [next(line_indices) for _ in row.lines], "text": row.text, "box": row.box.to_json()}
                 for row in self.rows
             ],
             "paragraphs": [[next(row_indices) for _ in paragraph] for paragraph in self.paragraphs],
-            "fields": [_about(field, name=field.name, value=field.value, text=field.text) for field in self.fields],
+            "fields": [
+                _about(field, name=field.name, value=field.value, text=field.text, sure=field.sure)
+                for field in self.fields
+            ],
             "items": [
                 _about(item, name=item.name, quantity=item.quantity, unit_price=item.unit_price, price=item.price)
                 for item in self.items

@@ -40,7 +40,7 @@ def annotated(page: Page, picture: Image.Image) -> Image.Image:
     scale = min(1.0, LONGEST_SIDE / max(page.width, page.height))
     width, height = max(1, round(page.width * scale)), max(1, round(page.height * scale))
     top = MARGIN + TITLE + LEGEND + 2 * MARGIN
-    named = [(field.name, field.box) for field in page.fields]
+    named = [(field.name if field.sure else f"{field.name}?", field.box) for field in page.fields]
     named += [(f"item {number}", item.box) for number, item in enumerate(page.items, 1)]
     tags = max((round(_font(LEGEND).getlength(name)) + MIN_LEADER + 6 for name, _ in named), default=0)
     right = MARGIN + width + tags + MARGIN  # where the text begins

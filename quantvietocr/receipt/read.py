@@ -12,8 +12,7 @@ from PIL import Image
 from ..pictures.boxes import TURNS, crop
 from ..pictures.image import Source, open_line, source_name
 from .detect import Detector, open_detector
-from .fields import fields_of
-from .items import items_of
+from .extract import extract
 from .layout import paragraphs_of
 from .page import Line, Page
 from .two_rows import single_rows
@@ -61,7 +60,7 @@ def read_page(
     with _timed(timings, "layout"):
         paragraphs = paragraphs_of(lines)
         rows = [row for paragraph in paragraphs for row in paragraph]
-        fields, items = fields_of(rows), items_of(rows)
+        found = extract(rows)
     return Page(
         source_name(image) if source is None else source,
         number,
@@ -69,13 +68,14 @@ def read_page(
         turned,
         finder.name,
         paragraphs,
-        fields,
-        items,
+        found.fields,
+        found.items,
         timings,
         dpi,
         count,
         reader,
         source_sha256,
+        found.kind,
     )
 
 

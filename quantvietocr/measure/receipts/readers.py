@@ -18,8 +18,7 @@ from PIL import Image
 from ...checkpoint.files import sha256
 from ...errors import UserError
 from ...receipt import Box, Line, open_detector, read_page
-from ...receipt.fields import fields_of
-from ...receipt.items import items_of
+from ...receipt.extract import extract
 from ...receipt.layout import paragraphs_of
 from ..lines.readers import contestants
 from ..peers import ASTEROCR_MAX_WIDTH, OTHER_READERS, AsterOCR, RapidOCR, Tesseract
@@ -270,8 +269,8 @@ def _asterocr(threads: int, detector: Any) -> PageContestant:
 def _ruled(lines: Sequence[Line]) -> tuple[Extracted, tuple[str, ...]]:
     """Fields, items and names of unsure fields of a peer's lines by our rules: it has none of its own."""
     rows = [row for paragraph in paragraphs_of(lines) for row in paragraph]
-    fields = fields_of(rows)
-    return _extracted(fields, items_of(rows)), _unsure(fields)
+    found = extract(rows)
+    return _extracted(found.fields, found.items), _unsure(found.fields)
 
 
 def _extracted(fields: Sequence[Any], items: Sequence[Any]) -> Extracted:

@@ -85,9 +85,10 @@ function header(title, kind = "") {
 
 function valueOf(field) {
   if (!field) return "not found";
-  if (field.name === "total") return `${money.format(field.value)} đ`;
+  const doubt = field.sure ? "" : " (not sure)";
+  if (field.name === "total") return `${money.format(field.value)} đ${doubt}`;
   const date = field.name === "date" && /^(\d{4})-(\d\d)-(\d\d)(?:T(.+))?$/.exec(field.value);
-  return date ? `${date[3]}/${date[2]}/${date[1]}${date[4] ? ` ${date[4]}` : ""}` : field.value;
+  return `${date ? `${date[3]}/${date[2]}/${date[1]}${date[4] ? ` ${date[4]}` : ""}` : field.value}${doubt}`;
 }
 
 function drawFields(other, names) {
