@@ -14,7 +14,7 @@ from quantvietocr.pictures.image import ImageSpec, line_pixels
 from quantvietocr.synth import misread
 from quantvietocr.synth.lines import LineGenerator, SynthConfig
 from quantvietocr.synth.lines.generator import Line
-from quantvietocr.synth.misread import judge, write_misread
+from quantvietocr.synth.misread import judge, keep_misread, write_misread
 
 WEIGHTS = Path(__file__).parents[1] / "weights/vgg_seq2seq-qat-int8.safetensors"
 FONT = f"{get_data_path()}/fonts/ttf/DejaVuSerif.ttf"
@@ -160,3 +160,19 @@ def test_what_the_verb_refuses(tmp_path, capsys, more, says):
     assert cli.main(["synth", "--out", str(tmp_path / "lines"), *more]) == 2
     assert says in capsys.readouterr().err
     assert not (tmp_path / "lines").exists()
+
+
+def test_misread_lines_of_an_annotation_are_named_beside_it(tmp_path, reader):
+    """Of lines that lie there already; a line of dots may be misread further and still be kept."""
+    generator = Watched()
+    rows = []
+    for number in range(12):
+        line = generator.line(number)
+        Image.fromarray(line.image).save(tmp_path / f"{number}.png")
+        rows.append(f"{number}.png\t{line.text}\n")
+    (tmp_path / "annotation.txt").write_text("".join(rows), encoding="utf-8")
+    said = keep_misread(tmp_path / "annotation.txt", reader)
+    kept = [row[0] for row in table(tmp_path / "misread.txt")]
+    assert kept == ["2.png", "5.png", "8.png", "11.png"]
+    assert "of 12 lines, 4 were misread and kept" in said
+    assert judge("AN AN", "HN HM") == "illegible" and judge("AN AN", "HN HM", 0.8) == "misread"

@@ -13,6 +13,7 @@ from ..shipped import weights_file
 
 if TYPE_CHECKING:
     from ..pictures.image import ImageSpec
+    from ..reading.recognizer import Recognizer
     from ..synth.lines import LineGenerator, SynthConfig
 
 
@@ -28,7 +29,12 @@ def synth(options: argparse.Namespace) -> None:
         name for name in ("count", "text", "fonts", "style", "degrade", "seed") if getattr(options, name) is not None
     ]
     if (options.misread_by or options.config) and (options.receipts or options.recipe):
-        raise UserError("--config and --misread-by are for lines by --count: leave --receipts and --recipe away.")
+        slips = options.receipts and options.lines and not options.config
+        if not slips:
+            raise UserError(
+                "--config and --misread-by are for lines by --count, and --misread-by for --receipts with --lines too: "
+                "leave --receipts and --recipe away."
+            )
     if options.receipts or options.lines or options.turned is not None or options.tills is not None:
         _receipts(options)
         return
@@ -45,12 +51,7 @@ def synth(options: argparse.Namespace) -> None:
             if options.seal
             else "Say how many lines with --count, or name a --recipe."
         )
-    reader = None
-    if options.misread_by:
-        from ..reading.predictor import Predictor
-
-        options.misread_by = weights_file(options.misread_by)
-        reader = Predictor(options.misread_by, words=None).recognizer
+    reader = _reader(options)
     try:
         spec, chars = (ImageSpec(), DEFAULT_CHARS) if reader is None else (reader.spec, reader.chars)
         knobs = _knobs(options, [name for name in given if name not in ("count", "seed")], spec)
@@ -66,6 +67,16 @@ def synth(options: argparse.Namespace) -> None:
         print(
             write_misread(generator, reader, options.out, options.count, _origin(options, generator), options.workers)
         )
+
+
+def _reader(options: argparse.Namespace) -> Recognizer | None:
+    """The reader whose errors decide what is kept; None where everything is."""
+    if not options.misread_by:
+        return None
+    from ..reading.predictor import Predictor
+
+    options.misread_by = weights_file(options.misread_by)
+    return Predictor(options.misread_by, words=None).recognizer
 
 
 def _knobs(options: argparse.Namespace, given: list[str], spec: ImageSpec) -> SynthConfig:
@@ -123,7 +134,12 @@ def _receipts(options: argparse.Namespace) -> None:
         print(write_receipts(ReceiptGenerator(config, options.seed or 0), options.out, options.count, options.workers))
     if options.lines:
         find = open_detector().find if options.lines == "detected" else None
-        print(write_lines(options.out, find=find))
+        annotation = write_lines(options.out, find=find)
+        print(annotation)
+        if reader := _reader(options):
+            from ..synth.misread import keep_misread
+
+            print(keep_misread(annotation, reader))
 
 
 def _recipe(options: argparse.Namespace) -> None:
@@ -206,7 +222,8 @@ def _add_synth(verbs: argparse._SubParsersAction) -> None:
     verb.add_argument(
         "--misread-by",
         metavar="FILE",
-        help="keep the lines alone that this checkpoint misreads, --count of them, to train on; readings.tsv says how",
+        help="keep the lines alone that this checkpoint misreads, --count of them, to train on; readings.tsv says how; "
+        "with --receipts --lines, misread.txt names them",
     )
     verb.add_argument(
         "--workers", type=int, default=1, metavar="N", help="processes; the lines are the same (default 1)"

@@ -11,6 +11,7 @@ Source:
 from __future__ import annotations
 
 import json
+from collections import Counter
 from contextlib import closing
 from functools import partial
 from itertools import count
@@ -22,12 +23,13 @@ from tqdm import tqdm
 from ..common.files import write_text
 from ..dataset.loading import in_order
 from ..metrics.edits import edit_distance
-from ..pictures.image import line_pixels
+from ..pictures.image import line_pixels, open_line
 from ..reading.recognizer import Recognizer
 from .lines.generator import Line, LineGenerator, write_line, write_tables
 
 CHUNK = 512  # lines drawn and read between two writes of the state
 MAX_MISREAD = 0.5  # edits per character of the label; a line with more says more about its damage than about letters
+MAX_MISREAD_SLIP = 0.8  # the same for lines of slips: dots that a network never saw it misreads, and people read them
 MAX_MISREAD_START = 0.2  # edits per character read; with fewer, the reader read the line's start and then stopped
 
 
@@ -89,7 +91,37 @@ def write_misread(
     )
 
 
-def judge(text: str, read: str) -> str:
+def keep_misread(annotation: Path, reader: Recognizer) -> str:
+    """Write `misread.txt` beside an annotation: those of its lines that the reader misreads.
+
+    Args:
+        annotation: labelled lines, in VietOCR's format.
+        reader: reads them, as in `write_misread`.
+
+    Returns:
+        A sentence: how many lines were looked at, and what became of them.
+    """
+    rows = [row.partition("\t") for row in annotation.read_text(encoding="utf-8").splitlines()]
+    became: Counter[str] = Counter()
+    kept: list[str] = []
+    with tqdm(total=len(rows), unit="line", desc="misread") as bar:
+        for start in range(0, len(rows), CHUNK):
+            part = rows[start : start + CHUNK]
+            pictures = [line_pixels(open_line(annotation.parent / name), reader.spec) for name, _, _ in part]
+            for (name, _, text), (read, _) in zip(part, reader.recognize(pictures)):
+                kind = judge(text, read, MAX_MISREAD_SLIP)
+                became[kind] += 1
+                kept += [f"{name}\t{text}\n"] if kind == "misread" else []
+            bar.update(len(part))
+    target = annotation.with_name("misread.txt")
+    write_text(target, "".join(kept))
+    return (
+        f"{target}: of {len(rows):,} lines, {became['misread']:,} were misread and kept, {became['right']:,} read "
+        f"right; {became['illegible']:,} were more than {MAX_MISREAD_SLIP:.0%} misread and left out."
+    )
+
+
+def judge(text: str, read: str, most: float = MAX_MISREAD) -> str:
     """Say what became of a line.
 
     A line of which the start alone was read (behind a rule, say) is legible, however much of it is missing.
@@ -97,15 +129,16 @@ def judge(text: str, read: str) -> str:
     Args:
         text: its label.
         read: what was read.
+        most: edits per character of the label, up to which a line is legible.
 
     Returns:
-        `right`, `misread`, or `illegible` where more than half of its characters were misread.
+        `right`, `misread` or `illegible`.
     """
     edits = edit_distance(text, read)
     if not edits:
         return "right"
     start_read = read and edit_distance(text[: len(read)], read) <= MAX_MISREAD_START * len(read)
-    return "misread" if edits <= MAX_MISREAD * len(text) or start_read else "illegible"
+    return "misread" if edits <= most * len(text) or start_read else "illegible"
 
 
 def _draw(generator: LineGenerator, chunk: int) -> list[Line]:
