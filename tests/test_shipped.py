@@ -46,3 +46,7 @@ def test_both_read_the_samples_and_eight_bits_cost_little():
     # Forty lines of every kind, poor scans too: reading, with room for another machine's rounding, not a benchmark.
     assert found[FLOAT].cer < 0.15
     assert found[INT8].cer < found[FLOAT].cer + 0.02
+
+
+def test_the_short_names_of_the_command_line_work_in_python():
+    assert Predictor("int8").meta.method == "qat" and Predictor("float").meta.method == "float"

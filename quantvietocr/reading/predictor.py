@@ -36,7 +36,7 @@ class Predictor:
 
     Args:
         weights: Path of a checkpoint (VietOCR's float `.pth`, a float or quantized `.safetensors`, an exported
-            `.onnx`), or a `Checkpoint`. None takes the shipped int8 file.
+            `.onnx`), or a `Checkpoint`. `int8` and `float` name the shipped ones; None takes `int8`.
         threads: CPU threads for the network; 0 leaves the engine's choice, one per core.
         batch_size: The most lines of one width that `predict_batch` runs together.
         engine: `torch` (`.pth`, `.safetensors`), `onnxruntime` or `openvino` (`.onnx`); `auto` takes the fastest that
@@ -79,7 +79,8 @@ class Predictor:
         if batch_size < 1 or threads < 0:
             raise ValueError("threads must be 0 or more, batch_size at least 1")
         options = dataclasses.replace(options, **changes)
-        chosen = weights_file("int8") if weights is None else weights
+        named = "int8" if weights is None else weights
+        chosen = named if isinstance(named, Checkpoint) else weights_file(named)
         checkpoint, runtime = open_file(chosen, engine, threads, config)
         self.options = options
         self.meta = checkpoint.meta
