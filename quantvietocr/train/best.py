@@ -92,8 +92,12 @@ class BestKeeper:
                 f"without diacritics {score.cer_folded:.2%} ({score.lines} lines)"
             )
         self.progress.scores.append(row)
-        if self.progress.best is not None and read.score.cer >= self.progress.best:
-            return
+        if self.progress.best is not None:
+            kept = next(row for row in self.progress.scores if row["step"] == self.progress.best_step)
+            # Of equals, the one that misreads fewer letters: a small validation set often ties.
+            best = self.progress.best, kept[f"{next(iter(scores))}_cer_folded"]
+            if (read.score.cer, read.score.cer_folded) >= best:
+                return
         self.progress.best, self.progress.best_step = read.score.cer, step
         for name, checkpoint in made.items():
             reading = read if name == "best.safetensors" else score_checkpoint(checkpoint, self.samples)
