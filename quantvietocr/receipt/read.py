@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from PIL import Image
 
-from ..pictures.boxes import TURNS, crop
+from ..pictures.boxes import TURNS, Box, crop
 from ..pictures.image import Source, open_line, source_name
 from .detect import Detector, open_detector
 from .extract import extract
 from .layout import paragraphs_of
 from .page import Line, Page
+from .tilt import straightened, surroundings, tilt_of
 from .two_rows import single_rows
 from .upright import turn_of
 
@@ -56,7 +57,15 @@ def read_page(
     picture = open_line(image)
     finder = open_detector(detector) if isinstance(detector, str) else detector
     timings: dict[str, float] = {}
-    picture, turned, lines = _read_lines(picture, finder, predictor, timings)
+    given = picture.size
+    with _timed(timings, "detect"):
+        boxes = single_rows(picture, finder.find(picture))
+        tilt = tilt_of(boxes)
+    text_area = None
+    if tilt:
+        with _timed(timings, "detect"):
+            picture, boxes, text_area = _straight(picture, boxes, tilt, finder)
+    picture, turned, lines = _read_lines(picture, boxes, text_area, finder, predictor, timings)
     with _timed(timings, "layout"):
         paragraphs = paragraphs_of(lines)
         rows = [row for paragraph in paragraphs for row in paragraph]
@@ -76,21 +85,57 @@ def read_page(
         reader,
         source_sha256,
         found.kind,
+        tilt,
+        given if tilt else (0, 0),
     )
 
 
+def _straight(
+    picture: Image.Image, boxes: Sequence[Box], tilt: float, finder: Detector
+) -> tuple[Image.Image, list[Box], Box]:
+    """Return a tilted picture set straight, its lines found again, and the part of it in which they are looked for."""
+    straight = straightened(picture, tilt)
+    area = surroundings([box.rotated(tilt, picture.size, straight.size) for box in boxes], *straight.size)
+    return straight, _found_in(straight, area, finder), area
+
+
+def _found_in(picture: Image.Image, area: Box | None, finder: Detector) -> list[Box]:
+    """Return the lines in a part of a picture, or in all of it."""
+    if area is None:
+        return single_rows(picture, finder.find(picture))
+    left, top, right, bottom = (round(side) for side in area.bounds)
+    found = finder.find(picture.crop((left, top, right, bottom)))
+    return single_rows(picture, [box.moved(left, top) for box in found])
+
+
 def _read_lines(
-    picture: Image.Image, finder: Detector, predictor: Any, timings: dict[str, float]
+    picture: Image.Image,
+    boxes: Sequence[Box],
+    area: Box | None,
+    finder: Detector,
+    predictor: Any,
+    timings: dict[str, float],
 ) -> tuple[Image.Image, int, list[Line]]:
-    """Return the picture upright, the degrees clockwise it was turned by, and its lines that are not empty."""
-    with _timed(timings, "detect"):
-        boxes = single_rows(picture, finder.find(picture))
+    """Set a page upright and read it.
+
+    Args:
+        picture: of the page, on which lines are level or stand.
+        boxes: its lines.
+        area: where they are looked for, if not everywhere.
+        finder: finds lines.
+        predictor: reads lines, as in `read_page`.
+        timings: milliseconds by stage; what is spent is added.
+
+    Returns:
+        The picture upright, the degrees clockwise it was turned by, and its lines that are not empty.
+    """
     with _timed(timings, "read"):
         turned, readings = turn_of(picture, boxes, predictor)
     if turned:  # lines that stand are found less surely
         with _timed(timings, "detect"):
+            area = area and area.turned(turned, *picture.size)
             picture = picture.transpose(TURNS[turned])
-            boxes = single_rows(picture, finder.find(picture))
+            boxes = _found_in(picture, area, finder)
     with _timed(timings, "crop"):
         unread = [box for box in boxes if box not in readings]
         crops = [crop(picture, box) for box in unread]
