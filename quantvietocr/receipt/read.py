@@ -59,17 +59,11 @@ def read_page(
     timings: dict[str, float] = {}
     given = picture.size
     with _timed(timings, "detect"):
-        boxes = single_rows(picture, finder.find(picture))
-        tilt = tilt_of(boxes)
-    text_area = None
-    if tilt:
-        with _timed(timings, "detect"):
-            picture, boxes, text_area = _straight(picture, boxes, tilt, finder)
-    picture, turned, lines = _read_lines(picture, boxes, text_area, finder, predictor, timings)
+        picture, tilt, boxes, area = _level(picture, finder)
+    picture, turned, lines = _read_lines(picture, boxes, area, finder, predictor, timings)
     with _timed(timings, "layout"):
         paragraphs = paragraphs_of(lines)
-        rows = [row for paragraph in paragraphs for row in paragraph]
-        found = extract(rows)
+        found = extract([row for paragraph in paragraphs for row in paragraph])
     return Page(
         source_name(image) if source is None else source,
         number,
@@ -90,13 +84,20 @@ def read_page(
     )
 
 
-def _straight(
-    picture: Image.Image, boxes: Sequence[Box], tilt: float, finder: Detector
-) -> tuple[Image.Image, list[Box], Box]:
-    """Return a tilted picture set straight, its lines found again, and the part of it in which they are looked for."""
+def _level(picture: Image.Image, finder: Detector) -> tuple[Image.Image, float, list[Box], Box | None]:
+    """Find the lines of a picture, and set it straight where they are tilted.
+
+    Returns:
+        The picture, degrees clockwise by which it was turned, its lines, and the part of it that holds them; None for
+        the part where the picture was not turned.
+    """
+    boxes = _found_in(picture, None, finder)
+    tilt = tilt_of(boxes)
+    if not tilt:
+        return picture, tilt, boxes, None
     straight = straightened(picture, tilt)
     area = surroundings([box.rotated(tilt, picture.size, straight.size) for box in boxes], *straight.size)
-    return straight, _found_in(straight, area, finder), area
+    return straight, tilt, _found_in(straight, area, finder), area
 
 
 def _found_in(picture: Image.Image, area: Box | None, finder: Detector) -> list[Box]:

@@ -11,7 +11,7 @@ from PIL import Image
 from ..pictures.boxes import TURNS, Box, size_of
 from .page import Page
 
-MIN_TILT = 12.0  # degrees: pages tilted by less are read as they lie
+MIN_TILT = 20.0  # degrees: less costs nothing in reading; at 30, 4 % of the lines are lost
 MIN_ELONGATION = 3.0  # × its shorter side: a box this long says which way its line runs
 MIN_LINES = 3  # such boxes, from which on they say it of the page
 MIN_AGREEMENT = 0.9  # of the boxes' directions, 1 where all are equal; at 0.9 they differ by about 7 degrees
