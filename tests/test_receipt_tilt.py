@@ -14,7 +14,7 @@ from quantvietocr.reading.predictor import Predictor
 from quantvietocr.receipt import DetectorError, open_detector, read_page
 from quantvietocr.receipt.output import write_page
 from quantvietocr.receipt.page import Page
-from quantvietocr.receipt.tilt import MIN_TILT, straightened, surroundings, tilt_of, upright
+from quantvietocr.receipt.tilt import MIN_TILT, MIN_TILT_STANDING, straightened, surroundings, tilt_of, upright
 from quantvietocr.shipped import NotShippedError, weights_file
 
 SIZE = 400, 420
@@ -57,15 +57,19 @@ def boxes_at(degrees: float) -> list[Box]:
 
 
 @pytest.mark.parametrize(
-    ("lies", "tilt"), [(25, -25), (45, -45), (-30, 30), (60, -60), (-75, 75), (135, 45), (-155, -25), (100, 0), (8, 0)]
+    ("lies", "tilt"),
+    [(25, -25), (45, -45), (-30, 30), (60, -60), (-75, 75), (135, 45), (-155, -25), (100, 80), (95, 0), (8, 0)],
 )
 def test_long_lines_tell_how_far_a_page_is_tilted(lies, tilt):
     assert tilt_of(boxes_at(lies)) == pytest.approx(tilt, abs=0.1)
 
 
-@pytest.mark.parametrize("quarter", [0, 90, 180, 270])
-def test_a_page_that_is_nearly_level_is_not_turned(quarter):
-    assert tilt_of(boxes_at(quarter + MIN_TILT - 1)) == 0 != tilt_of(boxes_at(quarter + MIN_TILT + 1))
+@pytest.mark.parametrize(
+    ("quarter", "least"), [(0, MIN_TILT), (90, MIN_TILT_STANDING), (180, MIN_TILT), (270, MIN_TILT_STANDING)]
+)
+def test_a_page_that_is_nearly_level_or_stands_is_not_turned(quarter, least):
+    for side in (-1, 1):
+        assert tilt_of(boxes_at(quarter + side * (least - 1))) == 0 != tilt_of(boxes_at(quarter + side * (least + 1)))
 
 
 def test_wide_lines_weigh_more_and_short_ones_nothing():

@@ -54,12 +54,10 @@ def read_page(
         ImageError: the picture cannot be read.
         DetectorError: the detector is not there.
     """
-    picture = open_line(image)
+    given = open_line(image)
     finder = open_detector(detector) if isinstance(detector, str) else detector
     timings: dict[str, float] = {}
-    given = picture.size
-    with _timed(timings, "detect"):
-        picture, tilt, boxes, area = _level(picture, finder)
+    picture, tilt, boxes, area = _level(given, finder, timings)
     picture, turned, lines = _read_lines(picture, boxes, area, finder, predictor, timings)
     with _timed(timings, "layout"):
         paragraphs = paragraphs_of(lines)
@@ -80,24 +78,27 @@ def read_page(
         source_sha256,
         found.kind,
         tilt,
-        given if tilt else (0, 0),
+        given.size if tilt else (0, 0),
     )
 
 
-def _level(picture: Image.Image, finder: Detector) -> tuple[Image.Image, float, list[Box], Box | None]:
+def _level(
+    picture: Image.Image, finder: Detector, timings: dict[str, float]
+) -> tuple[Image.Image, float, list[Box], Box | None]:
     """Find the lines of a picture, and set it straight where they are tilted.
 
     Returns:
         The picture, degrees clockwise by which it was turned, its lines, and the part of it that holds them; None for
         the part where the picture was not turned.
     """
-    boxes = _found_in(picture, None, finder)
-    tilt = tilt_of(boxes)
-    if not tilt:
-        return picture, tilt, boxes, None
-    straight = straightened(picture, tilt)
-    area = surroundings([box.rotated(tilt, picture.size, straight.size) for box in boxes], *straight.size)
-    return straight, tilt, _found_in(straight, area, finder), area
+    with _timed(timings, "detect"):
+        boxes = _found_in(picture, None, finder)
+        tilt = tilt_of(boxes)
+        if not tilt:
+            return picture, tilt, boxes, None
+        straight = straightened(picture, tilt)
+        area = surroundings([box.rotated(tilt, picture.size, straight.size) for box in boxes], *straight.size)
+        return straight, tilt, _found_in(straight, area, finder), area
 
 
 def _found_in(picture: Image.Image, area: Box | None, finder: Detector) -> list[Box]:

@@ -11,7 +11,9 @@ from PIL import Image
 from ..pictures.boxes import TURNS, Box, size_of
 from .page import Page
 
-MIN_TILT = 20.0  # degrees: less costs nothing in reading; at 30, 4 % of the lines are lost
+MIN_TILT = 20.0  # degrees from level: less costs nothing in reading; at 30, 4 % of the lines are lost
+# The same of pages that stand: there, only what is nearly upright is told from what lies (`upright.turn_of`).
+MIN_TILT_STANDING = 8.0
 MIN_ELONGATION = 3.0  # × its shorter side: a box this long says which way its line runs
 MIN_LINES = 3  # such boxes, from which on they say it of the page
 MIN_AGREEMENT = 0.9  # of the boxes' directions, 1 where all are equal; at 0.9 they differ by about 7 degrees
@@ -26,8 +28,8 @@ def tilt_of(boxes: Sequence[Box]) -> float:
 
     Returns:
         Degrees clockwise, between -90 and 90, by which the picture has to be turned for its lines to lie level,
-        rounded to a tenth. They may then be upside down. 0 where the lines are within MIN_TILT of level or of standing,
-        or do not agree.
+        rounded to a tenth. They may then be upside down. 0 where the lines are within MIN_TILT of level, are within
+        MIN_TILT_STANDING of standing, or do not agree.
     """
     directions = np.array([_direction(box) for box in boxes if _is_long(box)])
     if len(directions) < MIN_LINES:
@@ -38,8 +40,8 @@ def tilt_of(boxes: Sequence[Box]) -> float:
     if abs(np.sum(weights * units**4)) < MIN_AGREEMENT * weights.sum():
         return 0.0
     rise = math.degrees(float(np.angle(np.sum(weights * units**2)))) / 2
-    off = rise - 90 * round(rise / 90)
-    return round(-rise, 1) if abs(off) >= MIN_TILT else 0.0
+    off = abs(rise - 90 * round(rise / 90))
+    return round(-rise, 1) if off >= (MIN_TILT if abs(rise) <= 45 else MIN_TILT_STANDING) else 0.0
 
 
 def _is_long(box: Box) -> bool:
