@@ -97,6 +97,7 @@ def test_json_has_the_documented_keys_and_tells_what_stands_where(tmp_path):
         "width",
         "height",
         "dpi",
+        "tilt",
         "turned",
         "detector",
         "reader",

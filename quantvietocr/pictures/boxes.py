@@ -62,6 +62,26 @@ class Box:
         first, second, third, fourth = self.points
         return Box((turn(*first), turn(*second), turn(*third), turn(*fourth)))
 
+    def rotated(self, degrees: float, size: tuple[float, float], new_size: tuple[float, float]) -> Box:
+        """Return the same box after the picture is turned clockwise about its middle, onto one of another size.
+
+        Args:
+            degrees: any angle.
+            size: width and height of the picture before it is turned, in pixels.
+            new_size: those of the picture after it.
+
+        Returns:
+            The box on the turned picture; its corners keep their order.
+        """
+        cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+
+        def turn(point: Point) -> Point:
+            x, y = point[0] - size[0] / 2, point[1] - size[1] / 2
+            return x * cosine - y * sine + new_size[0] / 2, x * sine + y * cosine + new_size[1] / 2
+
+        first, second, third, fourth = self.points
+        return Box((turn(first), turn(second), turn(third), turn(fourth)))
+
     def moved(self, right: float, down: float) -> Box:
         """Return the box so many pixels further right and down."""
         first, second, third, fourth = ((x + right, y + down) for x, y in self.points)

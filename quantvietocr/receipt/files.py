@@ -14,12 +14,12 @@ from typing import Any
 
 from ..common.progress import line_bar
 from ..errors import UserError
-from ..pictures.boxes import TURNS
 from ..pictures.image import ImageError
 from .detect import Detector
 from .output import write_page, written
 from .pages import PageFile
 from .read import read_page
+from .tilt import upright
 
 # Bytes of the name of a page's files, less page number and suffix. Most file systems take 255 in all.
 MAX_STEM = 200
@@ -135,7 +135,7 @@ def _read_file(
         if not page.lines:
             tally.empty += 1
             say(f"{path}{f', page {number}' if count > 1 else ''}: no text found; its files are empty.")
-        write_page(page, picture.transpose(TURNS[page.turned]) if page.turned else picture, page_stem)
+        write_page(page, upright(picture, page), page_stem)
         tally.read += 1
         yield page.to_json()
 

@@ -1,8 +1,8 @@
 """What is read on a page: boxes, lines, rows, paragraphs, fields, items; and the JSON that says it.
 
 Coordinates are pixels of the upright page: the picture as viewers show it (EXIF applied), then turned clockwise by
-`Page.turned` degrees; x to the right, y down, (0, 0) the upper left corner. `Page.on_picture` gives them on the picture
-before that turn.
+`Page.tilt` and by `Page.turned` degrees; x to the right, y down, (0, 0) the upper left corner. `Page.on_picture` gives
+them on the picture before these turns.
 
 JSON, schema version 1 (`Page.to_json`):
 
@@ -10,7 +10,9 @@ JSON, schema version 1 (`Page.to_json`):
     source          the file's name as it was given;    source_sha256  of its bytes ("" for a picture from memory)
     page, pages     number of this page in the file, from 1, and how many the file has
     width, height   of the upright page in pixels;    dpi  its pixels per inch
-    turned          degrees clockwise, 0, 90, 180 or 270, from the picture to the upright page
+    tilt            degrees clockwise, between -90 and 90, by which a tilted picture was turned about its middle, onto
+                    one that holds its corners; 0 where it was not tilted
+    turned          degrees clockwise, 0, 90, 180 or 270, from that picture to the upright page
     detector        what found the lines;    reader  what read them
     kind            what the page is: "receipt", "invoice" or "page", which is neither and has no fields and items
     lines           in reading order: {"box": [[x, y] × 4], "text", "confidence"}
@@ -139,6 +141,8 @@ class Page:
     reader: str = ""
     source_sha256: str = ""
     kind: str = "page"
+    tilt: float = 0.0
+    tilted_size: tuple[int, int] = (0, 0)  # width and height in pixels of the picture as given, where it was tilted
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -160,8 +164,12 @@ class Page:
         return next((field for field in self.fields if field.name == name), None)
 
     def on_picture(self, box: Box) -> Box:
-        """Return a box of this page on the picture as it was given, before it was turned upright."""
-        return box.turned(-self.turned % 360, self.width, self.height)
+        """Return a box of this page on the picture as it was given, before it was set straight and upright."""
+        straight = box.turned(-self.turned % 360, self.width, self.height)
+        if not self.tilt:
+            return straight
+        size = (self.height, self.width) if self.turned % 180 else (self.width, self.height)
+        return straight.rotated(-self.tilt, size, self.tilted_size)
 
     def to_json(self) -> dict[str, Any]:
         """Return what json.dumps takes; the top of this file documents it."""
@@ -175,6 +183,7 @@ class Page:
             "width": self.width,
             "height": self.height,
             "dpi": round(self.dpi, 2),
+            "tilt": self.tilt,
             "turned": self.turned,
             "detector": self.detector,
             "reader": self.reader,

@@ -74,7 +74,8 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
 def _draw_head(pen: ImageDraw.ImageDraw, page: Page, width: int) -> None:
     """Draw the title and the legend."""
     of = f", page {page.number} of {page.count}" if page.count > 1 else ""
-    turned = f", turned by {page.turned}°" if page.turned else ""
+    degrees = page.tilt + page.turned
+    turned = f", turned by {degrees:g}°" if degrees else ""
     title = f"{page.source.rpartition('/')[2]}{of}: {len(page.lines)} lines{turned}"
     size = TITLE
     while size > 8 and _font(size).getlength(title) > width - 2 * MARGIN:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from PIL import Image
 
-from ..pictures.boxes import TURNS, crop
+from ..pictures.boxes import TURNS, Box, crop
 from ..pictures.image import Source, open_line, source_name
 from .detect import Detector, open_detector
 from .extract import extract
 from .layout import paragraphs_of
 from .page import Line, Page
+from .tilt import straightened, surroundings, tilt_of
 from .two_rows import single_rows
 from .upright import turn_of
 
@@ -53,14 +54,14 @@ def read_page(
         ImageError: the picture cannot be read.
         DetectorError: the detector is not there.
     """
-    picture = open_line(image)
+    given = open_line(image)
     finder = open_detector(detector) if isinstance(detector, str) else detector
     timings: dict[str, float] = {}
-    picture, turned, lines = _read_lines(picture, finder, predictor, timings)
+    picture, tilt, boxes, area = _level(given, finder, timings)
+    picture, turned, lines = _read_lines(picture, boxes, area, finder, predictor, timings)
     with _timed(timings, "layout"):
         paragraphs = paragraphs_of(lines)
-        rows = [row for paragraph in paragraphs for row in paragraph]
-        found = extract(rows)
+        found = extract([row for paragraph in paragraphs for row in paragraph])
     return Page(
         source_name(image) if source is None else source,
         number,
@@ -76,21 +77,67 @@ def read_page(
         reader,
         source_sha256,
         found.kind,
+        tilt,
+        given.size if tilt else (0, 0),
     )
 
 
-def _read_lines(
-    picture: Image.Image, finder: Detector, predictor: Any, timings: dict[str, float]
-) -> tuple[Image.Image, int, list[Line]]:
-    """Return the picture upright, the degrees clockwise it was turned by, and its lines that are not empty."""
+def _level(
+    picture: Image.Image, finder: Detector, timings: dict[str, float]
+) -> tuple[Image.Image, float, list[Box], Box | None]:
+    """Find the lines of a picture, and set it straight where they are tilted.
+
+    Returns:
+        The picture, degrees clockwise by which it was turned, its lines, and the part of it that holds them; None for
+        the part where the picture was not turned.
+    """
     with _timed(timings, "detect"):
-        boxes = single_rows(picture, finder.find(picture))
+        boxes = _found_in(picture, None, finder)
+        tilt = tilt_of(boxes)
+        if not tilt:
+            return picture, tilt, boxes, None
+        straight = straightened(picture, tilt)
+        area = surroundings([box.rotated(tilt, picture.size, straight.size) for box in boxes], *straight.size)
+        return straight, tilt, _found_in(straight, area, finder), area
+
+
+def _found_in(picture: Image.Image, area: Box | None, finder: Detector) -> list[Box]:
+    """Return the lines in a part of a picture, or in all of it."""
+    if area is None:
+        return single_rows(picture, finder.find(picture))
+    left, top, right, bottom = (round(side) for side in area.bounds)
+    found = finder.find(picture.crop((left, top, right, bottom)))
+    return single_rows(picture, [box.moved(left, top) for box in found])
+
+
+def _read_lines(
+    picture: Image.Image,
+    boxes: Sequence[Box],
+    area: Box | None,
+    finder: Detector,
+    predictor: Any,
+    timings: dict[str, float],
+) -> tuple[Image.Image, int, list[Line]]:
+    """Set a page upright and read it.
+
+    Args:
+        picture: of the page, on which lines are level or stand.
+        boxes: its lines.
+        area: where they are looked for, if not everywhere.
+        finder: finds lines.
+        predictor: reads lines, as in `read_page`.
+        timings: milliseconds by stage; what is spent is added.
+
+    Returns:
+        The picture upright, the degrees clockwise it was turned by, and its lines that are not empty.
+    """
     with _timed(timings, "read"):
         turned, readings = turn_of(picture, boxes, predictor)
     if turned:  # lines that stand are found less surely
         with _timed(timings, "detect"):
+            area = area and area.turned(turned, *picture.size)
             picture = picture.transpose(TURNS[turned])
-            boxes = single_rows(picture, finder.find(picture))
+            boxes = _found_in(picture, area, finder)
     with _timed(timings, "crop"):
         unread = [box for box in boxes if box not in readings]
         crops = [crop(picture, box) for box in unread]

@@ -12,13 +12,13 @@ from PIL import Image
 
 from ..common.files import reader_name
 from ..errors import UserError
-from ..pictures.boxes import TURNS
 from ..pictures.image import MAX_PIXELS, ImageError, source_name
 from ..reading.predictor import Predictor
 from ..receipt.detect import about, open_detector
 from ..receipt.pages import PageFile
 from ..receipt.pdf import searchable_pdf
 from ..receipt.read import read_page
+from ..receipt.tilt import upright
 
 MAX_BYTES = 20 * 2**20  # of an upload: a phone's largest photograph, or a scan of some pages
 MAX_SHOWN_SIDE = 1800  # pixels: longer side of the picture that is sent back
@@ -112,10 +112,10 @@ class PageReading:
         )
         if plain:
             return {"page": page.to_json()}
-        upright = picture.transpose(TURNS[page.turned]) if page.turned else picture
-        answer = {"page": page.to_json(), "picture": _data_url(upright)}
+        shown = upright(picture, page)
+        answer = {"page": page.to_json(), "picture": _data_url(shown)}
         try:
-            return answer | {"pdf": base64.b64encode(searchable_pdf(page, upright)).decode("ascii")}
+            return answer | {"pdf": base64.b64encode(searchable_pdf(page, shown)).decode("ascii")}
         except UserError as error:
             return answer | {"pdf_error": str(error)}
 
