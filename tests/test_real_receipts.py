@@ -10,9 +10,18 @@ import pytest
 from PIL import Image
 
 from quantvietocr.cli import main as cli
+from quantvietocr.measure.conditions import conditions_now
 from quantvietocr.measure.receipts import score as receipt_score
 from quantvietocr.measure.receipts.notes import Notes
-from quantvietocr.measure.receipts.overview import line_row, page_of_tables
+from quantvietocr.measure.receipts.overview import (
+    FIELD_ORDER,
+    LineRow,
+    PageRow,
+    Scored,
+    front_table,
+    line_row,
+    page_of_tables,
+)
 from quantvietocr.measure.receipts.readers import PageContestant, Reading, ScoreError
 from quantvietocr.measure.receipts.real import read_real_lines, read_real_pages
 from quantvietocr.measure.receipts.score import score_pages
@@ -240,3 +249,20 @@ def test_the_command_reads_a_folder_of_real_receipts(tmp_path, tiny_weights, cap
         command = ["score", "--data", *changed, "--weights", str(tiny_weights), "--out", str(tmp_path / "other")]
         assert cli.main([*command, *(("--data", str(real)) if changed == [str(real)] else ())]) == 2
         assert sentence in capsys.readouterr().err
+
+
+def test_the_short_table_has_a_row_for_each_reader():
+    """The first set of lines and of pages alone; a reader without lines has dashes."""
+    verdicts = {name: Verdicts(right=3, wrong=1) for name in FIELD_ORDER}
+    rows = tuple(
+        PageRow(data, reader, 4, verdicts, 10.0, (9.0, 11.0), {}, 12.0)
+        for data in ("real", "other")
+        for reader in ("int8", "Tesseract")
+    )
+    line = LineRow("lines", "int8", 7, 70, 0.0186, 0.809, 0.02, 0.8)
+    table = front_table(Scored(rows, (line,), (), {}, conditions_now([1], {}, None, None)))
+    body = [[cell.strip() for cell in row.strip("|").split("|")] for row in table.splitlines() if row.startswith("|")]
+    assert body[0][:3] == ["Reader", "Lines exact", "CER"] and len(body) == 4
+    assert body[2] == ["int8", "80.9%", "1.86%", "3", "1", "3", "1"]
+    assert body[3] == ["Tesseract", "-", "-", "3", "1", "3", "1"]
+    assert "7 lines and 4 pages" in table

@@ -72,10 +72,10 @@ def bench(options: argparse.Namespace) -> None:
 
 def score(options: argparse.Namespace) -> None:
     from ..measure.markdown import check_section, insert_section
-    from ..measure.receipts.overview import page_of_tables
+    from ..measure.receipts.overview import front_table, page_of_tables
     from ..measure.receipts.score import score_pages
 
-    for target in options.into:
+    for target in (*options.into, *options.front_into):
         check_section(target)
     scored = score_pages(
         options.data,
@@ -93,6 +93,8 @@ def score(options: argparse.Namespace) -> None:
     print(page_of_tables(scored))
     for target in options.into:
         insert_section(target, page_of_tables(scored))
+    for target in options.front_into:
+        insert_section(target, front_table(scored))
     print(
         f"In {options.out}: table.md, overview.json, readings.jsonl, lines.tsv (annotated lines not read right); for "
         "each set fields.tsv (fields not read right); of generated ones table.json, table.png, errors.tsv too"
@@ -272,3 +274,10 @@ def _add_score(verbs: argparse._SubParsersAction) -> None:
     )
     verb.add_argument("--resume", action="store_true", help="go on where a run into the same --out was interrupted")
     add_into(verb)
+    verb.add_argument(
+        "--front-into",
+        nargs="+",
+        default=[],
+        metavar="FILE#NAME",
+        help="write a short table of the first set there too, as --into does",
+    )

@@ -156,6 +156,25 @@ def page_of_tables(scored: Scored) -> str:
     return "\n".join([*parts, *(markdown(table) for table in scored.generated)])
 
 
+def front_table(scored: Scored) -> str:
+    """Return a short table for a first page: each reader on the first set of lines and the first set of pages."""
+    pages = {row.reader: row for row in scored.pages if row.data == scored.pages[0].data}
+    lines = {row.reader: row for row in scored.lines if row.data == scored.lines[0].data} if scored.lines else {}
+    some = next(iter(pages.values()))
+    rows = [["Reader", "Lines exact", "CER", "Totals right", "wrong", "Dates right", "wrong"]]
+    for reader, row in pages.items():
+        line = lines.get(reader)
+        rates = ["-", "-"] if line is None else [f"{line.exact:.1%}", f"{line.cer:.2%}"]
+        total, date = row.fields["total"], row.fields["date"]
+        rows.append([reader, *rates, *map(str, (total.right, total.wrong, date.right, date.wrong))])
+    count = f"{next(iter(lines.values())).lines} lines and " if lines else ""
+    note = (
+        f"The same {count}{some.pages} pages for each reader, measured {scored.conditions.date}. Totals and dates are "
+        "counted; what was marked as unsure, or not given, is neither right nor wrong."
+    )
+    return "\n".join([*aligned(rows, left=1), "", note, ""])
+
+
 def to_json(scored: Scored) -> str:
     """Return the rows of pages and lines as JSON."""
     known = dataclasses.asdict(scored)
