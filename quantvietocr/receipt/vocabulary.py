@@ -60,7 +60,7 @@ LABELS: dict[Role, tuple[str, ...]] = {
         tong cong tien sau thue | tong tien co thue | tong sau thue | tong tien da bao gom thue | total incl vat
         total inc vat | total including vat | total with vat | total sales | bill amount | tong thanh tien
         tong tien da co thue | tong tien gom thue | tong cong bao gom thue | cong tien thanh toan | so tien | gia ve
-        so tien giao dich | so tien gd | so tien thu | muc thu | tong chi phi | tong phi | tong vien phi
+        so tien giao dich | so tien gd | so tien rut | withdrawal | cash withdrawal | withdrawal amount | so tien thu | muc thu | tong chi phi | tong phi | tong vien phi
     """
     ),
     "unclear": entries(
@@ -88,7 +88,7 @@ LABELS: dict[Role, tuple[str, ...]] = {
         service tax | thue ttdb | cong thue gtgt | tong thue gtgt
     """),
     "fee": entries("""
-        phi dich vu | phi phuc vu | phi giao hang | phi ship | phu thu | tien tip | service charge | service fee
+        phi dich vu | phi phuc vu | phi giao hang | phi ship | phu thu | tien tip | service charge | service fee | fee
         service | svc charge | delivery fee | shipping | shipping fee | tip | phi van chuyen | tien ship | surcharge
         phi dong goi | phi bao bi | phi mang ve | phi bao ve moi truong | phi moi truong | extra charge | charge
         thue moi truong | phi bvmt
