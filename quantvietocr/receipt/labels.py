@@ -18,11 +18,12 @@ Kind = Literal["payable", "total", "subtotal", "other", "about", ""]
 # these words are labels before a sign or nothing alone.
 _BEFORE_A_SIGN = frozenset(
     entries("""
-    so | the | ca | may | khach | nhan | sl | cong | thua | tien | service | card | order | table
+    so | the | ca | may | khach | nhan | sl | cong | thua | phi | tien | service | card | order | table
     guest | room | id | charge | exp | sale | coupon | page | trang | luc | bill | ck | km | server | items | price
 """)
 )
 _TELEPHONE = re.compile(r"\D{0,12}(?:\+84|0\d|\(0\d|1[89]00)[\d .()-]{5,14}\D{0,3}")
+_FEE = re.compile(r"\W*ph[íi]\W*\d{1,3}[.,]\d{3}", re.I)  # Phí 1.100, and not Phi 27
 _ONE_WORD = re.compile(r"\W*\w+(?:\.\w+)?\s*(?P<sign>[:.(#]|$)?(?P<number>[-–]?\s?\d)?")
 _BY_LENGTH = sorted(
     ((label, role) for role, labels in LABELS.items() for label in labels),
@@ -193,7 +194,7 @@ def _announces(text: str, label: str) -> bool:
         return True
     behind = _ONE_WORD.match(text)
     number = behind and behind["number"] and label not in _BEFORE_A_SIGN
-    return bool(behind and (behind["sign"] is not None or number))
+    return bool(behind and (behind["sign"] is not None or number or _FEE.match(text)))
 
 
 def _ends_behind(folded: str, label: str) -> bool:
