@@ -6,7 +6,7 @@ import pytest
 from receipts_as_text import rows_of_text
 
 from quantvietocr.receipt.amounts import amounts, has_foreign_money
-from quantvietocr.receipt.dates import dates_in, find_date, find_time
+from quantvietocr.receipt.dates import dates_in, find_time
 from quantvietocr.receipt.number_words import amount_in_words
 
 
@@ -73,8 +73,8 @@ def test_money_of_other_countries_is_known_as_such():
     ],
 )
 def test_forms_of_dates(text, expected):
-    date = find_date(text)
-    assert (date[0] if date else None) == expected
+    dates = dates_in(text)
+    assert (dates[0].value().isoformat() if dates else None) == expected
 
 
 def test_two_dates_in_a_row_are_two():

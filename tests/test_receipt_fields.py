@@ -10,12 +10,13 @@ from drawn_receipts import ADDRESS, ITEMS, ROWS, SHOP, TOTAL
 
 from quantvietocr.pictures.boxes import Box
 from quantvietocr.receipt.amounts import amounts
-from quantvietocr.receipt.dates import find_date, find_time
-from quantvietocr.receipt.fields import fields_of
-from quantvietocr.receipt.items import items_of
+from quantvietocr.receipt.dates import dates_in, find_time
+from quantvietocr.receipt.evidence import entries_of
+from quantvietocr.receipt.fields import fields_from
+from quantvietocr.receipt.items import bought_in
 from quantvietocr.receipt.labels import kind_of
 from quantvietocr.receipt.layout import paragraphs_of, slope_of
-from quantvietocr.receipt.page import Line, Row
+from quantvietocr.receipt.page import Field, Item, Line, Row
 
 WIDTH = 460  # of the printed rows
 
@@ -36,6 +37,16 @@ def rows_of(
             left += wide + 15
         rows.append(Row(tuple(lines)))
     return rows
+
+
+def items_of(rows: list[Row]) -> tuple[Item, ...]:
+    return tuple(item for item, _ in bought_in(rows))
+
+
+def fields_of(rows: list[Row]) -> tuple[Field, ...]:
+    """Fields, whatever the kind of the page."""
+    item_rows = [row for _, its_rows in bought_in(rows) for row in its_rows]
+    return fields_from(rows, entries_of(rows, item_rows), items_of(rows))
 
 
 def values(texts, **how) -> dict[str, object]:
@@ -100,8 +111,8 @@ def test_an_amount_knows_its_place():
     ],
 )
 def test_dates(text, expected):
-    found = find_date(text)
-    assert (found[0] if found else None) == expected
+    found = dates_in(text)
+    assert (found[0].value().isoformat() if found else None) == expected
 
 
 @pytest.mark.parametrize(
@@ -141,6 +152,8 @@ def test_times(text, expected):
         ("Bàn: 5", "about"),
         ("Máy tính cầm tay", ""),
         ("Thẻ cào", ""),
+        ("Phi 1.100", "other"),
+        ("Phi 27 (cây 4m)", ""),
         ("Thẻ VISA 100.000", "other"),
         ("Quầy Thuốc An Khang", ""),
         ("Số 12 Trần Phú", ""),

@@ -157,7 +157,7 @@ def item_sums(entries: Sequence[Entry], items: Sequence[Item]) -> tuple[int, int
         items: what was bought.
 
     Returns:
-        The sum of the items, and that less the negative amounts above the first sum.
+        The sum of the items, and that plus the negative amounts above the first sum; the last of each row counts.
     """
     whole = sum(item.price for item in items)
     sums = [entry.row for entry in entries if entry.role in ("payable", "total", "subtotal") and not entry.in_item]

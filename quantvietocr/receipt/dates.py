@@ -33,6 +33,7 @@ _AMERICAN = re.compile(
     rf"(?<![\w]){_NAME}[\s./-]*(?P<day>\d{{1,2}})(?:st|nd|rd|th)?[\s,/.-]+(?P<year>\d{{4}})(?!\d)", re.I
 )
 _COMPACT = re.compile(r"(?P<year>20\d{2})(?P<month>0[1-9]|1[0-2])(?P<day>0[1-9]|[12]\d|3[01])")
+_COMPACT_DAY_FIRST = re.compile(r"(?<!\d)(?P<day>0[1-9]|[12]\d|3[01])(?P<month>0[1-9]|1[0-2])(?P<year>20\d{2})(?!\d)")
 _HALF = r"[AaPp]\.?\s?[Mm]\b\.?|SA\b|CH\b|sáng|trưa|chiều|tối|sang\b|trua\b|chieu|toi\b"
 _TIME = re.compile(
     r"(?<![\d.,:/])(?P<hour>[01]?\d|2[0-3])\s?(?::|[hHgG](?![a-z])|gi[ờo]|giò)\s?(?P<minute>[0-5]\d)"
@@ -103,19 +104,15 @@ def compact_dates(text: str) -> list[datetime.date]:
     return [date for date in dates if date]
 
 
-def find_date(text: str, month_first: bool = False) -> tuple[str, int, int] | None:
-    """Find the first date of a text that the calendar has.
+def has_date(text: str) -> bool:
+    """Whether a text has a date that the calendar has."""
+    return bool(dates_in(text))
 
-    Args:
-        text: of a row.
-        month_first: whether months come before days where both orders are dates.
 
-    Returns:
-        The date as ISO 8601, and where it starts and ends in the text; None where there is none.
-    """
-    for date in dates_in(text):
-        return date.value(month_first).isoformat(), date.start, date.end
-    return None
+def day_first_compact(text: str) -> list[datetime.date]:
+    """Find the dates that stand as eight digits alone, the year last: 05032020."""
+    dates = (_date(match["year"], match["month"], match["day"]) for match in _COMPACT_DAY_FIRST.finditer(text))
+    return [date for date in dates if date]
 
 
 def find_time(text: str) -> str | None:

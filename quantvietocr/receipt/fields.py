@@ -5,39 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..pictures.boxes import Box
-from .evidence import Entry, entries_of, has_unread_sum
+from .evidence import Entry, has_unread_sum
 from .head import ADDRESS_LABELS, SHOP_LABELS, head_of, without_label
-from .items import bought_in
 from .number_words import amount_in_words
 from .page import Field, Item, Line, Row
 from .total import Doubts, Total, total_of
 from .when import date_of
 
 
-def fields_of(rows: Sequence[Row]) -> tuple[Field, ...]:
-    """Find the fields of a receipt.
-
-    Args:
-        rows: of the page, in reading order. Whether the page is a receipt is `page_kind.kind_of_page`'s to say.
-
-    Returns:
-        Those that are found, in the order of FIELD_NAMES; see `page` for their values.
-    """
-    bought = bought_in(rows)
-    entries = entries_of(rows, [row for _, item_rows in bought for row in item_rows])
-    return fields_from(rows, entries, [item for item, _ in bought])
-
-
 def fields_from(rows: Sequence[Row], entries: Sequence[Entry], items: Sequence[Item]) -> tuple[Field, ...]:
     """Find the fields of a receipt whose amounts and items are known.
 
     Args:
-        rows: of the page, in reading order.
+        rows: of the page, in reading order. Whether the page is a receipt is `page_kind.kind_of_page`'s to say.
         entries: its amounts.
         items: what was bought.
 
     Returns:
-        As `fields_of`.
+        Those that are found, in the order of FIELD_NAMES; see `page` for their values.
     """
     head = head_of(rows)
     date = date_of(rows)

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..common.wordlists import entries
 from ..pictures.boxes import size_of
-from .dates import find_date
+from .dates import has_date
 from .items import first_item_row
 from .labels import is_heading, is_telephone, is_title, kind_of
 from .layout import goes_on, widest_of
@@ -26,6 +26,9 @@ MAX_ADDRESS_ROWS = 4
 MIN_LETTERS = 0.6  # share of letters among the marks of a name; a logo is misread as other marks
 SHOP_LABELS = ("cua hang", "don vi", "don vi ban hang", "ten don vi", "ten cua hang", "nguoi ban", "cong ty", "seller")
 ADDRESS_LABELS = ("dia chi", "d c", "dc", "add", "address", "chi nhanh", "cn", "co so")
+# Those that name the shop itself; they stand in a row that may be its name.
+_NAME_LABELS = tuple(label for label in SHOP_LABELS if label not in ("cong ty", "seller"))
+_PERIOD = re.compile(r"(?:thang|ky|quy|nam|tuan)\s(?:\w+\s)?\d{1,4}(?:\s\d{2,4})?$")  # Tháng 5/2024, below a title
 _BRANCHES = ("chi nhanh", "cn", "co so")
 _PLACES = re.compile(
     r"\b(?:duong|quoc lo|tinh lo|pho|phuong|quan|tp|tphcm|hcm|hcmc|thanh pho|huyen|tinh|xa|thi xa|"
@@ -44,11 +47,11 @@ _WEB = re.compile(r"www|https?|@|\.(?:vn|com|net|org)\b|wifi|facebook", re.I)
 _NOT_NAMES = entries("""
     quet ma | truy cap | gop y | mo cua | open | opening hours | service hour | business hours | gio phuc vu | lien he
     hotline | giao hang | dat hang | thong tin | dang ky | ma so thue | tax code | tel | dien thoai | copy | lien 1
-    ban sao | in lai | tam tinh | thanh toan | check | table
+    ban sao | in lai | tam tinh | thanh toan | check | table | toi da nhan | da nhan cua | nhan cua | toi ten
 """)
 _BUSINESS = entries("""
     cong ty | tnhh | co phan | sieu thi | cua hang | nha hang | quan | cafe | ca phe | coffee | tra sua | tiem | shop
-    nha thuoc | pharmacy | hotel | khach san | restaurant | mart | minimart | market | store | bakery | salon | spa
+    nha thuoc | pharmacy | hotel | khach san | restaurant | mart | minimart | market | store | bakery | salon
     benh vien | phong kham | karaoke | club | petrolimex | xang dau | trung tam | tap hoa | bistro | bar | pub | lounge
     pho | bun | com | lau | bbq | buffet | kitchen | tea | nha sach | bookstore | supermarket | cinema | resort
     homestay | bank | ngan hang | garage | studio | fashion | food | house | center | centre | hieu thuoc | spa
@@ -59,11 +62,15 @@ _SLOGANS = entries("""
     hai long | tan tam | vi ban | moi nha | luon luon | dong hanh | yeu thuong | cam ket | gia re | moi ngay
     your | enjoy | quality | taste | the best | since | trai nghiem | niem vui | ngon | tuoi | khach hang | nguoi viet
 """)
+MAX_NAME_WORDS = 6  # of a shop's name that begins as a title does
+MIN_TITLED_WORDS = 3  # a title's two and a word of a business: Hóa đơn cafe
 MIN_BETTER = 0.4  # points by which a lower row must look more like a name than the first
 _CUSTOMERS = entries("""
     khach hang | ten khach hang | nguoi mua | nguoi mua hang | ho ten nguoi mua | ho ten khach hang | don vi mua hang
     customer | customer name | bill to | sold to | buyer | ten nguoi mua | ten kh | nguoi nhan | giao den
+    ten don vi mua hang | ho ten nguoi mua hang | ho va ten nguoi mua | ben mua
 """)
+_SELLERS = ("don vi ban hang", "ten don vi ban hang", "nguoi ban hang", "ben ban", "seller")
 LABELLED = 100  # places that a label of addresses counts for
 
 
@@ -90,6 +97,7 @@ def head_of(rows: Sequence[Row]) -> Head:
         The rows of both, or parts of rows where a logo stands beside them; none where nothing may be one.
     """
     top = [part for row in rows[: min(TOP_ROWS, first_item_row(rows))] for part in _parts(row)]
+    top = _without_customer(top)
     widest = widest_of(rows)
     usual = float(np.median([size_of(line.box)[1] for row in rows for line in row.lines])) if rows else 1.0
     address = _address(top, widest)
@@ -104,6 +112,24 @@ def without_label(text: str, labels: Sequence[str]) -> str:
     """Return a text without the label and colon that it begins with."""
     match = _LABELLED.match(text)
     return text[match.end() :] if match and any(starts_with(fold(match[0]), label) for label in labels) else text
+
+
+def _without_customer(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows above the first that names the customer: names and addresses from there on are theirs.
+
+    A row that names the seller ends the customer's.
+    """
+    kept: list[Row] = []
+    is_customers = False
+    for row in rows:
+        folded = fold(row.text)
+        if any(starts_with(folded, label) for label in _CUSTOMERS):
+            is_customers = True
+        elif any(starts_with(folded, label) for label in _SELLERS):
+            is_customers = False
+        if not is_customers:
+            kept.append(row)
+    return kept
 
 
 def _parts(row: Row) -> list[Row]:
@@ -134,7 +160,7 @@ def _shop(rows: Sequence[Row], widest: float, usual: float) -> list[Row]:
         if may_be_name(row.text)
     }
     if not points:
-        return []
+        return [rows[0]] if rows and _is_titled_name(rows[0].text) else []
     start, first = max(points, key=lambda index: (points[index], -index)), min(points)
     if points[start] < points[first] + MIN_BETTER:
         start = first
@@ -158,13 +184,25 @@ def _name_points(text: str, size: float, index: int, below_title: bool) -> float
     points = min(3.0, 3.0 * max(0.0, size - 1.0)) - 0.35 * index
     points += 1.5 * any(has_words(folded, word) for word in _BUSINESS)
     points += 0.3 * text.isupper()
-    points += 3.0 * any(starts_with(folded, label) for label in SHOP_LABELS[:6] if ":" in text)
+    points += 3.0 * any(starts_with(folded, label) for label in _NAME_LABELS if ":" in text)
     points -= 1.5 * _is_slogan(text)
     points -= 1.0 * (len(words) >= 4 and sum(word[:1].islower() for word in words) > len(words) / 2)
     points -= 1.5 * (letters < MIN_LETTERS or len(folded) < 3)
     points -= 1.5 * below_title
     points -= 1.0 * (_count_places(text) >= 1) + 0.5 * (sum(map(str.isdigit, text)) > 2)
     return points
+
+
+def _is_titled_name(text: str) -> bool:
+    """Whether a text begins as a title or thanks do and goes on as a business: `HÓA ĐƠN ĐỎ CAFE`, `CẢM ƠN COFFEE`.
+
+    `HÓA ĐƠN NHÀ HÀNG` and `CẢM ƠN QUÝ KHÁCH` are a title and thanks.
+    """
+    folded = fold(text)
+    words = folded.split()
+    is_business = bool(words) and words[-1] in _BUSINESS and len(words) <= MAX_NAME_WORDS
+    is_thanks = folded.startswith("cam on") and not has_words(folded, "quy khach")
+    return is_business and text.isupper() and is_title(text) and (is_thanks or len(words) > MIN_TITLED_WORDS)
 
 
 def _is_slogan(text: str) -> bool:
@@ -185,10 +223,11 @@ def may_be_name(text: str, letters: int = 3) -> bool:
     folded = fold(text)
     return (
         sum(letter.isalpha() for letter in text) >= letters
-        and (not kind_of(text) or any(starts_with(folded, label) for label in SHOP_LABELS[:6]))
+        and (not kind_of(text) or any(starts_with(folded, label) for label in _NAME_LABELS))
         and not is_title(text)
         and not is_heading(text)
-        and not find_date(text)
+        and not has_date(text)
+        and not _PERIOD.match(folded)
         and not is_telephone(text)
         and not _WEB.search(text)
         and not any(starts_with(folded, words) for words in _NOT_NAMES)
@@ -200,8 +239,6 @@ def _address(rows: Sequence[Row], widest: float) -> list[Row]:
 
     It begins with the row that is labelled as one, or that names most kinds of place, at least two.
     """
-    customer = next((index for index, row in enumerate(rows) if _is_customer(row.text)), len(rows))
-    rows = rows[:customer]
     scores = [_labelled(row.text) or _places_of_address(row.text) for row in rows]
     if max(scores, default=0) < 2:
         return []
@@ -220,11 +257,6 @@ def _address(rows: Sequence[Row], widest: float) -> list[Row]:
 def _opens_address(text: str) -> bool:
     """Whether an address goes on below: a comma ends the row, or it begins with the number of a house."""
     return text.rstrip().endswith(",") or _HOUSE.match(text) is not None
-
-
-def _is_customer(text: str) -> bool:
-    """Whether a row names the customer: an address below it is theirs."""
-    return any(starts_with(fold(text), label) for label in _CUSTOMERS)
 
 
 def _named_place(rows: Sequence[Row], shop: Sequence[Row]) -> list[Row]:

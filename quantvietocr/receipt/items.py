@@ -10,7 +10,7 @@ from ..common.wordlists import entries
 from ..pictures.boxes import Box
 from .amounts import amounts
 from .costs import MIN_PRICE, Costs, Number, costs_of, number_of
-from .dates import find_date
+from .dates import has_date
 from .evidence import amounts_of
 from .labels import MIN_TRUST, is_heading, is_telephone, is_title, kind_of, label_before
 from .layout import goes_on, widest_of
@@ -24,7 +24,7 @@ _GLUED = re.compile(r"(?<=[.,]\d{3})(?=\d{1,3}(?:[.,]\d{3})+(?!\d))")  # two amo
 _UNITS = frozenset(
     entries("""
     goi | hop | chai | cai | tui | vi | quyen | cuon | cay | bo | met | m | chiec | doi | ly | phan | dia | to | kg
-    g | lit | l | lon | thung | bich | bao | cap | cuc | goc | qua | hu | lo | mieng | ong | suat | tam | to
+    g | lit | l | lon | thung | bich | bao | cap | cuc | goc | qua | hu | lo | mieng | ong | suat | tam
     vien | xap
 """)
 )
@@ -69,11 +69,6 @@ def first_item_row(rows: Sequence[Row]) -> int:
             break
         first -= 1
     return first
-
-
-def items_of(rows: Sequence[Row]) -> tuple[Item, ...]:
-    """Find the items, top to bottom: see `bought_in`."""
-    return tuple(item for item, _ in bought_in(rows))
 
 
 def bought_in(rows: Sequence[Row]) -> list[tuple[Item, tuple[Row, ...]]]:
@@ -159,7 +154,7 @@ def _groups(pieces: Sequence[_Piece]) -> list[list[_Piece]]:
 
 def _may_be_item(row: Row) -> bool:
     text = row.text
-    return not (_is_rule(text) or _is_labelled(row) or is_title(text) or is_telephone(text) or find_date(text))
+    return not (_is_rule(text) or _is_labelled(row) or is_title(text) or is_telephone(text) or has_date(text))
 
 
 def _is_labelled(row: Row) -> bool:

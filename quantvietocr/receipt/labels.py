@@ -23,6 +23,7 @@ _BEFORE_A_SIGN = frozenset(
 """)
 )
 _TELEPHONE = re.compile(r"\D{0,12}(?:\+84|0\d|\(0\d|1[89]00)[\d .()-]{5,14}\D{0,3}")
+_FEE = re.compile(r"\W*ph[íi]\W*\d{1,3}[.,]\d{3}", re.I)  # Phí 1.100, and not Phi 27
 _ONE_WORD = re.compile(r"\W*\w+(?:\.\w+)?\s*(?P<sign>[:.(#]|$)?(?P<number>[-–]?\s?\d)?")
 _BY_LENGTH = sorted(
     ((label, role) for role, labels in LABELS.items() for label in labels),
@@ -31,14 +32,26 @@ _BY_LENGTH = sorted(
 _BY_LETTERS: dict[int, list[tuple[str, str, Role]]] = {}  # letters → the labels of so many: without spaces, with, role
 for _label, _role in _BY_LENGTH:
     _BY_LETTERS.setdefault(len(_label.replace(" ", "")), []).append((_label.replace(" ", ""), _label, _role))
+# Behind these any word may stand that says what is paid for: Tiền mạng is no misread Tiền hàng.
+_OPEN_WORDS = frozenset(entries("tien | thue | phi | gia | so | the | no | tra | khach | diem"))
+# A syllable of Vietnamese without its marks.
+_SYLLABLE = re.compile(
+    r"(?:b|ch?|d|gh?|gi|h|kh?|l|m|ngh?|nh?|ph?|qu|r|s|th?|tr|v|x)?"
+    r"(?:a[iouy]?|eo?|i[aeu]?|ieu|o[aeio]?|oa[iy]|oeo|u[aeioy]?|u[oy][aeiu]|uy|ye|y|yeu|uye)(?:ch?|m|ng?|nh|p|t)?"
+)
+# Goods whose names are labels but for their marks: Nhận, Giảm, Điểm, Cọc, Cộng.
+_GOODS = frozenset(entries("nhãn | giấm | dấm | diêm | cóc | cốc | còng | cồng"))
 MAX_LABEL_WORDS = 9  # words at the beginning of a text that are compared with labels
 MAX_TITLE_WORDS = 4  # words of a row that is a title by a word within it
 MAX_ERRORS = 4  # letters that may be wrong in the longest label
 _KINDS: dict[Role, Kind] = {"payable": "payable", "total": "total", "subtotal": "subtotal", "about": "about", "": ""}
+MAX_SHORT = 9  # letters of a label in which an error may make another word of one of its words
+MIN_ABBREVIATED = 8  # letters of a label with an abbreviation from which on one of them may be wrong
 MIN_FUZZY = 5  # letters of a label from which on one of them may be wrong before an amount
 LETTERS_LOST = 2.5  # letters by which an error makes a label's match weaker than that of a shorter label
 TRUST_LOST = 0.12  # of a label's trust for each error
 BARE_WORD_TRUST = 0.5  # × the trust in a word that may as well begin a name
+OTHER_WORD_TRUST = 0.6  # × the trust in a short label of which a word is read as another word: Tổng xong
 INSIDE_TRUST = 0.7  # trust in a label that other words stand before
 MIN_FUZZY_COUNT = 12  # characters of a label of points or pieces from which on a letter of it may be wrong
 MIN_TRUST = 0.8  # of a label nearer to the amount that hides one further away
@@ -68,7 +81,7 @@ def kind_of(text: str, exact: bool = False) -> Kind:
         The kind of the label; "" where the text begins with none.
     """
     folded = fold(text)
-    for label, role, errors in () if _is_company(folded) else _matches(folded, 0):
+    for label, role, errors in () if _is_company(folded) or _is_goods(text) else _matches(folded, 0):
         if (exact and errors) or not _announces(text, label):
             continue
         if role == "unclear" and not _ends_behind(folded, label):
@@ -104,12 +117,12 @@ _PART = re.compile(r"(?<=[:\s(])\d{1,3}(?=\s+[^\W\d])(?!\s*%)|\n")  # a count be
 
 def _label_of(text: str) -> Label:
     folded = letters_only(fold(text))
-    if _is_company(folded):
+    if _is_company(folded) or _is_goods(text):
         return NO_LABEL
     for label, role, errors in _matches(folded, 1):
         if errors and role in ("points", "count") and len(label) < MIN_FUZZY_COUNT:
             continue
-        trust = 1 - TRUST_LOST * errors
+        trust = (1 - TRUST_LOST * errors) * (OTHER_WORD_TRUST if errors and _reads_otherwise(folded, label) else 1)
         if not _announces(text, label):
             if role != "total":
                 continue
@@ -141,9 +154,33 @@ def _matches(folded: str, least_errors: int) -> tuple[tuple[str, Role, int], ...
                 continue
             for bare, label, role in _BY_LETTERS.get(letters, ()):
                 errors = 0 if bare == head else edit_distance(head, bare) if allowed else 1
+                if errors and _is_other_label(folded, label):
+                    continue
                 if errors <= allowed and (label not in found or errors < found[label][3]):
                     found[label] = (LETTERS_LOST * errors - letters, label, role, errors)
     return tuple((label, role, errors) for _, label, role, errors in sorted(found.values()))
+
+
+def _is_other_label(folded: str, label: str) -> bool:
+    """Whether a text that resembles a short label says something else: `Tiền nhà` (Tiền nhận), `Tương` (T. cộng)."""
+    if len(label.replace(" ", "")) < MIN_ABBREVIATED and any(len(word) == 1 for word in label.split()):
+        return True
+    first = label.split()[0]
+    return first in _OPEN_WORDS and folded.split()[0] == first and _reads_otherwise(folded, label)
+
+
+def _reads_otherwise(folded: str, label: str) -> bool:
+    """Whether every word of a text that differs from its word of a short label is another syllable of Vietnamese."""
+    if len(label.replace(" ", "")) > MAX_SHORT:
+        return False
+    pairs = list(zip(folded.split(), label.split()))
+    return all(_SYLLABLE.fullmatch(word) for word, expected in pairs if word != expected)
+
+
+def _is_goods(text: str) -> bool:
+    """Whether a text begins with goods that only their marks tell from a label, and no sign of one stands behind."""
+    word = re.match(r"\W*(\w+)\s*(?!\s*[:])", text)
+    return word is not None and word[1].lower() in _GOODS
 
 
 def _is_company(folded: str) -> bool:
@@ -157,7 +194,7 @@ def _announces(text: str, label: str) -> bool:
         return True
     behind = _ONE_WORD.match(text)
     number = behind and behind["number"] and label not in _BEFORE_A_SIGN
-    return bool(behind and (behind["sign"] is not None or number))
+    return bool(behind and (behind["sign"] is not None or number or _FEE.match(text)))
 
 
 def _ends_behind(folded: str, label: str) -> bool:
@@ -179,7 +216,7 @@ def _qualified(role: Role, folded: str) -> Role:
 
 _TAXES = ("vat", "gtgt")
 _BEFORE_WORDS = ("truoc", "chua", "before", "excl", "excluding")
-_AFTER_WORDS = ("sau", "gom", "incl", "including", "inc", "after", "co thue", "cu thue")
+_AFTER_WORDS = ("sau", "gom", "incl", "including", "inc", "after", "co thue")
 _QUALIFIERS: tuple[tuple[tuple[str, ...], Role], ...] = (
     (("no", "cong no"), "debt"),
     (("diem", "points"), "points"),

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from ..common.wordlists import entries
+from ..common.wordlists import entries as words_of
 from .amounts import amounts, has_foreign_money
-from .dates import find_date
+from .dates import has_date
 from .evidence import Entry
-from .labels import is_heading, is_telephone, kind_of, label_before
+from .labels import INSIDE_TRUST, is_heading, is_telephone, is_title, kind_of, label_before
 from .page import Item, Row
-from .vocabulary import TITLE_WORDS as TITLE_NAMES
-from .vocabulary import TITLES
+from .vocabulary import TITLE_WORDS, TITLES
 from .words import fold, has_words, holds, starts_with
 
 PageKind = Literal["receipt", "invoice", "page"]
 
 MIN_POINTS = 2.0  # for a page to be a receipt or an invoice
 TITLE = 2.0
-TITLE_WORDS = 7  # words of a row at most that may be a title
+MAX_TITLE_WORDS = 7  # words of a row that may be a title
+TOP_ROWS = 6  # rows, from the first, among which the title of a page stands
 LABELS_OF_SUMS = 2.0  # an amount labelled as a sum
 LABELS_OF_PAYMENT = 1.5  # one labelled as paid or as change
 OTHER_LABELS = 0.5  # one labelled as a tax, a discount, a subtotal
@@ -36,18 +36,24 @@ MIN_FUZZY_WORDS = 12  # characters of such words from which on a letter may be w
 PROSE = -6.0  # × the share of rows that are prose
 MIN_PROSE_WORDS = 8  # words of a row of prose
 MIN_PROSE_LETTERS = 0.75  # share of letters and spaces in it
-MIN_INVOICE_LABELS = 2
+MIN_INVOICE_LABELS = 4  # kinds of label that invoices have, for a page without the title of one
 _AMOUNT_ROLES = {"payable", "total", "subtotal", "cash", "change", "tax", "discount"}
-_LETTERS = entries("""
+_LETTERS = words_of("""
     kinh gui | cong hoa xa hoi chu nghia viet nam | doc lap tu do hanh phuc | can cu | quyet dinh | hop dong | dear
     dieu 1 | dieu khoan | nghi dinh | thong tu | cong van | sincerely | yours faithfully | ben a | ben b | bao cao
     noi nhan | giay moi | thong bao | thuc don | menu | bang gia | price list | muc luc | bien ban
 """)
-_INVOICES = entries("""
+_INVOICES = words_of("""
     hoa don gia tri gia tang | hoa don gtgt | vat invoice | hoa don dien tu | tax invoice | invoice | sales invoice
     commercial invoice | proforma invoice | pro forma invoice | hoa don thue | e invoice | hoa don ban hang dien tu
 """)
-_INVOICE_LABELS = entries("""
+_OTHER_TITLES = words_of("""
+    bao gia | bang bao gia | phieu bao gia | quotation | price quotation | bang diem | phieu diem | ket qua hoc tap
+    sao ke | bang sao ke | bank statement | account statement | statement of account | bang luong | phieu luong
+    bang thanh toan luong | payslip | bang thong ke | thong ke | phieu phat vi pham | quyet dinh xu phat
+    bien ban vi pham | bang cham cong
+""")
+_INVOICE_LABELS = words_of("""
     mau so | ky hieu | don vi mua hang | ten don vi mua hang | ho ten nguoi mua hang | nguoi mua hang | don vi ban hang
     ten don vi ban hang | bill to | invoice no | invoice number | invoice date | ma so thue nguoi mua | ma cua cqt
     hinh thuc thanh toan | thue suat | ten nguoi mua | so tien viet bang chu | ma tra cuu hoa don | due date
@@ -70,19 +76,41 @@ def kind_of_page(rows: Sequence[Row], entries: Sequence[Entry], items: Sequence[
     """
     if not rows:
         return "page"
+    if _has_other_title(rows) or not _is_of_trade(rows, entries, items):
+        return "page"
     if _points(rows, entries, items) < MIN_POINTS:
         return "page"
     texts = [fold(row.text) for row in rows]
-    short = [text for text in texts if len(text.split()) <= TITLE_WORDS]
+    short = [text for text in texts if len(text.split()) <= MAX_TITLE_WORDS]
     labels = sum(any(starts_with(text, label) for text in texts) for label in _INVOICE_LABELS)
     is_titled = any(starts_with(text, title) for text in short for title in _INVOICES)
-    return "invoice" if is_titled or labels >= 2 * MIN_INVOICE_LABELS else "receipt"
+    return "invoice" if is_titled or labels >= MIN_INVOICE_LABELS else "receipt"
+
+
+def _has_other_title(rows: Sequence[Row]) -> bool:
+    """Whether the title of a page is that of a quotation, a statement, a mark sheet, …, and none is a receipt's."""
+    texts = [row.text for row in rows[:TOP_ROWS]]
+    short = [fold(text) for text in texts if len(text.split()) <= MAX_TITLE_WORDS and not amounts(text)]
+    is_other = any(f"{text} ".startswith(f"{title} ") for text in short for title in _OTHER_TITLES)
+    return is_other and not any(map(_is_receipt_title, texts))
+
+
+def _is_of_trade(rows: Sequence[Row], entries: Sequence[Entry], items: Sequence[Item]) -> bool:
+    """Whether anything besides names, numbers and their sum says that something was sold: a table has those too."""
+    texts = [row.text for row in rows]
+    is_paid = any(entry.role not in ("", "total", "unclear", "count") for entry in entries)
+    return (
+        is_paid
+        or any(item.unit_price for item in items)
+        or any(has_date(text) or is_telephone(text) or is_title(text) or is_heading(text) for text in texts)
+        or any(kind_of(text) == "about" for text in texts)
+    )
 
 
 def _points(rows: Sequence[Row], entries: Sequence[Entry], items: Sequence[Item]) -> float:
     texts = [row.text for row in rows]
     folded = [fold(text) for text in texts]
-    roles = {entry.role for entry in entries if entry.trust >= 0.7 and not entry.in_item}
+    roles = {entry.role for entry in entries if entry.trust >= INSIDE_TRUST and not entry.in_item}
     points = TITLE * any(map(_is_receipt_title, texts))
     points += LABELS_OF_SUMS * bool(roles & {"payable", "total"})
     points += LABELS_OF_PAYMENT * bool(roles & {"cash", "card", "change"})
@@ -95,11 +123,11 @@ def _points(rows: Sequence[Row], entries: Sequence[Entry], items: Sequence[Item]
     points += CONTACT * any(is_telephone(text) or starts_with(fold(text), "ma so thue") for text in texts)
     points += THANKS * any(holds(text, word) for text in folded for word in ("cam on", "thank you", "hen gap lai"))
     points += min(MAX_ABOUT, ABOUT * sum(kind_of(text) == "about" for text in texts))
-    unread = [text for text in texts if not amounts(text) and len(text.split()) <= TITLE_WORDS]
+    unread = [text for text in texts if not amounts(text) and len(text.split()) <= MAX_TITLE_WORDS]
     labels = {label_before(text).role for text in unread}
     points += UNREAD * len((labels & _AMOUNT_ROLES) - roles)
     points += LABELS_OF_SUMS * bool(not roles & {"payable", "total"} and any(map(_is_numbered_sum, texts)))
-    points += DATE * any(find_date(text) for text in texts)
+    points += DATE * any(has_date(text) for text in texts)
     points += LABELS_OF_SUMS * any(_is_foreign_sum(text) for text in texts)
     points += LETTER * any(_begins_letter(text) for text in folded)
     return points + PROSE * sum(map(_is_prose, texts)) / len(texts)
@@ -117,7 +145,7 @@ def _is_receipt_title(text: str) -> bool:
     """Whether a short row is the title of a receipt or an invoice; `Phiếu …` alone may be that of any form."""
     folded = fold(text)
     titles = any(starts_with(folded, title) for title in TITLES if title != "phieu")
-    return len(folded.split()) <= TITLE_WORDS and (titles or any(has_words(folded, name) for name in TITLE_NAMES))
+    return len(folded.split()) <= MAX_TITLE_WORDS and (titles or any(has_words(folded, name) for name in TITLE_WORDS))
 
 
 def _is_numbered_sum(text: str) -> bool:

@@ -60,13 +60,15 @@ LABELS: dict[Role, tuple[str, ...]] = {
         tong cong tien sau thue | tong tien co thue | tong sau thue | tong tien da bao gom thue | total incl vat
         total inc vat | total including vat | total with vat | total sales | bill amount | tong thanh tien
         tong tien da co thue | tong tien gom thue | tong cong bao gom thue | cong tien thanh toan | so tien | gia ve
-        so tien giao dich | so tien gd | so tien thu | muc thu | tong chi phi | tong phi | tong vien phi
+        so tien giao dich | so tien gd | so tien rut | withdrawal | cash withdrawal
+        withdrawal amount | so tien thu | muc thu | tong chi phi | tong phi | tong vien phi
     """
     ),
     "unclear": entries(
         """
         con lai | amount | gia tri | tien phong | don gia tong | tien | balance | gia tien | tien xe | phi gui xe
         gia dich vu | le phi | phi | transaction amount | total price | price | so tien chuyen | cong nhom
+        tien thu ho | so tien thu ho | thu ho | cod | tien cod
         tong nhom | doanh thu | purchase | sale | menh gia | so tien con lai
     """
     ),
@@ -88,7 +90,7 @@ LABELS: dict[Role, tuple[str, ...]] = {
         service tax | thue ttdb | cong thue gtgt | tong thue gtgt
     """),
     "fee": entries("""
-        phi dich vu | phi phuc vu | phi giao hang | phi ship | phu thu | tien tip | service charge | service fee
+        phi dich vu | phi phuc vu | phi giao hang | phi ship | phu thu | tien tip | service charge | service fee | fee
         service | svc charge | delivery fee | shipping | shipping fee | tip | phi van chuyen | tien ship | surcharge
         phi dong goi | phi bao bi | phi mang ve | phi bao ve moi truong | phi moi truong | extra charge | charge
         thue moi truong | phi bvmt
@@ -170,7 +172,8 @@ LABELS: dict[Role, tuple[str, ...]] = {
         payment method | thanh toan bang | payment type | arrival | departure | check in | check out | so lan in
         ma don hang | so don hang | so dien thoai | web site
         hotline cskh | tong dai | so giao dich | nhan vien ban hang
-        giao dich vien | ke toan | thu quy | ngay thanh toan | thu ngan so | vao luc | ra luc | exp | ma cua hang
+        giao dich vien | ke toan | thu quy | nguoi thu | nguoi thu tien | nguoi nop | nguoi nop tien
+        ngay thanh toan | thu ngan so | vao luc | ra luc | exp | ma cua hang
     """),
 }
 TITLES = entries("""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..common.wordlists import entries
-from .dates import PrintedDate, compact_dates, dates_in, find_time
+from .dates import PrintedDate, compact_dates, dates_in, day_first_compact, find_time
 from .evidence import lines_at
 from .labels import kind_of
 from .page import Line, Row
@@ -20,7 +20,8 @@ _OTHERS = entries("""
     expires | expiry date | exp date | best before | valid until | valid till | valid to | het han | ngay het han | mfg
     mfd | co gia tri den | gia tri den | su dung den | ngay cap | hieu luc | ngay hieu luc | ap dung | ap dung tu
     chuong trinh | khuyen mai | den het ngay | han thanh toan | due date | han doi tra | doi tra truoc | tich luy
-    nam sinh | bao hanh den | hen tra | ngay hen
+    nam sinh | bao hanh den | hen tra | ngay hen | since | khai truong | thanh lap | ngay mo cua | mo cua ngay
+    mo cua tu ngay | founded | established | est | grand opening
 """)
 _STAYS = ("check in", "check out", "checkin", "checkout", "arrival", "departure", "ngay den", "ngay di", "tu ngay")
 _LABELS = entries("""
@@ -29,6 +30,14 @@ _LABELS = entries("""
 _TIME_LABELS = ("gio", "time", "luc", "vao luc", "thoi gian")
 _UNPADDED = re.compile(r"(?<!\d)[1-9][/-]|[/-][1-9][/-]")
 _COMMA_GROUPS, _POINT_GROUPS = re.compile(r"\d,\s?\d{3}(?!\d)"), re.compile(r"\d\.\s?\d{3}(?!\d)")
+# A slip may be printed again, long after the sale.
+_PRINTED = ("ngay in", "in luc", "in ngay", "printed", "print date", "date printed", "printed on", "print")
+_OPENING = entries("""
+    mo cua | gio mo cua | dong cua | open | opening hours | opening | hours | business hours | hoat dong | phuc vu
+""")
+THIS_YEAR = max(datetime.date.today().year, 2026)  # clocks may be behind
+MAX_YEARS_AGO = 10  # a two-digit year further back may be the day of a date that begins with the year: 24-03-12
+MAX_TIME_WORDS = 3  # of a row that may be a time without a label
 MAX_TIME_ROWS = 2  # rows below the date's own in which its time may stand
 
 
@@ -52,7 +61,7 @@ class _Dated:
     index: int
     row: Row
     date: PrintedDate
-    rank: int  # 2 labelled, 1 unlabelled, 0 of a stay
+    rank: int  # 3 labelled, 2 of printing, 1 unlabelled, 0 of a stay
 
 
 def date_of(rows: Sequence[Row]) -> ReceiptDate | None:
@@ -76,15 +85,28 @@ def date_of(rows: Sequence[Row]) -> ReceiptDate | None:
     row, start, end = chosen.row, chosen.date.start, chosen.date.end
     month_first, is_sure = _order(rows, row.text[start:end], _begins_cleanly(row.text, start))
     time, lines = _time_of(rows, chosen, lines_at(row, start, end))
-    value = chosen.date.value(month_first).isoformat()
-    return ReceiptDate(f"{value}T{time}" if time else value, lines, is_sure or not chosen.date.is_ambiguous)
+    day = chosen.date.value(month_first)
+    is_sure = (is_sure or not chosen.date.is_ambiguous) and _is_likely(day, row.text[start:end])
+    value = day.isoformat()
+    return ReceiptDate(f"{value}T{time}" if time else value, lines, is_sure)
+
+
+def _is_likely(day: datetime.date, printed: str) -> bool:
+    """Whether a date is not years ahead, and no misread one that begins with two digits of the year: 24-03-12."""
+    parts = re.findall(r"\d+", printed)
+    is_short = len(parts) == 3 and all(len(part) <= 2 for part in parts)
+    year_first = 2000 + int(parts[0]) if is_short else 0
+    is_reversed = day.year < THIS_YEAR - MAX_YEARS_AGO < year_first <= THIS_YEAR + 1
+    return day.year <= THIS_YEAR + 1 and not is_reversed
 
 
 def _compact(rows: Sequence[Row]) -> ReceiptDate | None:
-    """Find a date in eight digits behind a label for dates: `Ngày: 20200305`."""
+    """Find a date in eight digits behind a label for dates: `Ngày: 20200305`, `Ngày: 05032020`."""
     for row in rows:
-        dates = compact_dates(row.text)
-        if dates and any(starts_with(fold(row.text), label) for label in _LABELS):
+        dates = compact_dates(row.text) or day_first_compact(row.text)
+        folded = fold(row.text)
+        is_other = any(has_words(folded, label) for label in _OTHERS)
+        if dates and not is_other and any(starts_with(folded, label) for label in _LABELS):
             return ReceiptDate(dates[0].isoformat(), list(row.lines), True)
     return None
 
@@ -109,7 +131,9 @@ def _rank(before: str, row: Row) -> int | None:
     if any(has_words(folded, label) for label in _STAYS):
         return 0
     is_labelled = any(has_words(folded, label) for label in _LABELS) or kind_of(row.text) == "about"
-    return 2 if is_labelled else 1
+    if any(has_words(folded, label) for label in _PRINTED):
+        return 2
+    return 3 if is_labelled else 1
 
 
 def _time_of(rows: Sequence[Row], chosen: _Dated, lines: list[Line]) -> tuple[str | None, list[Line]]:
@@ -123,8 +147,10 @@ def _time_of(rows: Sequence[Row], chosen: _Dated, lines: list[Line]) -> tuple[st
         return time, [line for line in row.lines if line in lines or find_time(line.text) == time]
     for other in [*rows[chosen.index + 1 : chosen.index + 1 + MAX_TIME_ROWS], *rows[chosen.index - 1 : chosen.index]]:
         folded = fold(other.text)
+        if any(has_words(folded, label) for label in _OPENING):
+            continue
         is_labelled = any(starts_with(folded, label) for label in _TIME_LABELS)
-        if (is_labelled or len(folded.split()) <= MAX_TIME_ROWS + 1) and (time := find_time(other.text)):
+        if (is_labelled or len(folded.split()) <= MAX_TIME_WORDS) and (time := find_time(other.text)):
             return time, [*lines, *other.lines] if other is not rows[chosen.index - 1] else [*other.lines, *lines]
     return None, lines
 
