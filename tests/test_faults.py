@@ -141,3 +141,20 @@ def test_closed_streams_end_without_a_traceback():
     shell = f"{' '.join(command)} <&- >&-"
     done = subprocess.run(shell, shell=True, cwd=ROOT, stderr=subprocess.PIPE, text=True, timeout=120)
     assert done.returncode == UNUSABLE and "Traceback" not in done.stderr and "no pictures to read" in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no full device")
+@pytest.mark.parametrize("flush", [True, False])
+def test_a_full_stdout_is_named(flush):
+    code = (
+        "from quantvietocr.cli.exits import run_verb; from quantvietocr.common.files import naming, STDOUT\n"
+        "def verb():\n"
+        f"    with naming(STDOUT): print('a row', flush={flush})\n"
+        "raise SystemExit(run_verb('quantvietocr', verb))"
+    )
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, timeout=120
+        )
+    assert done.returncode == UNUSABLE
+    assert done.stderr == "quantvietocr: [Errno 28] No space left on device: 'stdout'\n"
