@@ -58,10 +58,18 @@ def test_a_folder_gives_pictures_by_content_and_says_what_it_passes_over(tmp_pat
     (tmp_path / ".hidden").write_text("a")
     found = find_pictures([str(tmp_path)])
     assert [Path(path).name for path in found.paths] == ["a.jfif", "b", "c.png"]
-    assert found.problems == [f"{tmp_path}: 1 HEIC pictures, which cannot be opened here; save them as JPEG or PNG."]
+    assert found.problems == [
+        f"{tmp_path}: 1 HEIC picture, which cannot be opened here (phone.jpg); save it as JPEG or PNG."
+    ]
     assert found.notes == [f"{tmp_path}: 3 pictures; 4 other files ignored (2 .txt, 1 PDF, 1 hidden)."] or (
         found.notes == [f"{tmp_path}: 3 pictures; 4 other files ignored (2 .txt, 1 hidden, 1 PDF)."]
     )
+    for number in (2, 10, 1):
+        (tmp_path / f"phone{number}.jpg").write_bytes((tmp_path / "phone.jpg").read_bytes())
+    assert find_pictures([str(tmp_path)]).problems == [
+        f"{tmp_path}: 4 HEIC pictures, which cannot be opened here (phone1.jpg, phone2.jpg, phone10.jpg and 1 more); "
+        "save them as JPEG or PNG."
+    ]
     pages = find_pictures([str(tmp_path)], PAGE_SUFFIXES)
     assert [Path(path).name for path in pages.paths] == ["a.jfif", "b", "c.png", "scan"]
 

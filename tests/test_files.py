@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import io
 from pathlib import Path
 
 import pytest
 
-from quantvietocr.common.files import ReadErrors, read_text
+from quantvietocr.cli.rows import RowFile
+from quantvietocr.common.files import ReadErrors, read_text, replace_whole, write_bytes
+from quantvietocr.common.wording import counted, on_one_line
 from quantvietocr.common.wordlists import entries
 from quantvietocr.errors import UserError
 

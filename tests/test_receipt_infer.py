@@ -256,8 +256,7 @@ def test_a_line_end_in_a_name_ends_no_run(weights, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("what", "out"),
-    [("reading", True), ("writing", True), ("hashing", True), ("reading", False), ("hashing", False)],
+    ("what", "out"), [("reading", True), ("writing", True), ("hashing", True), ("reading", False), ("hashing", False)]
 )
 def test_what_goes_wrong_with_a_page_ends_no_run(weights, folder, tmp_path, capsys, monkeypatch, what, out):
     bad, good = folder / "a1.png", folder / "a2.png"
