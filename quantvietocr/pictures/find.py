@@ -123,9 +123,9 @@ def _search(folder: str, found: Found, suffixes: frozenset[str]) -> None:
     found.problems += [f"{error.filename}: this folder cannot be read ({error.strerror})." for error in closed]
     found.problems += [_unreadable(folder, kind, sorted(files, key=natural)) for kind, files in unreadable.items()]
     if not pictures and not closed and not unreadable:
+        files_passed = f"{counted(others.total(), 'other file')}{_kinds(others, ': ')}"
         found.problems.append(
-            f"{folder}: no pictures in this folder ({counted(others.total(), 'other file')}{_kinds(others, ': ')}); name one "
-            "with .png or .jpg files."
+            f"{folder}: no pictures in this folder ({files_passed}); name one with .png or .jpg files."
         )
     elif others:
         found.notes.append(

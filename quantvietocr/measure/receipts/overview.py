@@ -208,6 +208,9 @@ def to_json(scored: Scored) -> str:
     """Return the rows of pages and lines as JSON."""
     known = dataclasses.asdict(scored)
     del known["generated"]  # each has a file of its own
+    for row in known["pages"]:
+        if not row["pages"]:  # JSON has no way to write what is not a number
+            row |= dict.fromkeys(("ms_per_page", "ms_quartiles", "whole_ms"))
     notes = [FIELDS_NOTE, LENIENT, LINES_NOTE, STAGES_NOTE, NOTE]
     return json.dumps(known | {"notes": notes}, ensure_ascii=False, indent=1) + "\n"
 
