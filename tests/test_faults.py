@@ -58,10 +58,18 @@ def test_a_folder_gives_pictures_by_content_and_says_what_it_passes_over(tmp_pat
     (tmp_path / ".hidden").write_text("a")
     found = find_pictures([str(tmp_path)])
     assert [Path(path).name for path in found.paths] == ["a.jfif", "b", "c.png"]
-    assert found.problems == [f"{tmp_path}: 1 HEIC pictures, which cannot be opened here; save them as JPEG or PNG."]
+    assert found.problems == [
+        f"{tmp_path}: 1 HEIC picture, which cannot be opened here (phone.jpg); save it as JPEG or PNG."
+    ]
     assert found.notes == [f"{tmp_path}: 3 pictures; 4 other files ignored (2 .txt, 1 PDF, 1 hidden)."] or (
         found.notes == [f"{tmp_path}: 3 pictures; 4 other files ignored (2 .txt, 1 hidden, 1 PDF)."]
     )
+    for number in (2, 10, 1):
+        (tmp_path / f"phone{number}.jpg").write_bytes((tmp_path / "phone.jpg").read_bytes())
+    assert find_pictures([str(tmp_path)]).problems == [
+        f"{tmp_path}: 4 HEIC pictures, which cannot be opened here (phone1.jpg, phone2.jpg, phone10.jpg and 1 more); "
+        "save them as JPEG or PNG."
+    ]
     pages = find_pictures([str(tmp_path)], PAGE_SUFFIXES)
     assert [Path(path).name for path in pages.paths] == ["a.jfif", "b", "c.png", "scan"]
 
@@ -141,3 +149,20 @@ def test_closed_streams_end_without_a_traceback():
     shell = f"{' '.join(command)} <&- >&-"
     done = subprocess.run(shell, shell=True, cwd=ROOT, stderr=subprocess.PIPE, text=True, timeout=120)
     assert done.returncode == UNUSABLE and "Traceback" not in done.stderr and "no pictures to read" in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no full device")
+@pytest.mark.parametrize("flush", [True, False])
+def test_a_full_stdout_is_named(flush):
+    code = (
+        "from quantvietocr.cli.exits import run_verb; from quantvietocr.common.files import naming, STDOUT\n"
+        "def verb():\n"
+        f"    with naming(STDOUT): print('a row', flush={flush})\n"
+        "raise SystemExit(run_verb('quantvietocr', verb))"
+    )
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, timeout=120
+        )
+    assert done.returncode == UNUSABLE
+    assert done.stderr == "quantvietocr: [Errno 28] No space left on device: 'stdout'\n"

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import io
 from pathlib import Path
 
 import pytest
 
-from quantvietocr.common.files import ReadErrors, read_text
+from quantvietocr.cli.rows import RowFile
+from quantvietocr.common.files import ReadErrors, read_text, replace_whole, write_bytes
+from quantvietocr.common.wording import counted, on_one_line
 from quantvietocr.common.wordlists import entries
 from quantvietocr.errors import UserError
 
@@ -61,3 +65,41 @@ def test_entries_stand_between_bars_and_line_ends() -> None:
         một | hai ba
         bốn
     """) == ("một", "hai ba", "bốn")
+
+
+def test_a_full_disk_names_the_file_and_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No space") as full, replace_whole(tmp_path / "a.png") as temporary:
+        temporary.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert str(full.value) == f"[Errno 28] No space left on device: '{tmp_path / 'a.png'}'"
+    (tmp_path / "folder" / "x").mkdir(parents=True)
+    with pytest.raises(OSError, match="folder") as taken:
+        write_bytes(tmp_path / "folder", b"a")
+    assert str(taken.value).endswith(f": '{tmp_path / 'folder'}'") and "->" not in str(taken.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def test_rows_on_a_full_disk_name_the_file_and_stay_whole(tmp_path: Path) -> None:
+    class Full(io.StringIO):
+        def flush(self) -> None:
+            path.write_bytes(path.read_bytes() + b"b.png\tha")  # what still had room
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    path = tmp_path / "rows.tsv"
+    rows = RowFile(path, "tsv", "reader")
+    rows.write("a.png", "text", 1.0)
+    rows.flush()
+    rows.stream = Full()
+    with pytest.raises(OSError, match="No space") as full:
+        rows.flush()
+    rows.close()  # says nothing more
+    assert str(full.value).endswith(f": '{path}'")
+    assert path.read_text(encoding="utf-8") == "a.png\ttext\t1.0000\n"
+
+
+def test_things_are_counted_in_singular_and_plural() -> None:
+    assert [counted(number, "page") for number in (0, 1, 2)] == ["0 pages", "1 page", "2 pages"]
+
+
+def test_what_breaks_a_line_is_escaped() -> None:
+    assert on_one_line("a\n\t\x7f\u2028\udcffĐồng 你") == "a\\n\\t\\x7f\\u2028\\udcffĐồng 你"

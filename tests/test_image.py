@@ -120,9 +120,21 @@ def test_a_page_with_transparent_corners_stays_on_white():
 
 
 def test_light_letters_with_a_dark_edge_stay_on_white():
-    rgba = np.array(inked(255))
-    rgba[4, 10:50] = (0, 0, 0, 255)
+    rgba = np.zeros((40, 90, 4), np.uint8)
+    for left in range(10, 80, 14):
+        rgba[9:31, left : left + 8] = (0, 0, 0, 255)
+        rgba[10:30, left + 1 : left + 7] = (255, 255, 255, 255)  # more of them is light
     assert open_line(rgba).getpixel((0, 0)) == (255, 255, 255)
+
+
+@pytest.mark.parametrize("ink", [40, 255])
+def test_a_logo_does_not_hide_letters_of_the_other_shade(ink):
+    rgba = np.zeros((40, 300, 4), np.uint8)
+    rgba[4:36, 4:36] = (295 - ink, 295 - ink, 295 - ink, 255)
+    for left in range(60, 290, 8):
+        rgba[8:32, left : left + 3] = (ink, ink, ink, 255)
+    levels = np.asarray(open_line(rgba).convert("L"))
+    assert np.ptp(levels[:, 50:]) > 200
 
 
 @pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
@@ -132,6 +144,38 @@ def test_grey_in_part_of_sixteen_bits_is_scaled_by_that_part(bits):
     for source in (levels, encoded(Image.fromarray(levels))):
         got = np.asarray(open_line(source))[:, :, 0]
         assert abs(got.astype(float) - levels * (255 / top)).max() <= 0.5001
+
+
+def printed(ink: int, paper: int) -> np.ndarray:
+    """16-bit greys: strokes on paper."""
+    values = np.full((40, 300), paper, np.uint16)
+    values[8:32, 10:290:8] = ink
+    return values
+
+
+@pytest.mark.parametrize("strays", [(), (65535,), (65535, 0)])
+@pytest.mark.parametrize(("ink", "paper"), [(400, 3600), (30000, 31020), (1000, 1100)])
+@pytest.mark.parametrize("kind", ["array", "PNG", "I", "F"])
+def test_print_in_a_part_of_the_range_is_seen_beside_hot_and_dead_pixels(kind, ink, paper, strays):
+    values = printed(ink, paper)
+    for place, stray in enumerate(strays):
+        values[2, 2 + place] = stray
+    source = {
+        "array": lambda: values,
+        "PNG": lambda: encoded(Image.fromarray(values)),
+        "I": lambda: Image.fromarray(values.astype(np.int32)),
+        "F": lambda: Image.fromarray(values.astype(np.float32)),
+    }[kind]()
+    levels = np.asarray(open_line(source).convert("L"))[8:32, 10:290]
+    assert levels[:, 4].min() - int(levels[:, 0].max()) > 150
+
+
+def test_grey_of_eight_bits_in_wider_pixels_is_not_stretched():
+    values = printed(100, 104)
+    for source in (values, Image.fromarray(values.astype(np.int32)), Image.fromarray(values.astype(np.float32))):
+        np.testing.assert_array_equal(np.asarray(open_line(source))[:, :, 0], values)
+    blank = np.full((9, 9), 31020, np.uint16)
+    assert (np.asarray(open_line(blank)) == 121).all()
 
 
 def jpegs():

@@ -15,6 +15,7 @@ from quantvietocr.measure.receipts import score as receipt_score
 from quantvietocr.measure.receipts.notes import Notes
 from quantvietocr.measure.receipts.overview import (
     FIELD_ORDER,
+    LINES_NOTE,
     LineRow,
     PageRow,
     Scored,
@@ -54,6 +55,23 @@ def test_cells_are_values_not_judged_or_not_printed(tmp_path):
     assert first.fields["total"] == 57000 and first.fields["shop"] == "Quán Sông Xanh"
     assert second.fields == {"date": "2024-03-13T18:05", "total": 125000}
     assert third.fields == dict.fromkeys(("shop", "address", "date", "total"))
+
+
+@pytest.mark.parametrize(
+    ("cell", "date"),
+    [
+        ("20240512", "2024-05-12"),
+        ("2024-05-12", "2024-05-12"),
+        ("2024-W19-7", "2024-05-12"),
+        ("20240512T1805", "2024-05-12T18:05"),
+        ("2024-05-12 18:05:07", "2024-05-12T18:05:07"),
+        ("2024-05-12T00:00", "2024-05-12T00:00"),
+    ],
+)
+def test_dates_of_any_form_are_compared_as_one(tmp_path, cell, date):
+    (page,) = read_real_pages(folder_of(tmp_path, f"img/a.png\t{cell}\t-5000", head="file\tdate\ttotal"))
+    assert page.fields == {"date": date, "total": -5000}
+    assert same_leniently("date", page.fields["date"], "2024-05-12")
 
 
 def test_columns_may_be_missing_and_in_any_order(tmp_path):
@@ -206,6 +224,33 @@ def test_real_tables_stand_first_and_every_error_is_written(tmp_path, fakes, lin
     assert "one\tb.png\ttotal\twrong\t125000\t57000" in wrong and "one\tc.png\tdate\twrong\tNone\t2024-03-13" in wrong
     assert (tmp_path / "out" / "lines.tsv").read_text(encoding="utf-8").count("\n") == 3
     assert (tmp_path / "out" / "receipts" / "table.json").is_file()
+
+
+def test_a_picture_that_cannot_be_opened_is_absent_and_named(tmp_path, fakes, capsys):
+    real = folder_of(tmp_path / "mine", *ROWS)
+    (real / "img" / "a.png").write_bytes(b"no picture")
+    scored = score_pages([real], ["w"], tmp_path / "out")
+    assert [(row.pages, row.unreadable) for row in scored.pages] == [(2, ("a.png",))] * 2
+    assert str(scored.pages[0].fields["shop"]) == "1 · 0 · 0 · 1"
+    assert str(scored.pages[1].fields["total"]) == "0 · 0 · 2 · 1"
+    assert "a.png: not a picture" in capsys.readouterr().err
+    page = page_of_tables(scored)
+    assert "mine (real): 2 pages" in page and "Not opened, and counted as absent: a.png." in page
+    assert "one\ta.png\ttotal\tabsent\t57000\t\n" in (tmp_path / "out" / "fields.tsv").read_text(encoding="utf-8")
+    for name in "bc":
+        (real / "img" / f"{name}.png").write_bytes(f"no picture {name}".encode())
+    scored = score_pages([real], ["w"], tmp_path / "none")
+    assert scored.pages[0].pages == 0 and page_of_tables(scored).splitlines()[2].endswith(" - |")
+    (row, _) = json.loads((tmp_path / "none" / "overview.json").read_text(encoding="utf-8"))["pages"]
+    assert row["ms_per_page"] is None and row["whole_ms"] is None
+
+
+def test_without_lines_there_is_no_table_of_lines(tmp_path, fakes, lines):
+    real = folder_of(tmp_path / "mine", *ROWS)
+    without = page_of_tables(score_pages([real], ["w"], tmp_path / "out"))
+    with_lines = page_of_tables(score_pages([real], ["w"], tmp_path / "more", lines=[lines]))
+    assert "CER" in with_lines and LINES_NOTE in with_lines
+    assert "CER" not in without and "exact line" not in without and "\n\n\n" not in without
 
 
 def test_a_run_on_real_receipts_goes_on(tmp_path, fakes, lines):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import io
 import json
 import os
@@ -20,7 +21,7 @@ from quantvietocr.cli import main as cli
 from quantvietocr.common.files import reader_name
 from quantvietocr.pictures import find as picture_files
 from quantvietocr.quantize.recurrent import quantize_decoder
-from quantvietocr.receipt import files, open_detector, read_page
+from quantvietocr.receipt import files, open_detector, output, pages, read, read_page
 from quantvietocr.receipt.files import stems, summary
 from quantvietocr.receipt.output import OUTPUT_SUFFIXES
 from quantvietocr.shipped import weights_file
@@ -128,7 +129,7 @@ def test_ways_of_reading_reach_the_pages_and_results_of_others_are_not_kept(weig
     out, page = tmp_path / "out", folder / "a1.png"
     assert run(weights, out, page) == 0
     assert run(weights, out, page, "--whitelist", "ac", "--loops", "keep", "--wide", "squeeze", "--words", "none") == 0
-    assert "1 pages read" in capsys.readouterr().err.splitlines()[-1]
+    assert "1 page read" in capsys.readouterr().err.splitlines()[-1]
     about = json.loads((out / "a1.json").read_text("utf-8"))
     assert about["reader"] == f"{reader_name(weights)} wide squeeze leaders keep words None whitelist ac"
     assert set((out / "a1.txt").read_text("utf-8")) <= set("ac \n")
@@ -241,3 +242,71 @@ def test_the_shipped_weights_read_a_clean_receipt():
     assert values["total"] == TOTAL and values["date"] == "2024-03-12T18:05"
     assert values["shop"].split()[0] == SHOP.split()[0] and values["address"].split()[:2] == ADDRESS.split()[:2]
     assert [(item.quantity, item.unit_price, item.price) for item in page.items] == [item[1:] for item in ITEMS]
+
+
+# --- what goes wrong with one page, and with all that follow ---------------------------------------------------------
+
+
+def test_a_line_end_in_a_name_ends_no_run(weights, tmp_path, capsys):
+    for name in ("a.png", "b\nb.png"):
+        draw(FEW).save(tmp_path / name)
+    assert run(weights, tmp_path / "out", tmp_path / "b\nb.png", tmp_path / "a.png") == 0
+    assert len(list((tmp_path / "out").iterdir())) == 2 * len(OUTPUT_SUFFIXES)
+    assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("what", "out"), [("reading", True), ("writing", True), ("hashing", True), ("reading", False), ("hashing", False)]
+)
+def test_what_goes_wrong_with_a_page_ends_no_run(weights, folder, tmp_path, capsys, monkeypatch, what, out):
+    bad, good = folder / "a1.png", folder / "a2.png"
+
+    def failing(of, named_by, error):
+        def maybe(*given, **named):
+            if str(bad) == named_by(given, named):
+                raise error
+            return of(*given, **named)
+
+        return maybe
+
+    if what == "reading":
+        broken = failing(read.read_page, lambda _, named: named["source"], RuntimeError("two\nlines."))
+        monkeypatch.setattr(files, "read_page", broken)
+        monkeypatch.setattr(read, "read_page", broken)
+    elif what == "writing":
+        error = NotADirectoryError(20, "Not a directory", "here")
+        monkeypatch.setattr(files, "write_page", failing(files.write_page, lambda given, _: given[0].source, error))
+    else:
+        digest = failing(pages.PageFile.sha256.func, lambda given, _: given[0].path, OSError(5, "Input/output error"))
+        monkeypatch.setattr(pages.PageFile, "sha256", property(digest))
+    if out:
+        assert run(weights, tmp_path / "out", bad, good) == 1
+    else:
+        arguments = ["receipts", "--weights", str(weights), "--threads", "1", "--detector", "profile"]
+        assert cli.main([*arguments, str(bad), str(good)]) == 1
+    rows, err = capsys.readouterr()
+    assert str(good) in rows and str(bad) not in rows and "Traceback" not in err
+    reasons = {
+        "reading": "RuntimeError: two lines",
+        "writing": "NotADirectoryError: [Errno 20] Not a directory: 'here'",
+        "hashing": "OSError: [Errno 5] Input/output error",
+    }
+    assert f"{bad}: passed over ({reasons[what]}).\n" in err
+    assert not out or "1 page read, 1 could not be read" in err
+
+
+def test_a_full_disk_ends_the_run_and_leaves_nothing_of_its_page(weights, folder, tmp_path, capsys, monkeypatch):
+    written = output.write_bytes
+
+    def full(path, content):
+        if path.name == "a2.png":
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        written(path, content)
+
+    monkeypatch.setattr(output, "write_bytes", full)
+    assert run(weights, tmp_path / "out", folder / "a1.png", folder / "a2.png", folder / "sub") == 2
+    rows, err = capsys.readouterr()
+    assert len(rows.splitlines()) == 1 and "1 page read so far" in err
+    assert err.endswith(f"[Errno 28] No space left on device: '{tmp_path / 'out' / 'a2.png'}'\n")
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == sorted(f"a1{suffix}" for suffix in OUTPUT_SUFFIXES)

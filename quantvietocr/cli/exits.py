@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
+from ..common.files import STDOUT, naming
 from ..common.packages import missing
 from ..errors import Terminated, UserError
 
@@ -47,13 +48,19 @@ def run_verb(program: str, verb: Callable[[], int | None], *, speaks: bool = Tru
     try:
         with _terminated_by_signal():
             code = verb() or DONE
-            sys.stdout.flush()
+            with naming(STDOUT):
+                sys.stdout.flush()
             return code
     except BrokenPipeError:
         _forget_stdout()
         return CLOSED_PIPE
-    except (UserError, OSError) as error:
+    except UserError as error:
         say(error)
+        return UNUSABLE
+    except OSError as error:
+        say(error)
+        if error.filename == STDOUT:
+            _forget_stdout()
         return UNUSABLE
     except ModuleNotFoundError as error:
         sentence = missing(error, "this")
@@ -88,6 +95,6 @@ def _terminated_by_signal() -> Iterator[None]:
 
 
 def _forget_stdout() -> None:
-    """Let Python's own flush at the end go nowhere: into a closed pipe it would complain."""
+    """Let Python's own flush at the end go nowhere: into a closed pipe or a full disk it would complain."""
     with suppress(OSError, ValueError):  # a stdout that is no file, as in tests
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

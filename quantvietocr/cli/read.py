@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..common.files import reader_name
+from ..common.files import STDOUT, naming, reader_name
 from ..common.progress import line_bar
 from ..errors import UserError
 from ..shipped import weights_file
@@ -161,7 +161,7 @@ def _read_groups(
         with line_bar(total if _shows_bar(options) else 0) as bar:
             for group in groups:
                 for window in _windows(session, predictor, group, file, bar):
-                    with bar.external_write_mode(file=sys.stdout):
+                    with bar.external_write_mode(file=sys.stdout), naming(STDOUT):
                         for line in window:
                             _take(session, line, form, table, file)
                         (sys.stdout if file is None else file).flush()

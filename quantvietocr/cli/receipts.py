@@ -8,8 +8,9 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..common.files import reader_name
-from ..common.packages import need
+from ..common.files import STDOUT, naming, reader_name
+from ..common.packages import MissingPackageError, need
+from ..common.wording import counted
 from ..errors import UserError
 from ..shipped import weights_file
 from .exits import DONE, SOME_FAILED, UNUSABLE
@@ -51,7 +52,8 @@ def receipts(options: argparse.Namespace) -> int:
     for sentence in found.problems:
         session.say(sentence)
     if inside:
-        session.note(f"{inside} files in {Path(options.out)} are results: not read.")
+        verb = "is a result" if inside == 1 else "are results"
+        session.note(f"{counted(inside, 'file')} in {Path(options.out)} {verb}: not read.")
     if not paths:
         raise UserError("no pages to read; name pictures, PDF files, folders or patterns.")
     absent = [path for path in paths if is_missing(path)]
@@ -104,6 +106,7 @@ def _into_folder(session: Session, paths: list[str], predictor: Predictor, detec
 
 def _onto_stdout(session: Session, paths: list[str], predictor: Predictor, detector: Detector, weights: Path) -> int:
     """Print the text of each page, or with --format json the page as an object a line."""
+    from ..receipt.files import why_failed
     from ..receipt.pages import PageFile
     from ..receipt.read import read_page
 
@@ -112,32 +115,35 @@ def _onto_stdout(session: Session, paths: list[str], predictor: Predictor, detec
     for path in paths:
         file = PageFile(path)
         try:
-            count = file.count
-        except UserError as error:
+            count, sha256 = file.count, file.sha256
+        except Exception as error:  # whatever is wrong with one file, the others are read
             failed += 1
-            session.say(error)
+            session.say(why_failed(error, path))
             continue
         for number in range(1, count + 1):
             try:
                 picture, dpi = file.open(number)
-            except UserError as error:
+                page = read_page(
+                    picture,
+                    predictor,
+                    detector,
+                    source=path,
+                    number=number,
+                    count=count,
+                    dpi=dpi,
+                    source_sha256=sha256,
+                    reader=reader,
+                )
+            except Exception as error:  # whatever is wrong with one page, the others are read
+                if isinstance(error, MissingPackageError | ModuleNotFoundError):
+                    raise
                 failed += 1
-                session.say(error if count == 1 else f"page {number} of {count}: {error}")
+                session.say(why_failed(error, path, number, count))
                 continue
-            page = read_page(
-                picture,
-                predictor,
-                detector,
-                source=path,
-                number=number,
-                count=count,
-                dpi=dpi,
-                source_sha256=file.sha256,
-                reader=reader,
-            )
-            if read and session.options.format != "json":
-                print()
-            _print_page(page, path if len(paths) > 1 or count > 1 else None, session.options.format)
+            with naming(STDOUT):
+                if read and session.options.format != "json":
+                    print()
+                _print_page(page, path if len(paths) > 1 or count > 1 else None, session.options.format)
             read += 1
     if not read:
         return UNUSABLE

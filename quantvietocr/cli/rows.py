@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
-from ..common.files import write_bytes
+from ..common.files import naming, write_bytes, write_text
 from ..errors import UserError
 
 CONTROLS = {ord("\t"): "\\t", ord("\n"): "\\n", ord("\r"): "\\r"}  # what would break a row
@@ -103,17 +104,33 @@ class RowFile:
     def write(self, path: str, text: str, confidence: float) -> None:
         """Add a row. The file is made with the first one, so that a run that fails before leaves nothing."""
         if self.stream is None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.about.write_text(f"{self.reader}\n", encoding="utf-8")
+            write_text(self.about, f"{self.reader}\n")
             self.stream = self.path.open("a", encoding="utf-8", errors=ERRORS[self.form], newline="\n")
-        self.stream.write(row(path, text, confidence, None, self.form) + "\n")
+        with self._whole_rows(self.stream):
+            self.stream.write(row(path, text, confidence, None, self.form) + "\n")
 
     def flush(self) -> None:
         """Put the rows so far on the disk, for a run that is ended from outside."""
         if self.stream is not None:
-            self.stream.flush()
+            with self._whole_rows(self.stream):
+                self.stream.flush()
 
     def close(self) -> None:
         """No more rows."""
         if self.stream is not None:
-            self.stream.close()
+            with self._whole_rows(self.stream):
+                self.stream.close()
+
+    @contextmanager
+    def _whole_rows(self, stream: TextIO) -> Iterator[None]:
+        """Name the file where writing fails, and leave whole rows alone in it. Raises OSError."""
+        try:
+            with naming(self.path):
+                yield
+        except OSError:
+            self.stream = None
+            with suppress(OSError):  # the rows that wait would fail again
+                stream.close()
+            content = self.path.read_bytes()
+            os.truncate(self.path, content.rfind(b"\n") + 1)
+            raise

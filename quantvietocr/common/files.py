@@ -13,6 +13,8 @@ from pathlib import Path
 
 from ..errors import UserError
 
+STDOUT = "stdout"  # what the errors of writing there call it
+
 
 @contextmanager
 def replace_whole(path: str | os.PathLike) -> Iterator[Path]:
@@ -38,11 +40,29 @@ def replace_whole(path: str | os.PathLike) -> Iterator[Path]:
         yield temporary
         os.replace(temporary, path)
     except OSError as error:
-        if error.filename in (None, str(temporary)):
-            error.filename, error.filename2 = str(path), None
-        raise
+        if error.errno is None or error.filename not in (None, str(temporary)):
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def naming(path: str | os.PathLike) -> Iterator[None]:
+    """Name the file in the errors of writing to an open one, which the system does not.
+
+    Args:
+        path: what to call it.
+
+    Raises:
+        OSError: of the same kind, with the name.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def write_bytes(path: str | os.PathLike, content: bytes) -> None:

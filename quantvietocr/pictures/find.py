@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..common.wording import counted
 from ..common.wordlists import entries
 from .kinds import UNREADABLE, kind_of_file
 
@@ -20,6 +21,9 @@ SUFFIXES = frozenset(
     .png | .jpg | .jpeg | .jpe | .bmp | .dib | .tif | .tiff | .webp | .gif | .ppm | .pgm | .pbm | .pnm | .jp2 | .avif
 """)
 )
+
+
+MAX_NAMED = 3  # pictures of a kind that cannot be opened, in a sentence about them
 
 
 @dataclass
@@ -101,7 +105,8 @@ def _take(paths: Iterable[str], found: Found, suffixes: frozenset[str]) -> None:
 def _search(folder: str, found: Found, suffixes: frozenset[str]) -> None:
     closed: list[OSError] = []
     files = [os.path.join(top, name) for top, _, names in os.walk(folder, onerror=closed.append) for name in names]
-    pictures, others, unreadable = [], Counter[str](), Counter[str]()
+    pictures, others = [], Counter[str]()
+    unreadable: dict[str, list[str]] = {}
     for file in files:
         suffix, kind = Path(file).suffix.lower(), kind_of_file(file)
         if Path(file).name.startswith("."):
@@ -109,26 +114,35 @@ def _search(folder: str, found: Found, suffixes: frozenset[str]) -> None:
         elif kind == "pipe or device":
             others[kind] += 1
         elif kind in UNREADABLE:
-            unreadable[str(kind)] += 1
+            unreadable.setdefault(str(kind), []).append(file)
         elif suffix in suffixes or (kind not in (None, "ZIP") and (kind != "PDF" or ".pdf" in suffixes)):
             pictures.append(file)
         else:
             others[kind if kind == "PDF" else suffix or "without suffix"] += 1
     found.paths += sorted(pictures, key=natural)
     found.problems += [f"{error.filename}: this folder cannot be read ({error.strerror})." for error in closed]
-    found.problems += [
-        f"{folder}: {count} {kind} pictures, which cannot be opened here; save them as JPEG or PNG."
-        for kind, count in unreadable.items()
-    ]
+    found.problems += [_unreadable(folder, kind, sorted(files, key=natural)) for kind, files in unreadable.items()]
     if not pictures and not closed and not unreadable:
+        files_passed = f"{counted(others.total(), 'other file')}{_kinds(others, ': ')}"
         found.problems.append(
-            f"{folder}: no pictures in this folder ({others.total()} other files{_kinds(others, ': ')}); name one with "
-            ".png or .jpg files."
+            f"{folder}: no pictures in this folder ({files_passed}); name one with .png or .jpg files."
         )
     elif others:
         found.notes.append(
-            f"{folder}: {len(pictures)} pictures; {others.total()} other files ignored{_kinds(others, ' (', ')')}."
+            f"{folder}: {counted(len(pictures), 'picture')}; {counted(others.total(), 'other file')} ignored"
+            f"{_kinds(others, ' (', ')')}."
         )
+
+
+def _unreadable(folder: str, kind: str, files: list[str]) -> str:
+    """Say that pictures of a kind cannot be opened, and name the first of them."""
+    named = ", ".join(os.path.relpath(file, folder) for file in files[:MAX_NAMED])
+    more = f" and {len(files) - MAX_NAMED} more" if len(files) > MAX_NAMED else ""
+    them = "it" if len(files) == 1 else "them"
+    return (
+        f"{folder}: {counted(len(files), f'{kind} picture')}, which cannot be opened here ({named}{more}); "
+        f"save {them} as JPEG or PNG."
+    )
 
 
 def _kinds(others: Counter[str], before: str, after: str = "") -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -12,9 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..common.files import STDOUT, naming
+from ..common.packages import MissingPackageError
 from ..common.progress import line_bar
+from ..common.wording import counted, on_one_line
 from ..errors import UserError
-from ..pictures.image import ImageError
 from .detect import Detector
 from .output import write_page, written
 from .pages import PageFile
@@ -23,6 +26,8 @@ from .tilt import upright
 
 # Bytes of the name of a page's files, less page number and suffix. Most file systems take 255 in all.
 MAX_STEM = 200
+# What the system says where nothing more can be written: the disk or the user's share of it is full, or it is closed.
+_UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES})
 
 
 @dataclass
@@ -44,7 +49,7 @@ class Tally:
     taken: set[Path] = field(default_factory=set)
 
     def __str__(self) -> str:
-        parts = [f"{self.read} pages read"]
+        parts = [f"{counted(self.read, 'page')} read"]
         parts += [f"{self.empty} of them without text"] if self.empty else []
         parts += [f"{self.kept} finished before and kept"] if self.kept else []
         parts += [f"{self.failed} could not be read"] if self.failed else []
@@ -81,6 +86,7 @@ def read_files(
     Raises:
         OSError: `out` cannot be written.
         KeyboardInterrupt: after saying what is done.
+        MissingPackageError: reading or writing needs a package that is not installed.
     """
     tally = Tally()
     names = stems(paths, arguments, out)
@@ -88,11 +94,12 @@ def read_files(
         with line_bar(len(paths), "file") as bar:
             for path, stem in zip(paths, names):
                 for row in _read_file(path, stem, predictor, detector, reader, tally, say):
-                    with bar.external_write_mode(file=sys.stdout):
+                    with bar.external_write_mode(file=sys.stdout), naming(STDOUT):
                         print(json.dumps(row, ensure_ascii=False) if form == "json" else summary(row), flush=True)
                 bar.update(1)
-    except KeyboardInterrupt:
-        say(f"{tally} so far, in {out}; the same command goes on from there.")
+    except (KeyboardInterrupt, OSError) as error:
+        if isinstance(error, KeyboardInterrupt) or ends_run(error):
+            say(f"{tally} so far, in {out}; the same command goes on from there.")
         raise
     return tally
 
@@ -104,40 +111,79 @@ def _read_file(
     file = PageFile(path)
     try:
         count, sha256 = file.count, file.sha256
-    except UserError as error:
+    except Exception as error:  # whatever is wrong with one file, the others are read
         tally.failed += 1
-        say(error)
+        say(why_failed(error, path))
         return
     for number in range(1, count + 1):
         page_stem = stem if count == 1 else stem.with_name(f"{stem.name}-{number:0{len(str(count))}d}")
         page_stem = _free(page_stem, tally.taken)
-        if row := written(page_stem, number, sha256, reader, detector.name):
-            tally.kept += 1
-            yield row
-            continue
         try:
-            picture, dpi = file.open(number)
-        except ImageError as error:
+            if row := written(page_stem, number, sha256, reader, detector.name):
+                tally.kept += 1
+            else:
+                row = _read_one(file, number, page_stem, predictor, detector, reader, tally, say)
+        except Exception as error:  # whatever is wrong with one page, the others are read
+            if ends_run(error):
+                raise
             tally.failed += 1
-            say(f"{error}" if count == 1 else f"page {number} of {count}: {error}")
+            say(why_failed(error, path, number, count))
             continue
-        page = read_page(
-            picture,
-            predictor,
-            detector,
-            source=path,
-            number=number,
-            count=count,
-            dpi=dpi,
-            source_sha256=sha256,
-            reader=reader,
-        )
-        if not page.lines:
-            tally.empty += 1
-            say(f"{path}{f', page {number}' if count > 1 else ''}: no text found; its files are empty.")
-        write_page(page, upright(picture, page), page_stem)
-        tally.read += 1
-        yield page.to_json()
+        yield row
+
+
+def _read_one(
+    file: PageFile,
+    number: int,
+    stem: Path,
+    predictor: Any,
+    detector: Detector,
+    reader: str,
+    tally: Tally,
+    say: Callable[[object], None],
+) -> dict:
+    """Read a page, write its files, and return its JSON."""
+    picture, dpi = file.open(number)
+    page = read_page(
+        picture,
+        predictor,
+        detector,
+        source=file.path,
+        number=number,
+        count=file.count,
+        dpi=dpi,
+        source_sha256=file.sha256,
+        reader=reader,
+    )
+    write_page(page, upright(picture, page), stem)
+    tally.read += 1
+    if not page.lines:
+        tally.empty += 1
+        say(f"{file.path}{f', page {number}' if file.count > 1 else ''}: no text found; its files are empty.")
+    return page.to_json()
+
+
+def ends_run(error: Exception) -> bool:
+    """Whether an error concerns every page to come: a package is missing, or nothing more can be written."""
+    if isinstance(error, OSError):
+        return error.errno in _UNWRITABLE
+    return isinstance(error, MissingPackageError | ModuleNotFoundError)
+
+
+def why_failed(error: Exception, path: str, number: int = 1, count: int = 1) -> str:
+    """Say in a sentence why a page, or a whole file, could not be read or its results not be written.
+
+    Args:
+        error: what went wrong.
+        path: the file.
+        number: of the page, from 1.
+        count: number of pages of the file.
+    """
+    if isinstance(error, UserError):
+        return f"{error}" if count == 1 else f"page {number} of {count}: {error}"
+    where = f", page {number} of {count}" if count > 1 else ""
+    reason = " ".join(str(error).split()).rstrip(".")
+    return f"{on_one_line(path)}{where}: passed over ({type(error).__name__}{reason and ': '}{reason})."
 
 
 def summary(row: dict) -> str:

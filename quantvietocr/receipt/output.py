@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from PIL import Image
@@ -59,7 +60,7 @@ OUTPUT_SUFFIXES = tuple(_WRITERS)
 
 
 def write_page(page: Page, picture: Image.Image, stem: Path) -> None:
-    """Write all five files of a page.
+    """Write all five files of a page. Where one of them cannot be made, none stays.
 
     Args:
         page: the page.
@@ -69,8 +70,17 @@ def write_page(page: Page, picture: Image.Image, stem: Path) -> None:
     Raises:
         OSError: a file cannot be written.
     """
-    for suffix, contents in _WRITERS.items():
-        write_bytes(named(stem, suffix), contents(page, picture))
+    files = {named(stem, suffix): contents(page, picture) for suffix, contents in _WRITERS.items()}
+    begun: list[Path] = []
+    try:
+        for path, content in files.items():
+            begun.append(path)
+            write_bytes(path, content)
+    except BaseException:  # an interruption too: without its JSON the page is read again in any case
+        for path in begun:
+            with suppress(OSError):  # the error that led here says more
+                path.unlink(missing_ok=True)
+        raise
 
 
 def named(stem: Path, suffix: str) -> Path:

@@ -8,6 +8,7 @@ from functools import cache
 from matplotlib import get_data_path
 from PIL import Image, ImageDraw, ImageFont
 
+from ..common.wording import counted, on_one_line
 from ..pictures.boxes import Box, Point, size_of
 from .page import Line, Page
 
@@ -76,7 +77,8 @@ def _draw_head(pen: ImageDraw.ImageDraw, page: Page, width: int) -> None:
     of = f", page {page.number} of {page.count}" if page.count > 1 else ""
     degrees = page.tilt + page.turned
     turned = f", turned by {degrees:g}°" if degrees else ""
-    title = f"{page.source.rpartition('/')[2]}{of}: {len(page.lines)} lines{turned}"
+    name = on_one_line(page.source.rpartition("/")[2])  # Pillow cannot measure text of several lines
+    title = f"{name}{of}: {counted(len(page.lines), 'line')}{turned}"
     size = TITLE
     while size > 8 and _font(size).getlength(title) > width - 2 * MARGIN:
         size -= 1
@@ -144,6 +146,7 @@ def _write(pen: ImageDraw.ImageDraw, line: Line, corner: Point, scale: float, as
     """
     wide, high = (side * scale for side in size_of(line.box))
     size = max(6, round(high * LETTERS))
-    natural = _font(size).getlength(line.text)
+    text = on_one_line(line.text)
+    natural = _font(size).getlength(text)
     size = max(5, int(size * min(1.0, wide / max(natural, 1))))
-    pen.text((corner[0] + aside, corner[1] + high / 2), line.text, _colour(line.confidence), _font(size), anchor="lm")
+    pen.text((corner[0] + aside, corner[1] + high / 2), text, _colour(line.confidence), _font(size), anchor="lm")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from ... import __version__
-from ...pictures.image import open_line
+from ...pictures.image import ImageError, open_line
 from .match import Piece, quad_of
 from .readers import PageContestant, Reading
 from .real import RealLines
@@ -54,8 +55,8 @@ class Notes:
 
     def read_pages(
         self, contestants: Sequence[PageContestant], pictures: Sequence[Picture], name: str
-    ) -> list[list[Reading]]:
-        """Read every page with every reader that has not read it.
+    ) -> list[list[Reading | None]]:
+        """Read every page with every reader that has not read it. A picture that cannot be opened is named.
 
         The readers take turns at each page. Each reads its first page twice, and the first time is not taken.
 
@@ -65,20 +66,28 @@ class Notes:
             name: of these pages, for the progress bar.
 
         Returns:
-            For each reader, its readings in the order of the pages.
+            For each reader, its readings in the order of the pages; None where the picture cannot be opened.
         """
-        readings: list[list[Reading]] = [[] for _ in contestants]
+        readings: list[list[Reading | None]] = [[] for _ in contestants]
         with tqdm(total=len(contestants) * len(pictures), desc=name, unit="page") as bar:
             for page in pictures:
-                opened: tuple[Image.Image, float] | None = None
-                for contestant, mine in zip(contestants, readings):
-                    key = f"{contestant.name} {contestant.key} {__version__} {page.sha256}"
-                    if key not in self.known:
-                        opened = opened or _open(page.path)
-                        self._note(key, dataclasses.asdict(self._read(contestant, *opened)))
-                    mine.append(_reading(self.known[key]))
-                    bar.update(1)
+                for mine, reading in zip(readings, self._read_page(contestants, page)):
+                    mine.append(reading)
+                bar.update(len(contestants))
         return readings
+
+    def _read_page(self, contestants: Sequence[PageContestant], page: Picture) -> list[Reading | None]:
+        keys = [f"{contestant.name} {contestant.key} {__version__} {page.sha256}" for contestant in contestants]
+        if not all(key in self.known for key in keys):
+            try:
+                picture, open_ms = _open(page.path)
+            except ImageError as error:
+                tqdm.write(f"{error} It counts as absent for every reader.", file=sys.stderr)
+                return [None] * len(keys)
+            for contestant, key in zip(contestants, keys):
+                if key not in self.known:
+                    self._note(key, dataclasses.asdict(self._read(contestant, picture, open_ms)))
+        return [_reading(self.known[key]) for key in keys]
 
     def read_lines(self, contestants: Sequence[PageContestant], lines: RealLines) -> list[list[str]]:
         """Read crops of lines with every reader that has not read them.

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from ...common.wording import counted
 from ...metrics.edits import edit_distance
 from ...receipt.page import FIELD_NAMES
 from ..conditions import Conditions, machine, thread_count
@@ -49,6 +51,9 @@ class PageRow:
         ms_quartiles: between which the middle half of the pages lies.
         stages: stage → mean, in milliseconds; a stage of which the reader does not tell has no entry.
         whole_ms: mean from the file to rows and fields.
+        unreadable: names of the pictures that could not be opened.
+
+    Where no page was read, the times are not a number.
     """
 
     data: str
@@ -59,6 +64,7 @@ class PageRow:
     ms_quartiles: tuple[float, float]
     stages: dict[str, float]
     whole_ms: float
+    unreadable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -106,9 +112,24 @@ class Scored:
 
 
 def page_row(
-    data: str, contestant: PageContestant, readings: Sequence[Reading], fields: dict[str, Verdicts]
+    data: str,
+    contestant: PageContestant,
+    readings: Sequence[Reading],
+    fields: dict[str, Verdicts],
+    unreadable: tuple[str, ...] = (),
 ) -> PageRow:
-    """Make the row of one reader on the pages of one set, of its readings and of what became of the fields."""
+    """Make the row of one reader on the pages of one set.
+
+    Args:
+        data: name of the set.
+        contestant: the reader.
+        readings: of the pages that it read.
+        fields: name → what became of it.
+        unreadable: names of the pictures that could not be opened.
+    """
+    if not readings:
+        nothing = math.nan
+        return PageRow(data, contestant.name, 0, fields, nothing, (nothing, nothing), {}, nothing, unreadable)
     times = [reading.ms for reading in readings]
     low, high = np.percentile(times, (25, 75))
     stages = {
@@ -118,7 +139,15 @@ def page_row(
     }
     whole = statistics.fmean(times) + stages.get("open", 0.0)
     return PageRow(
-        data, contestant.name, len(readings), fields, statistics.median(times), (float(low), float(high)), stages, whole
+        data,
+        contestant.name,
+        len(readings),
+        fields,
+        statistics.median(times),
+        (float(low), float(high)),
+        stages,
+        whole,
+        unreadable,
     )
 
 
@@ -142,15 +171,15 @@ def line_row(data: str, reader: str, pairs: Sequence[tuple[int, str, str]]) -> L
 
 def page_of_tables(scored: Scored) -> str:
     """Return the tables for people, and what their numbers mean."""
+    lines = [*aligned(_lines(scored.lines), left=2), ""] if scored.lines else []
     parts = [
         *aligned(_fields(scored.pages), left=2),
         "",
-        *aligned(_lines(scored.lines), left=2),
-        "",
+        *lines,
         *aligned(_stages(scored.pages), left=2),
         "",
         f"{_conditions(scored)} {FIELDS_NOTE} {LENIENT} Generated receipts: shop and address have to be equal but for "
-        f"white space. {LINES_NOTE} {STAGES_NOTE}",
+        f"white space. {f'{LINES_NOTE} ' if lines else ''}{STAGES_NOTE}",
         "",
     ]
     return "\n".join([*parts, *(markdown(table) for table in scored.generated)])
@@ -179,6 +208,9 @@ def to_json(scored: Scored) -> str:
     """Return the rows of pages and lines as JSON."""
     known = dataclasses.asdict(scored)
     del known["generated"]  # each has a file of its own
+    for row in known["pages"]:
+        if not row["pages"]:  # JSON has no way to write what is not a number
+            row |= dict.fromkeys(("ms_per_page", "ms_quartiles", "whole_ms"))
     notes = [FIELDS_NOTE, LENIENT, LINES_NOTE, STAGES_NOTE, NOTE]
     return json.dumps(known | {"notes": notes}, ensure_ascii=False, indent=1) + "\n"
 
@@ -186,8 +218,7 @@ def to_json(scored: Scored) -> str:
 def _fields(rows: Sequence[PageRow]) -> list[list[str]]:
     head = ["Pages", "Reader", *(name.capitalize() for name in FIELD_ORDER), "ms/page"]
     return [head] + [
-        [row.data, row.reader, *(str(row.fields[name]) for name in FIELD_ORDER), f"{row.ms_per_page:,.0f}"]
-        for row in rows
+        [row.data, row.reader, *(str(row.fields[name]) for name in FIELD_ORDER), _ms(row.ms_per_page)] for row in rows
     ]
 
 
@@ -214,19 +245,25 @@ def _stages(rows: Sequence[PageRow]) -> list[list[str]]:
             row.data,
             row.reader,
             *(f"{row.stages[stage]:,.0f}" if stage in row.stages else "-" for stage in STAGES),
-            f"{row.whole_ms:,.0f}",
+            _ms(row.whole_ms),
         ]
         for row in rows
     ]
+
+
+def _ms(milliseconds: float) -> str:
+    """Write a time, or a dash where no page was read."""
+    return "-" if math.isnan(milliseconds) else f"{milliseconds:,.0f}"
 
 
 def _conditions(scored: Scored) -> str:
     """Say how the numbers came about, in short sentences."""
     sets = {row.data: row for row in reversed(scored.pages)}
     judged = [
-        f"{name}: {row.pages} pages; judged are "
+        f"{name}: {counted(row.pages, 'page')}; judged are "
         + ", ".join(f"{row.fields[field].judged} × {field}" for field in FIELD_ORDER if row.fields[field].judged)
         + "."
+        + (f" Not opened, and counted as absent: {', '.join(row.unreadable)}." if row.unreadable else "")
         for name, row in reversed(sets.items())
     ]
     threads = " or ".join(map(thread_count, scored.conditions.threads))

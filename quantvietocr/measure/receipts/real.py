@@ -5,7 +5,7 @@
 
     file            path of the picture, from the folder of `truth.tsv`
     shop, address   as printed
-    date            ISO 8601: 2024-03-12, or 2024-03-12T18:05
+    date            ISO 8601: 2024-03-12, or 2024-03-12T18:05; 20240312 is the same
     total           đồng, digits alone: 57000
 
 An empty cell is not judged. A cell with `-` says that nothing of the kind is printed, so that any value is wrong.
@@ -166,10 +166,23 @@ def _value(where: str, name: str, cell: str) -> str | int | None:
         return int(cell)
     if name == "date":
         try:
-            datetime.datetime.fromisoformat(cell)
+            return _iso_date(cell)
         except ValueError as error:
             raise ScoreError(f"{where}: the date {cell!r} is not in ISO 8601; write it as 2024-03-12.") from error
     return cell
+
+
+def _iso_date(cell: str) -> str:
+    """Write a date of any form of ISO 8601 as `receipt.Page` does, with its time where it has one.
+
+    Raises:
+        ValueError: it is in none of these forms.
+    """
+    try:
+        return datetime.date.fromisoformat(cell).isoformat()
+    except ValueError:  # a time stands behind it
+        moment = datetime.datetime.fromisoformat(cell)
+        return moment.isoformat(timespec="auto" if moment.second or moment.microsecond else "minutes")
 
 
 def name_of(source: str | os.PathLike) -> str:

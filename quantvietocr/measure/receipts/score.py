@@ -19,11 +19,11 @@ from ..conditions import Conditions, conditions_now, load_average, versions_of
 from .generated import Truth, errors_of, read_generated_pages, score_page, table_of, wrong_fields
 from .notes import Notes
 from .overview import LineRow, PageRow, Scored, line_row, page_of_tables, page_row, to_json, verdicts_by_field
-from .readers import PageContestant, ScoreError, page_contestants
+from .readers import PageContestant, Reading, ScoreError, page_contestants
 from .real import TRUTH, RealLines, RealPage, is_real, name_of, read_real_lines, read_real_pages
 from .report import Table, draw
 from .report import to_json as generated_json
-from .verdicts import judge, same_leniently, same_strictly
+from .verdicts import all_absent, judge, same_leniently, same_strictly
 
 READINGS = "readings.jsonl"
 RECIPES = (".yml", ".yaml")
@@ -148,11 +148,21 @@ def _score_real(run: _Run, source: Path, folder: Path, pages: Sequence[RealPage]
     name, rows = name_of(source), []
     for contestant, readings in zip(run.contestants, run.notes.read_pages(run.contestants, pages, name)):
         verdicts = [
-            judge(page.fields, reading.fields, reading.unsure, same_leniently) for page, reading in zip(pages, readings)
+            judge(page.fields, reading.fields, reading.unsure, same_leniently) if reading else all_absent(page.fields)
+            for page, reading in zip(pages, readings)
         ]
-        run.pages.append(page_row(f"{name} (real)", contestant, readings, verdicts_by_field(verdicts)))
+        unreadable = tuple(page.path.name for page, reading in zip(pages, readings) if reading is None)
+        present = [reading for reading in readings if reading]
+        run.pages.append(page_row(f"{name} (real)", contestant, present, verdicts_by_field(verdicts), unreadable))
         rows += [
-            (contestant.name, page.path.name, field, verdict, page.fields[field], reading.fields.get(field, ""))
+            (
+                contestant.name,
+                page.path.name,
+                field,
+                verdict,
+                page.fields[field],
+                reading.fields.get(field, "") if reading else "",
+            )
             for page, reading, judged in zip(pages, readings, verdicts)
             for field, verdict in judged.items()
             if verdict != "right"
@@ -182,7 +192,7 @@ def _score_lines(run: _Run, annotated: Sequence[RealLines]) -> None:
 
 def _score_generated(run: _Run, source: Path, folder: Path, truths: Sequence[Truth]) -> None:
     name = name_of(source)
-    readings = run.notes.read_pages(run.contestants, truths, name)
+    readings = _complete(run.notes.read_pages(run.contestants, truths, name), truths)
     scores = [[score_page(truth, reading) for truth, reading in zip(truths, mine)] for mine in readings]
     table = table_of(str(source), truths, run.contestants, scores, run.conditions)
     run.generated.append(table)
@@ -198,6 +208,14 @@ def _score_generated(run: _Run, source: Path, folder: Path, truths: Sequence[Tru
     errors, fields = errors_of(run.contestants, truths, scores), wrong_fields(run.contestants, truths, scores)
     write_text(folder / "errors.tsv", _tsv(("reader", "picture", "edits", "written", "read"), errors))
     write_text(folder / "fields.tsv", _tsv(("reader", "picture", "field", "printed", "read"), fields))
+
+
+def _complete(readings: Sequence[Sequence[Reading | None]], truths: Sequence[Truth]) -> list[list[Reading]]:
+    """Return the readings of generated receipts, all of which can be opened. Raises ScoreError where one cannot."""
+    for truth, *of_page in zip(truths, *readings):
+        if None in of_page:
+            raise ScoreError(f"{truth.path}: this generated receipt cannot be opened; make the receipts again.")
+    return [[reading for reading in mine if reading] for mine in readings]
 
 
 def _tsv(head: Sequence[str], rows: Iterable[tuple]) -> str:

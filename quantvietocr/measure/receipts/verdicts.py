@@ -28,7 +28,7 @@ class Verdicts:
         right: the value is right. Where nothing is printed: no value was given.
         wrong: another value was given as if it were right.
         unsure: a value was given and marked as unsure, right or not.
-        absent: no value was given though one is printed.
+        absent: no value was given though one is printed, or the picture could not be opened.
     """
 
     right: int = 0
@@ -71,6 +71,11 @@ def judge(
         name: _verdict(same(name, value, read.get(name)), value, read.get(name), name in unsure)
         for name, value in printed.items()
     }
+
+
+def all_absent(printed: Mapping[str, Value | None]) -> dict[str, Verdict]:
+    """Judge a page that no reader could open: it counts as absent for every field that is judged there."""
+    return dict.fromkeys(printed, "absent")
 
 
 def _verdict(same: bool, printed: Value | None, read: Value | None, unsure: bool) -> Verdict:
