@@ -162,7 +162,7 @@ def test_nothing_to_read_is_said_before_the_weights_are_opened(tmp_path, capsys)
     (tmp_path / "notes.txt").write_text("no picture")
     assert run(tmp_path / "none.safetensors", tmp_path) == 2
     out, err = capsys.readouterr()
-    assert out == "" and "no pictures to read" in err and "(1 other files)" in err
+    assert out == "" and "no pictures to read" in err and "(1 other file: 1 .txt)" in err
 
 
 def test_unusable_weights_are_one_sentence(folder, capsys):
