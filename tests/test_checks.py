@@ -57,18 +57,19 @@ def test_a_blank_picture_has_no_text(reader, kind):
 
 
 def test_vietocrs_reading_of_a_blank_picture_is_kept_where_it_is_wanted():
-    assert Predictor(WEIGHTS, threads=1, leaders="keep").predict(BLANKS["white"]) != ""
+    reader = Predictor(WEIGHTS, threads=1, leaders="keep", words=None)
+    ((text, _),) = reader.recognizer.recognize([line_pixels(BLANKS["white"], reader.spec)])
+    assert reader.predict(BLANKS["white"]) == text != ""
 
 
 @pytest.mark.parametrize(
     "text", ["Họ và tên: ____________", "________________", "__________ năm ______", "Mục lục ........ 12", "........"]
 )
 def test_rules_and_leaders_are_read_still(reader, text):
-    """The text between them is read, and their marks are counted to within two fifths, or the line is in doubt."""
-    read, confidence = reader.predict(drawn(text), return_prob=True)
+    read = reader.predict(drawn(text))
     marks = "_" if "_" in text else "."
     assert read.replace(marks, "").split() == text.replace(marks, "").split()
-    assert abs(read.count(marks) - text.count(marks)) <= 0.4 * text.count(marks) or confidence < DOUBT_THRESHOLD
+    assert abs(read.count(marks) - text.count(marks)) <= 0.4 * text.count(marks)
 
 
 @pytest.mark.parametrize("thick", [1, 2, 4])

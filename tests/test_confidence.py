@@ -110,10 +110,8 @@ def test_what_a_file_says_of_confidence_changes_no_text_and_no_work(tiny_weights
     )
 
 
-def test_decisions_are_made_on_about_the_scale_of_the_shipped_int8_file():
-    """The scale stays while weights change; far from the file's own, too many lines or too few would be looked at."""
-    fitted = Calibration.of(read(weights_file("int8")).meta.confidence)
-    assert abs(fitted.slope - DECISION_SCALE.slope) < 0.2 and abs(fitted.offset - DECISION_SCALE.offset) < 0.1
+def test_decisions_are_made_on_the_scale_of_the_shipped_int8_file():
+    assert Calibration.of(read(weights_file("int8")).meta.confidence) == DECISION_SCALE
 
 
 @pytest.mark.parametrize(

@@ -20,11 +20,13 @@ from .find import ABOVE, BELOW, Stretch, ink, stretches
 
 MARKS = "_.-=*~·"
 ROW = re.compile(rf"([{re.escape(MARKS)}])\1\1+")  # what a reader takes for a row of marks
+STUB = re.compile("(?<!_)_{1,2}(?!_)")  # what may be read of a rule where the reader loses it
 NO_TEXT = re.compile(rf"[{re.escape(MARKS)} ]")
 MAX_STOP_HEIGHT = 0.16  # × the height; how far a full stop or a comma may rise above the baseline
 MIN_COMMA_DEPTH = 0.04  # × the height; how far below the baseline a comma ends
 CLOSING = ".,;:"  # signs that follow without a blank
 MIN_UNREAD_RULE = 2.5  # × the height; a shorter rule is not looked for where no mark was read
+MIN_STUB_RULE = 1.2  # × the height; three marks are so long, and a rule of which a mark or two was read is no shorter
 MAX_BESIDE = 0.4  # share of the other columns; a line that goes on in more of them is a frame's, or an underline
 MIN_SPACE = 0.2  # × the letters' size; a narrower blank is no space
 LETTER_HEIGHT = 0.7  # × the height; the letters' size where none tells it
@@ -193,13 +195,18 @@ def leaders_in(pixels: np.ndarray, read: str, readable: str) -> Leaders | None:
             if one.end - one.first >= MIN_UNREAD_RULE * height and one.solid > 0.9 and one.beside < MAX_BESIDE
         ]
     else:
-        longest = sorted(
-            sorted(in_picture, key=lambda one: one.first - one.end)[: len(marks)], key=lambda one: one.first
-        )
+        expected = len(marks) + (_unread_rules(read, marks, in_picture, height) if set(marks) == {"_"} else 0)
+        longest = sorted(sorted(in_picture, key=lambda one: one.first - one.end)[:expected], key=lambda one: one.first)
         named = marks if len(marks) == len(longest) else marks[:1] * len(longest)
         seen = [(one, _seen(one, mark, height, readable)) for one, mark in zip(longest, named)]
         rows = [(without_signs(one, mark, height), mark) for one, mark in seen]
     return Leaders(pixels, rows, readable) if rows else None
+
+
+def _unread_rules(read: str, marks: list[str], in_picture: Sequence[Stretch], height: int) -> int:
+    """How many rules the picture shows beside those read as rows, of which the reader read a mark or two."""
+    rules = [one for one in in_picture if one.end - one.first >= MIN_STUB_RULE * height and one.solid > 0.9]
+    return min(len(STUB.findall(read)), max(0, len(rules) - len(marks)))
 
 
 def _seen(stretch: Stretch, mark: str, height: int, readable: str) -> str:
