@@ -115,7 +115,7 @@ def _search(folder: str, found: Found, suffixes: frozenset[str]) -> None:
             others[kind] += 1
         elif kind in UNREADABLE:
             unreadable.setdefault(str(kind), []).append(file)
-        elif suffix in suffixes or (kind not in (None, "ZIP") and (kind != "PDF" or ".pdf" in suffixes)):
+        elif suffix in suffixes or (kind is not None and (kind != "PDF" or ".pdf" in suffixes)):
             pictures.append(file)
         else:
             others[kind if kind == "PDF" else suffix or "without suffix"] += 1

@@ -18,7 +18,6 @@ _STARTS = (
     (b"II+\0", "TIFF"),
     (b"\0\0\0\x0cjP  ", "JPEG 2000"),
     (b"\xff\x4f\xff\x51", "JPEG 2000"),
-    (b"PK\x03\x04", "ZIP"),
 )
 _BRANDS = {b"avif": "AVIF", b"avis": "AVIF"} | dict.fromkeys(
     (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"), "HEIC"
@@ -33,7 +32,7 @@ def kind_of_file(path: str | os.PathLike) -> str | None:
         path: the file. What is no regular file, such as a pipe, is not opened, since that could wait for ever.
 
     Returns:
-        "JPEG", "PNG", "GIF", "TIFF", "BMP", "WEBP", "JPEG 2000", "AVIF", "HEIC", "PDF" or "ZIP"; "pipe or device" for
+        "JPEG", "PNG", "GIF", "TIFF", "BMP", "WEBP", "JPEG 2000", "AVIF", "HEIC" or "PDF"; "pipe or device" for
         what is no regular file; None for anything else, and for a file that is missing or cannot be read.
     """
     try:

@@ -35,7 +35,7 @@ class PageFile:
     path: str
     content: bytes | None = None
 
-    @property
+    @cached_property
     def is_pdf(self) -> bool:
         """Whether it is a PDF: by how its content begins, or by the name of a file that cannot be read."""
         if self.content is not None:
