@@ -1,4 +1,4 @@
-"""Puts the shipped int8 weights and the configs, which lie beside the package in the repository, into the built one."""
+"""Puts the shipped int8 weights, full and slim, and the configs, which lie beside the package in the repository, into the built one."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parent
 PACKAGE = "quantvietocr"
 #: Folder within the package → the files of the repository that go into it. The float weights stay out: reading does not
 #: need them, and the wheel would be three times as large.
-ADDED = {"weights": ("weights/vgg_seq2seq-qat-int8.safetensors",), "configs": ("configs/*.yml",)}
+ADDED = {"weights": ("weights/vgg_seq2seq-*int8.safetensors",), "configs": ("configs/*.yml",)}
 
 
 class BuildWithShippedFiles(build_py):

@@ -25,11 +25,19 @@ TrainingMethod: TypeAlias = Literal["float", "qat", "pact", "lsq"]
 
 @dataclass
 class ModelConfig:
-    """The network to start from. `weights` null means random weights; `vietocr` null means VietOCR's vgg_seq2seq."""
+    """The network to start from. `weights` null means random weights; `vietocr` null means VietOCR's vgg_seq2seq.
+
+    `channels`, `pools`, `hidden` and `one_row` say how wide a network of random weights is; weights of a file say it
+    themselves.
+    """
 
     weights: str | None = None
     vietocr: str | None = None
     cnn_dropout: Share = 0.1
+    channels: list[PositiveInt] | None = None
+    pools: list[list[PositiveInt]] | None = None
+    hidden: list[PositiveInt] | None = None
+    one_row: bool = False
 
 
 @dataclass
@@ -87,6 +95,7 @@ class TrainConfig:
     weight_decay: NotNegativeFloat = 0.01
     label_smoothing: Share = 0.02
     clip_norm: PositiveFloat = 1.0
+    freeze_cnn: Share = 0.0
     seed: NotNegativeInt = 0
     device: str = "auto"
     bf16: bool | None = None
@@ -130,10 +139,12 @@ class QuantConfig:
 
 @dataclass
 class DistillConfig:
-    """What the student learns from the float teacher; both weights 0 switch it off."""
+    """What the student learns from a teacher; all weights 0 switch it off."""
 
     logits: NotNegativeFloat = 0.0
     features: NotNegativeFloat = 0.0
+    memory: NotNegativeFloat = 0.0
+    every: PositiveInt = 1
     temperature: PositiveFloat = 2.0
     teacher: str | None = None
 
@@ -158,10 +169,12 @@ class Config:
         for index, folder in enumerate(self.data.train):
             if not folder.annotation.strip():
                 raise ConfigError(f"data.train[{index}].annotation is empty; name the annotation file of that folder.")
-        if self.train.method == "float" and (self.distill.logits or self.distill.features):
+        distill = self.distill
+        taught = distill.logits or distill.features or distill.memory
+        if self.train.method == "float" and taught and distill.teacher is None:
             raise ConfigError(
-                "distill has weights and train.method is float: distillation teaches a quantized student; choose "
-                "another train.method, or set distill.logits and distill.features to 0."
+                "distill has weights, train.method is float and no distill.teacher is named, so that the network would "
+                "teach itself: name another one, or set the weights of distill to 0."
             )
         if synth.min_chars > synth.max_chars:
             raise ConfigError(

@@ -12,8 +12,13 @@ from .errors import UserError
 PACKAGE = Path(__file__).resolve().parent
 ROOT = PACKAGE.parent  # of the repository, where the package lies in a clone
 WEIGHTS_VARIABLE = "QUANTVIETOCR_WEIGHTS"  # names a folder to look into first
-#: The short names that `--weights` takes → the file.
-WEIGHTS = {"int8": "vgg_seq2seq-qat-int8.safetensors", "float": "vgg_seq2seq-float16.safetensors"}
+#: The short names that `--weights` takes → the file. `full` is what `int8` is, beside `slim`.
+WEIGHTS = {
+    "int8": "vgg_seq2seq-qat-int8.safetensors",
+    "full": "vgg_seq2seq-qat-int8.safetensors",
+    "slim": "vgg_seq2seq-slim-qat-int8.safetensors",
+    "float": "vgg_seq2seq-float16.safetensors",
+}
 
 
 class NotShippedError(UserError):
@@ -26,7 +31,7 @@ def cache_folder() -> Path:
 
 
 def find_weights(name: str) -> Path | None:
-    """The shipped weights called `int8` or `float`, None where this install lacks them."""
+    """The shipped weights by their name in `WEIGHTS`, None where this install lacks them."""
     return next((path for folder in _weight_folders() if (path := folder / WEIGHTS[name]).is_file()), None)
 
 
@@ -34,7 +39,7 @@ def weights_file(name: str | os.PathLike = "int8") -> Path:
     """A file of weights.
 
     Args:
-        name: `int8` or `float` for the shipped ones, else a path, which is given back as it is.
+        name: of `WEIGHTS` for the shipped ones, else a path, which is given back as it is.
 
     Returns:
         The path.

@@ -20,7 +20,7 @@ from quantvietocr.dataset.annotation import read_annotation
 from quantvietocr.dataset.batches import Batch, BatchStream
 from quantvietocr.dataset.sources import FolderSource
 from quantvietocr.train import distill, loop
-from quantvietocr.train.distill import Distillation, distillation_of, features_loss, logits_loss
+from quantvietocr.train.distill import Distillation, FloatTeacher, distillation_of, features_loss, logits_loss
 from quantvietocr.train.distributed import Share
 from quantvietocr.train.objective import Objective
 from quantvietocr.train.state import TrainError
@@ -39,6 +39,10 @@ def share(annotation) -> Share:
     stream = BatchStream([(FolderSource(samples, tiny_train.SPEC), 1.0)], Vocab(tiny.CHARS), 8, merge_widths=100)
     batch: Batch = next(iter(stream))
     return Share(batch, 1.0, 1.0, batch.names)
+
+
+def teacher_of(*weights: float) -> Distillation:
+    return Distillation(FloatTeacher(tiny_train.network()), *weights)
 
 
 def objective(student: torch.nn.Module, taught: Distillation) -> Objective:
@@ -63,11 +67,11 @@ def test_logits_loss_is_hintons():
 
 def test_a_student_like_its_teacher_pays_nothing_but_for_the_texts(share):
     student = tiny_train.network().eval()
-    parts = objective(student, Distillation(tiny_train.network(), 2.0, 3.0, 2.0))(share)
+    parts = objective(student, teacher_of(2.0, 3.0, 2.0))(share)
     assert list(parts) == ["text", "logits", "features"] and parts["text"] > 0
     assert parts["features"].item() == 0 and abs(parts["logits"].item()) < 1e-6
-    other = objective(tiny_train.network(seed=1).eval(), Distillation(tiny_train.network(), 2.0, 3.0, 2.0))(share)
-    once = objective(tiny_train.network(seed=1).eval(), Distillation(tiny_train.network(), 1.0, 1.0, 2.0))(share)
+    other = objective(tiny_train.network(seed=1).eval(), teacher_of(2.0, 3.0, 2.0))(share)
+    once = objective(tiny_train.network(seed=1).eval(), teacher_of(1.0, 1.0, 2.0))(share)
     assert other["logits"].item() == pytest.approx(2 * once["logits"].item()) and once["logits"] > 1e-3
     assert other["features"].item() == pytest.approx(3 * once["features"].item()) and once["features"] > 1e-4
 
@@ -75,14 +79,14 @@ def test_a_student_like_its_teacher_pays_nothing_but_for_the_texts(share):
 def test_the_gradient_goes_to_the_student_alone(share):
     student, teacher = tiny_train.network(seed=1), tiny_train.network()
     before = {name: tensor.clone() for name, tensor in teacher.state_dict().items()}
-    parts = objective(student, Distillation(teacher, 1.0, 1.0, 2.0))(share)
+    parts = objective(student, Distillation(FloatTeacher(teacher), 1.0, 1.0, 2.0))(share)
     (parts["logits"] + parts["features"]).backward()
     assert all(parameter.grad is None for parameter in teacher.parameters()) and not teacher.training
     assert all(torch.equal(before[name], tensor) for name, tensor in teacher.state_dict().items())  # batch norms too
     ends = ("cnn.model.last", "transformer.decoder.fc_out")
     taught = [parameter.grad for name, parameter in student.named_parameters() if name.startswith(ends)]
     assert len(taught) == 4 and all(gradient is not None and gradient.abs().sum() > 0 for gradient in taught)
-    assert {id(p) for p in objective(student, Distillation(teacher, 1.0, 1.0, 2.0)).parameters()} == {
+    assert {id(p) for p in objective(student, Distillation(FloatTeacher(teacher), 1.0, 1.0, 2.0)).parameters()} == {
         id(p) for p in student.parameters()
     }  # the optimizer never sees the teacher
 
@@ -93,7 +97,7 @@ def test_without_weight_the_teacher_does_not_run(share, monkeypatch):
 
     teacher = tiny_train.network()
     monkeypatch.setattr(teacher.transformer.encoder, "forward", never)
-    parts = objective(tiny_train.network(), Distillation(teacher, 0.0, 1.0, 2.0))(share)
+    parts = objective(tiny_train.network(), Distillation(FloatTeacher(teacher), 0.0, 1.0, 2.0))(share)
     assert list(parts) == ["text", "features"]
     monkeypatch.setattr(distill.files, "read", never)
     assert distillation_of(load_config(None, ["data.synth.share=1"]), None, CPU) is None
@@ -105,7 +109,10 @@ def test_qat_with_a_teacher_shows_and_writes_the_parts(annotation, tmp_path, mon
         loop,
         "distillation_of",
         lambda config, meta, device: Distillation(
-            tiny_train.network(), config.distill.logits, config.distill.features, config.distill.temperature
+            FloatTeacher(tiny_train.network()),
+            config.distill.logits,
+            config.distill.features,
+            config.distill.temperature,
         ),
     )
     settings = [
@@ -143,7 +150,7 @@ def test_a_teacher_that_cannot_teach_is_one_sentence(tmp_path):
     other = write(tiny.float_checkpoint(), tmp_path / "float.safetensors")
     with pytest.raises(TrainError, match="another vocabulary"):
         distillation_of(config(other), dataclasses.replace(read(other).meta, chars="xyz"), CPU)
-    with pytest.raises(ConfigError, match="teaches a quantized student"):
+    with pytest.raises(ConfigError, match="would teach itself"):
         load_config(None, ["data.synth.share=1", "train.method=float", "distill.features=1"])
     with pytest.raises(ConfigError, match="distill.temperature"):
         load_config(None, ["data.synth.share=1", "distill.temperature=0"])

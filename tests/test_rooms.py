@@ -26,6 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "reading": {"engines", "dataset", "checkpoint", "pictures", "metrics"},
     "synth": {"reading", "dataset", "receipt", "checkpoint", "pictures", "metrics"},
     "export": {"engines", "checkpoint", "reading", "pictures"},
+    "slim": {"checkpoint"},
     "quantize": {"dataset", "reading", "engines", "checkpoint", "vietocr_bridge", "metrics", "pictures"},
     "train": {
         "quantize",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from .costs import CHARACTERS, LINE_WIDTH, Costs, costs_of
 from .files import read
 from .packing import summary
 
@@ -30,6 +31,7 @@ def describe(path: str | os.PathLike, vietocr_yaml: str | os.PathLike | None = N
         f"contents    {', '.join(f'{size / 1e6:.2f} MB {kind}' for kind, size in sorted(sizes.items()))}",
         f"vocabulary  {len(meta.chars)} characters",
         f"image       height {meta.image.height} px, width {meta.image.min_width} to {meta.image.max_width} px",
+        *_sizes(costs_of(checkpoint)),
     ]
     if not checkpoint.is_float:
         convolutions = [layer for layer in meta.layers if layer.op == "conv"]
@@ -55,3 +57,14 @@ def describe(path: str | os.PathLike, vietocr_yaml: str | os.PathLike | None = N
     if meta.accuracy:
         lines.append("accuracy    " + ", ".join(f"{key} {value}" for key, value in meta.accuracy.items()))
     return "\n".join(lines)
+
+
+def _sizes(costs: Costs) -> list[str]:
+    """Lines on how wide a network is and what a line costs."""
+    recurrent = f"{costs.encoder} in each direction of the encoder, {costs.decoder} in the decoder"
+    line = f"a line of {LINE_WIDTH} px and {CHARACTERS} characters"
+    return [
+        f"widths      {' '.join(map(str, costs.channels))} channels; {recurrent}",
+        f"size        {costs.parameters / 1e6:.2f} M parameters; {line}: {costs.positions} positions, "
+        f"{costs.cnn / 1e6:,.0f} M multiplications in the CNN, {costs.recurrent / 1e6:,.0f} M after it",
+    ]

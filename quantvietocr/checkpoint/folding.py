@@ -44,5 +44,5 @@ def float_layers(checkpoint: Checkpoint) -> tuple[tuple[Layer, ...], dict[str, n
     last = layout.LAST_CONVOLUTION
     for part in ("weight", "bias"):
         folded[f"{last}.{part}"] = state[f"{last}.{part}"].astype(np.float32)
-    layers.append(Layer(last, "conv", (1, 1)))
+    layers.append(Layer(last, "conv", state[f"{last}.weight"].shape[2:]))
     return tuple(layers), folded

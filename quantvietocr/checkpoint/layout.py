@@ -6,7 +6,7 @@ keeps them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
@@ -79,6 +79,23 @@ def backbone_of(tensors: Mapping[str, np.ndarray]) -> str:
         return sum(f"{feature(index)}.weight" in tensors for op, index in operations(backbone) if op == "conv")
 
     return max(STAGES, key=present)
+
+
+def channels_of(tensors: Mapping[str, np.ndarray]) -> tuple[int, ...]:
+    """The channels that each convolution of the VGG puts out, in order, as a state dict's shapes tell them."""
+    return tuple(tensors[f"{feature(index)}.weight"].shape[0] for op, index in operations_of(tensors) if op == "conv")
+
+
+def rows_of_map(height: int, pools: Iterable[tuple[int, int]]) -> int:
+    """Rows of the VGG's last map, for images of a height in pixels."""
+    for down, _ in pools:
+        height //= down
+    return height
+
+
+def rows_at_once(tensors: Mapping[str, np.ndarray]) -> int:
+    """Rows of the VGG's last map that its last convolution reads at once: 1 in VietOCR's own network."""
+    return tensors[f"{LAST_CONVOLUTION}.weight"].shape[2]
 
 
 def stated_sizes_of(tensors: Mapping[str, np.ndarray]) -> dict[str, int | str]:

@@ -148,8 +148,15 @@ class _Check:
                 raise self.failure(f"{norm}.running_var holds a negative variance", self.damaged)
             channels = width
         last = layout.LAST_CONVOLUTION
-        width = self.width(f"{last}.weight", 0, 4)
-        self.expect(f"{last}.weight", (width, channels, 1, 1))
+        width, rows = self.width(f"{last}.weight", 0, 4), self.width(f"{last}.weight", 2, 4)
+        high = layout.rows_of_map(self.meta.image.height, self.meta.pools)
+        if rows not in (1, high):
+            raise self.failure(
+                f"tensor {last}.weight reads {rows} rows at once, and the map before it has {high} at images of height "
+                f"{self.meta.image.height}: only 1 or all {high} fit",
+                "pass the YAML it was trained with, or make it again",
+            )
+        self.expect(f"{last}.weight", (width, channels, rows, 1))
         self.expect(f"{last}.bias", (width,))
 
     def quantized_cnn(self) -> None:

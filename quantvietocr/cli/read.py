@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="pictures, folders (in natural order, subfolders too), quoted patterns, or - for a list of paths on stdin",
     )
     parser.add_argument(
-        "--weights", default="int8", metavar="FILE", help="any checkpoint, or the shipped int8 (default) or float"
+        "--weights", default="int8", metavar="FILE", help="any checkpoint, or the shipped int8 (default), slim or float"
     )
     parser.add_argument(
         "--config", metavar="VIETOCR_YAML", help="for a .pth with another vocabulary or sizes than VietOCR's"

@@ -19,13 +19,12 @@ from ..errors import UserError
 
 GO, EOS, MASK = Vocab.go, Vocab.eos, Vocab.mask
 FREE_REPEATS = 3  # equal characters in a row that are read whatever attention does: 000, ...
-MIN_ATTENTION_STEP = (
-    1.0  # positions; a further repeated character counts only if attention moved so far (1 is about 2 px)
-)
+MIN_ATTENTION_STEP = 2.0  # pixels; a further repeated character counts only if attention moved so far
 SHRINK_BELOW = (
     0.8  # finished lines leave a batch once no more than this share still runs; copying costs more before that
 )
 MAX_LENGTH = 128  # steps, as in VietOCR
+MAX_ENERGY = 43.0  # key plus query at most, for e to twice that to stay below float32's 3.4e38
 
 
 class WhitelistError(UserError):
@@ -72,6 +71,11 @@ class Decoder:
         self.key_weight = attention[:, hidden:].T.copy()
         self.key_bias = get("attention.attn.bias")
         self.score = get("attention.v.weight").reshape(-1)
+        # Memory and hidden states come out of GRUs and a tanh: none of their values is above 1 or below -1.
+        most = np.abs(attention).sum(axis=1) + np.abs(self.key_bias)
+        self.exponentials = bool(most.max() <= MAX_ENERGY)
+        if self.exponentials:
+            self.score = -2 * self.score
         # sigmoid(x) = (tanh(x / 2) + 1) / 2. Reset and update gates are halved in the weights, where that is exact.
         half = np.repeat(np.array([0.5, 1.0], np.float32), [2 * hidden, hidden])
         gate_bias, hidden_bias = get("rnn.bias_ih_l0"), get("rnn.bias_hh_l0")
@@ -89,10 +93,32 @@ class Decoder:
         self.from_token = np.concatenate([token_gates, token_output], axis=1)
 
     def keys(self, memory: np.ndarray) -> np.ndarray:
-        """Attention keys (N,S,D) of encoder outputs (N,S,2E)."""
+        """Attention keys (N,S,D) of encoder outputs (N,S,2E), as `step` takes them.
+
+        The energy of a position is Σ v·tanh(k + q), with its key k and the query q. tanh(x) = 1 - 2/(e²ˣ + 1), and
+        softmax drops what all positions share: -2 Σ v/(e²ᵏ·e²ᑫ + 1) is left. So keys are e²ᵏ, and a step computes no
+        tanh of S·D values. Where the weights are so large that this could overflow, keys are k.
+        """
         keys = memory @ self.key_weight
         keys += self.key_bias
-        return keys
+        return np.exp(2 * keys) if self.exponentials else keys
+
+    def _scores(self, keys: np.ndarray, queries: np.ndarray) -> np.ndarray:
+        """What attention is the softmax of (N,S), from keys (N,S,D) as `keys` gives them and queries (N,D)."""
+        scores = np.empty(keys.shape[:2], np.float32)
+        energy = np.empty(keys.shape[1:], np.float32)
+        queries = np.exp(2 * queries) if self.exponentials else queries
+        # Line by line: one line's energies stay in the cache between the operations, a batch's would not.
+        for line_keys, query, line_scores in zip(keys, queries, scores):
+            if self.exponentials:
+                np.multiply(line_keys, query, out=energy)
+                np.add(energy, 1, out=energy)
+                np.divide(1, energy, out=energy)
+            else:
+                np.add(line_keys, query, out=energy)
+                np.tanh(energy, out=energy)
+            np.dot(energy, self.score, out=line_scores)
+        return scores
 
     def step(
         self, tokens: np.ndarray, hidden: np.ndarray, memory: np.ndarray, keys: np.ndarray
@@ -103,21 +129,14 @@ class Decoder:
             tokens: The class numbers that came last, int (N).
             hidden: The hidden states, float32 (N,D).
             memory: The encoder's outputs, float32 (N,S,2E).
-            keys: The attention keys of the memory (`keys`), float32 (N,S,D).
+            keys: The attention keys of the memory, as `keys` gives them, float32 (N,S,D).
 
         Returns:
             Logits (N,classes), hidden states (N,D) and attention (N,S), float32.
         """
         d, gates = self.hidden, 3 * self.hidden
         own = hidden @ self.from_hidden
-        scores = np.empty(keys.shape[:2], np.float32)
-        energy = np.empty(keys.shape[1:], np.float32)
-        # Line by line: one line's energies stay in the cache between the three operations, a batch's would not.
-        for line_keys, query, line_scores in zip(keys, own[:, gates:], scores):
-            np.add(line_keys, query, out=energy)
-            np.tanh(energy, out=energy)
-            np.dot(energy, self.score, out=line_scores)
-        attention = softmax(scores)
+        attention = softmax(self._scores(keys, own[:, gates:]))
         context = np.matmul(attention[:, None, :], memory)[:, 0]
         shared = context @ self.from_context
         shared += self.from_token[tokens]
@@ -147,6 +166,7 @@ def greedy(
     max_length: int = MAX_LENGTH,
     refused: np.ndarray | None = None,
     drop_loops: bool = False,
+    position_width: float = 2.0,
 ) -> list[Reading]:
     """Take the most probable character at each step, in N lines of one width.
 
@@ -159,6 +179,8 @@ def greedy(
         drop_loops: In a rule or a dotted leader every position looks like the next, so attention may stand still and
             the decoder say one character again and again. True leaves such characters out: all after the first
             `FREE_REPEATS` of a run for which attention did not move on. VietOCR keeps them.
+        position_width: Pixels of the line for each of the S positions: 2 in VietOCR's network, whose encoder goes
+            through two rows of positions.
 
     Returns:
         The reading of each line.
@@ -171,6 +193,7 @@ def greedy(
     tokens = np.full(count, GO)
     keys = decoder.keys(memory)
     looped = np.zeros((count, max_length + 1), dtype=bool)
+    least = MIN_ATTENTION_STEP / position_width
     run, reach = np.zeros(count, dtype=np.int32), np.zeros(count, dtype=np.float32)
     positions = np.arange(memory.shape[1], dtype=np.float32)
     for step in range(max_length + 1):
@@ -183,7 +206,7 @@ def greedy(
             run = np.where(tokens == before, run + 1, 1)
             if run.max() >= FREE_REPEATS:
                 attended = attention @ positions
-                looped[rows, step] = still = (run > FREE_REPEATS) & (attended < reach + MIN_ATTENTION_STEP)
+                looped[rows, step] = still = (run > FREE_REPEATS) & (attended < reach + least)
                 reach = np.where(still, reach, attended)
         best = logits[np.arange(len(tokens)), tokens]
         ids[rows, step] = tokens

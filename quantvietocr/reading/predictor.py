@@ -36,7 +36,7 @@ class Predictor:
 
     Args:
         weights: Path of a checkpoint (VietOCR's float `.pth`, a float or quantized `.safetensors`, an exported
-            `.onnx`), or a `Checkpoint`. `int8` and `float` name the shipped ones; None takes `int8`.
+            `.onnx`), or a `Checkpoint`. `int8`, `slim` and `float` name the shipped ones; None takes `int8`.
         threads: CPU threads for the network; 0 leaves the engine's choice, one per core.
         batch_size: The most lines of one width that `predict_batch` runs together.
         engine: `torch` (`.pth`, `.safetensors`), `onnxruntime` or `openvino` (`.onnx`); `auto` takes the fastest that

@@ -43,13 +43,22 @@ class Decoding:
     drop_loops: bool = True
     refine: Refine | None = None
 
-    def readings(self, decoder: decode.Decoder, memory: np.ndarray, hidden: np.ndarray) -> list[decode.Reading]:
-        """The reading of each of N lines of one width, from memory (N,S,2E) and hidden (N,D), float32."""
+    def readings(
+        self, decoder: decode.Decoder, memory: np.ndarray, hidden: np.ndarray, width: int
+    ) -> list[decode.Reading]:
+        """The reading of each of N lines of one width in pixels, from memory (N,S,2E) and hidden (N,D), float32."""
         if self.beam:
             return beam_search(
                 decoder, memory, hidden, self.beam, follow_states=self.follow_states, refused=self.refused
             )
-        greedy = decode.greedy(decoder, memory, hidden, refused=self.refused, drop_loops=self.drop_loops)
+        greedy = decode.greedy(
+            decoder,
+            memory,
+            hidden,
+            refused=self.refused,
+            drop_loops=self.drop_loops,
+            position_width=width / memory.shape[1],
+        )
         if self.refine is None:
             return greedy
         return [self.refine(reading, memory[i : i + 1], hidden[i : i + 1]) for i, reading in enumerate(greedy)]
@@ -154,7 +163,7 @@ def recognize_batch(
     Returns:
         The text of each line, and its class numbers with their probabilities.
     """
-    readings = decoding.readings(decoder, *engine.encode(pixels))
+    readings = decoding.readings(decoder, *engine.encode(pixels), pixels.shape[2])
     return list(zip(decode.texts(readings, chars), readings))
 
 

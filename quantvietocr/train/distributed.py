@@ -154,11 +154,16 @@ class World:
             elif is_observer(module) and "weight_fake_quant" not in name:
                 module.register_forward_hook(reduce_range)
 
-    def parallel(self, objective: nn.Module) -> Callable[..., Any]:
-        """`objective` with its gradients averaged over the processes by its backward pass."""
+    def parallel(self, objective: nn.Module, some_unused: bool = False) -> Callable[..., Any]:
+        """`objective` with its gradients averaged over the processes by its backward pass.
+
+        Args:
+            objective: of a share of a batch.
+            some_unused: whether some of its parameters may get no gradient in a step.
+        """
         if self.size == 1:
             return objective
-        return DistributedDataParallel(objective, broadcast_buffers=False)
+        return DistributedDataParallel(objective, broadcast_buffers=False, find_unused_parameters=some_unused)
 
     def begin(self, network: nn.Module, share: Share) -> None:
         """Tell the batch norms whether this process's lines count."""

@@ -159,7 +159,8 @@ def _train(run: Run) -> None:
     run.network.train()
     world.take_from_first(run.network)
     world.prepare(run.network)
-    objective = _objective(run)
+    parts = _objective(run)
+    objective = world.parallel(parts, some_unused=settings.freeze_cnn > 0)
     best = BestKeeper(run.network, run.cnn, run.config, run.meta, run.valid, progress, run.folder)
     window: list[dict[str, float]] = []
     with (
@@ -170,6 +171,7 @@ def _train(run: Run) -> None:
         if not run.resumed:
             _validate(run, best, before_training=True)
         for share in itertools.islice(shares, settings.steps - progress.step):
+            parts.freeze_cnn(progress.step / settings.steps < settings.freeze_cnn)
             if run.cnn is not None:
                 _apply_schedule(run.cnn, progress.step / settings.steps, run.config)
             world.begin(run.network, share)
@@ -191,12 +193,11 @@ def _train(run: Run) -> None:
         best.report()
 
 
-def _objective(run: Run) -> Callable[[Share], dict[str, Tensor]]:
+def _objective(run: Run) -> Objective:
     settings = run.config.train
     bf16 = settings.bf16 if settings.bf16 is not None else run.device.type != "cpu" or has_bf16()
     autocast = torch.autocast(run.device.type, torch.bfloat16, enabled=bf16)
-    objective = Objective(run.network, settings.label_smoothing, autocast, run.device, run.distillation)
-    return run.world.parallel(objective)
+    return Objective(run.network, settings.label_smoothing, autocast, run.device, run.distillation)
 
 
 def _stream(run: Run) -> BatchStream:

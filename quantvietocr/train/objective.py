@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from ..dataset.batches import Batch
 from ..vietocr_bridge.types import Network
-from .distill import Distillation
+from .distill import Distillation, Outputs
 from .distributed import Share
-from .teacher import label_smoothing_loss, teacher_forced_logits
+from .teacher import decoder_logits, label_smoothing_loss
 
 
 def images_of(batch: Batch, device: torch.device) -> Tensor:
@@ -32,7 +32,12 @@ class Objective(nn.Module):
         autocast: a context manager, for the CNN.
         device: where the network is.
         distillation: the teacher; None without one.
+
+    Attributes:
+        cnn_frozen: whether the CNN stays as it is: in evaluation mode, without gradients.
     """
+
+    cnn_frozen = False
 
     def __init__(
         self,
@@ -46,16 +51,30 @@ class Objective(nn.Module):
         self.network = cast(Network, network)
         self.smoothing, self.autocast, self.device, self.distillation = smoothing, autocast, device, distillation
 
+    def freeze_cnn(self, frozen: bool) -> None:
+        """Let the CNN stay as it is from here on, or train it."""
+        if frozen != self.cnn_frozen:
+            self.network.cnn.train(not frozen)
+            self.cnn_frozen = frozen
+
     def forward(self, share: Share) -> dict[str, Tensor]:
         batch = share.batch
         images = images_of(batch, self.device)
         tokens, targets = batch.tgt_input.to(self.device), batch.tgt_output.to(self.device)
-        with self.autocast:
+        with self.autocast, torch.set_grad_enabled(not self.cnn_frozen):
             features = self.network.cnn(images)
-        logits = teacher_forced_logits(self.network.transformer, features.float(), tokens)
+        memory, hidden = self.network.transformer.encoder(features.float())
+        logits = decoder_logits(self.network.transformer, memory, hidden, tokens)
         parts = {"text": label_smoothing_loss(logits, targets, self.smoothing)}
         if self.distillation is not None:
-            parts |= self.distillation.parts(images, tokens, targets, features, logits, self.autocast)
+            student = Outputs(features, memory, hidden, logits)
+            if batch.step % self.distillation.every:
+                parts |= self.distillation.silent(student)
+            else:
+                parts |= self.distillation.parts(batch.images, images, tokens, targets, student, self.autocast)
         if share.lines == 1:
             return parts
-        return {name: part * (share.lines if name == "features" else share.characters) for name, part in parts.items()}
+        return {
+            name: part * (share.characters if name in ("text", "logits") else share.lines)
+            for name, part in parts.items()
+        }

@@ -15,8 +15,9 @@ from ..checkpoint.vietocr_yaml import VietOCRConfig, read_yaml
 from ..common.yaml_settings import build
 from ..config import Config
 from ..shipped import weights_file
-from ..vietocr_bridge.network import build_float, float_network
+from ..vietocr_bridge.network import float_network
 from .state import TrainError
+from .widths import random_network, refuse_other_widths
 
 
 def deciding(settings: str) -> dict[str, Any]:
@@ -60,7 +61,8 @@ def starting_point(config: Config) -> tuple[nn.Module, Meta]:
     """VietOCR's network to train, and what its files will say of it.
 
     Raises:
-        TrainError: the weights are quantized, or missing where the method needs some.
+        TrainError: the weights are quantized, of other widths than the settings say, or missing where the method needs
+            some.
         CheckpointError, BridgeError: they cannot be read.
     """
     model, run = config.model, config.train
@@ -72,13 +74,14 @@ def starting_point(config: Config) -> tuple[nn.Module, Meta]:
                 "with train.method=float first."
             )
         architecture = read_yaml(model.vietocr) if model.vietocr else VietOCRConfig()
-        return build_float(architecture, dropout), files.float_meta(model.vietocr)
+        return random_network(model, architecture, files.float_meta(model.vietocr), dropout)
     weights = weights_file(model.weights)
     loaded = files.read(weights, model.vietocr)
     if not loaded.is_float:
         raise TrainError(
             f"{model.weights} is already quantized ({loaded.meta.method}); training starts from the float checkpoint."
         )
+    refuse_other_widths(model, loaded)
     trained_with = read_yaml(model.vietocr) if model.vietocr else VietOCRConfig()
     network = float_network(loaded, dropout, trained_with.architecture["transformer"]["dropout"])
     return network, dataclasses.replace(loaded.meta, source_sha256=files.sha256(weights))

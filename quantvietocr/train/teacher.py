@@ -27,9 +27,22 @@ def teacher_forced_logits(head: nn.Module, features: Tensor, tokens: Tensor) -> 
     Returns:
         (N, T, classes), as `head(features, tokens)` does.
     """
-    head = cast(Seq2Seq, head)
-    decoder = head.decoder
-    memory, hidden = head.encoder(features)
+    return decoder_logits(head, *cast(Seq2Seq, head).encoder(features), tokens)
+
+
+def decoder_logits(head: nn.Module, memory: Tensor, hidden: Tensor, tokens: Tensor) -> Tensor:
+    """Logits of the decoder of VietOCR's `Seq2Seq` for known texts, from what its encoder gave.
+
+    Args:
+        head: VietOCR's `Seq2Seq`.
+        memory: (S, N, 2E), the encoder's outputs.
+        hidden: (N, D), the encoder's last state for the decoder.
+        tokens: (T, N), the go token and then characters.
+
+    Returns:
+        (N, T, classes).
+    """
+    decoder = cast(Seq2Seq, head).decoder
     memory = memory.transpose(0, 1).contiguous()  # N, S, 2E
     width = hidden.shape[1]
 

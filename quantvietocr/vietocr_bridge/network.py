@@ -9,20 +9,22 @@ from __future__ import annotations
 import copy
 import importlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import torch
 from torch import nn
 
-from ..checkpoint.layout import EMBEDDING, LAST_CONVOLUTION, OUTPUT, backbone_of, sizes_of
+from ..checkpoint.layout import EMBEDDING, LAST_CONVOLUTION, OUTPUT, backbone_of, channels_of, rows_at_once, sizes_of
 from ..checkpoint.types import Checkpoint
 from ..checkpoint.vietocr_yaml import VGG_SEQ2SEQ, BridgeError, VietOCRConfig
 from ..checkpoint.vocab import Vocab
 from ..common.files import replace_whole
 from ..common.packages import missing
+from .types import CNN, Vgg
 
 DROPOUT: float = VGG_SEQ2SEQ["transformer"]["dropout"]  # VietOCR's own, in the encoder and the decoder
 VIETOCR = VietOCRConfig()  # the model that VietOCR publishes
@@ -79,12 +81,16 @@ def _define_missing_torchvision_operators() -> None:
     importlib.import_module("torchvision")
 
 
-def build_float(config: VietOCRConfig = VIETOCR, cnn_dropout: float = 0.5) -> nn.Module:
+def build_float(
+    config: VietOCRConfig = VIETOCR, cnn_dropout: float = 0.5, channels: Sequence[int] | None = None, rows: int = 1
+) -> nn.Module:
     """Build VietOCR's own `VietOCR` module with random weights.
 
     Args:
         config: Its vocabulary and architecture.
         cnn_dropout: Probability before the last 1×1 convolution; VietOCR's default is 0.5. It has no weights.
+        channels: That each convolution of the VGG puts out, in order; None for the VGG's own.
+        rows: Rows of the VGG's last map that the last convolution reads at once; VietOCR's reads 1.
 
     Returns:
         The module, on the CPU, in training mode: `forward(img (N,3,H,W), tgt (T,N), mask) -> (N,T,classes)`.
@@ -100,9 +106,34 @@ def build_float(config: VietOCRConfig = VIETOCR, cnn_dropout: float = 0.5) -> nn
         architecture["transformer"],
         architecture["seq_modeling"],
     )
+    vgg = cast(CNN, network.cnn).model
+    _set_channels(vgg, channels or [module.out_channels for module in vgg.features if isinstance(module, nn.Conv2d)])
+    if rows > 1:
+        last = vgg.last_conv_1x1
+        vgg.last_conv_1x1 = nn.Conv2d(last.in_channels, last.out_channels, (rows, 1))
     # VietOCR's `permute(-1, 0, 1)` is `(2, 0, 1)`; nothing else of its forward pass is touched.
     nn.init.kaiming_normal_(network.cnn.model.last_conv_1x1.weight, nonlinearity="relu")
     return network
+
+
+def _set_channels(vgg: Vgg, channels: Sequence[int]) -> None:
+    """Give a VGG's convolutions other widths, with new random weights where a width changes.
+
+    Args:
+        vgg: VietOCR's, which is changed.
+        channels: Of each convolution in order.
+    """
+    inputs, widths = 3, iter(channels)
+    for index, module in enumerate(vgg.features):
+        if not isinstance(module, nn.Conv2d):
+            continue
+        outputs = next(widths)
+        if (module.in_channels, module.out_channels) != (inputs, outputs):
+            vgg.features[index] = nn.Conv2d(inputs, outputs, 3, padding=1)
+            vgg.features[index + 1] = nn.BatchNorm2d(outputs)
+        inputs = outputs
+    if vgg.last_conv_1x1.in_channels != inputs:
+        vgg.last_conv_1x1 = nn.Conv2d(inputs, vgg.last_conv_1x1.out_channels, 1)
 
 
 def load_float(network: nn.Module, state: Mapping[str, torch.Tensor], origin: str) -> None:
@@ -165,7 +196,8 @@ def float_network(checkpoint: Checkpoint, cnn_dropout: float = 0.5, dropout: flo
         "cnn": {"ks": pools, "ss": pools, "hidden": channels},
         "transformer": sizes_of(checkpoint.tensors) | {"dropout": dropout},
     }
-    network = build_float(VietOCRConfig(checkpoint.meta.chars, architecture, checkpoint.meta.image), cnn_dropout)
+    config = VietOCRConfig(checkpoint.meta.chars, architecture, checkpoint.meta.image)
+    network = build_float(config, cnn_dropout, channels_of(checkpoint.tensors), rows_at_once(checkpoint.tensors))
     load_float(
         network, {name: torch.from_numpy(np.array(t)) for name, t in checkpoint.tensors.items()}, checkpoint.origin
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ...checkpoint.files import read, sha256
-from ...checkpoint.layout import LAST_CONVOLUTION
+from ...checkpoint.layout import LAST_CONVOLUTION, channels_of
 from ...checkpoint.types import Checkpoint
 from ...errors import UserError
 from ...pictures.image import ImageSpec
@@ -23,6 +23,7 @@ from ..peers import OTHER_READERS, AsterOCR, RapidOCR, Tesseract, squeezed_for_a
 
 PLAIN = ReadingOptions(wide="squeeze", leaders="keep", retries=0, words=None)  # the network alone, as VietOCR reads
 ROW_ORDER = ("wide", "retries", "words", "leaders", "beam", "whitelist")  # in which a row's name tells its options
+WIDEST = 512  # channels of the widest convolutions of VietOCR's VGGs
 BATCH = 32  # lines of one width that our engines read at once
 
 
@@ -96,9 +97,9 @@ def name_of(checkpoint: Checkpoint, plain: bool = False) -> str:
         "float"; or "int8, " and which part of the network is in int8, with "(shipped)" where the checkpoint is the file
         that quantvietocr comes with. Of a network alone no more than the number type is said.
     """
-    bits = "float" if checkpoint.is_float else "int8"
+    bits = _slim(checkpoint) + ("float" if checkpoint.is_float else "int8")
     if any(how["bits"] == 4 for how in checkpoint.meta.packed.values()):
-        bits = "int4 and int8"
+        bits = f"{_slim(checkpoint)}int4 and int8"
     if plain:
         return f"{bits}, network alone"
     if checkpoint.is_float:
@@ -119,10 +120,15 @@ def _float_layers(checkpoint: Checkpoint) -> tuple[int, int]:
 
 
 def _is_shipped(checkpoint: Checkpoint) -> bool:
-    """Whether a checkpoint was read from a copy of the file that quantvietocr comes with."""
+    """Whether a checkpoint was read from a copy of a quantized file that quantvietocr comes with."""
     path = Path(checkpoint.origin)
-    shipped = find_weights("int8")
-    return shipped is not None and path.is_file() and sha256(path) == sha256(shipped)
+    shipped = [file for file in map(find_weights, ("int8", "slim")) if file is not None]
+    return path.is_file() and sha256(path) in map(sha256, shipped)
+
+
+def _slim(checkpoint: Checkpoint) -> str:
+    """What the name of a network says of its width: nothing of one as wide as VietOCR's."""
+    return "slim " if max(channels_of(checkpoint.tensors), default=WIDEST) < WIDEST else ""
 
 
 def contestants(

@@ -18,7 +18,7 @@ from ...checkpoint.types import Checkpoint
 from ...common.files import write_text
 from ...errors import UserError
 from ...pictures.image import line_width
-from ...shipped import weights_file
+from ...shipped import find_weights, weights_file
 from ..conditions import conditions_now, load_average, usable_cores, versions_of
 from ..markdown import check_section, insert_section
 from .chart import draw
@@ -26,7 +26,7 @@ from .cold_start import Start, cold_start
 from .pictures import TEXTS, line_of, mixed_lines
 from .readers import Timed, build, onnx_models
 from .report import Bench, Cold, Setup, StageTime, Timing, choice, markdown, to_json
-from .timing import READERS, Missing, take_turns
+from .timing import INT8, READERS, Missing, take_turns
 
 WARM_UPS = 2  # calls of each reader on each shape that do not count
 STAGE_WIDTH = 320
@@ -65,7 +65,7 @@ def bench(
 
     Args:
         out: the folder; ONNX files of the checkpoints go into its folder models.
-        weights: a float and an int8 checkpoint (default: the shipped ones).
+        weights: a float and an int8 checkpoint, and a slim int8 one where there is one (default: the shipped ones).
         threads: each of these, as far as there are cores.
         repeats: timed calls of each reader on a line alone; batches and cold starts have a third of it.
         quick: one timed call, a batch of two lines.
@@ -76,7 +76,7 @@ def bench(
         CheckpointError, SynthError: weights cannot be read, lines cannot be made.
     """
     load, cores = load_average(), usable_cores()
-    checkpoints = _checkpoints(weights or (weights_file("float"), weights_file("int8")))
+    checkpoints = _checkpoints(weights or _shipped())
     possible = _possible(threads, cores, repeats)
     repeats, warm_ups, batch = (1, 1, QUICK_BATCH) if quick else (repeats, WARM_UPS, BATCH)
     rounds = -(-repeats // 3)
@@ -90,7 +90,8 @@ def bench(
     try:
         for count in possible:
             torch.set_num_threads(count)  # VietOCR takes what is set; our readers bring their own number
-            built = build(list(READERS), checkpoints, models, count)
+            names = [name for name in READERS if READERS[name] < len(checkpoints)]
+            built = build(names, checkpoints, models, count)
             readers = [reader for reader in built if isinstance(reader, Timed)]
             missing |= {reader.reader: reader for reader in built if isinstance(reader, Missing)}
             timings += _timings(readers, lone, mixed, count, repeats, rounds, warm_ups)
@@ -100,7 +101,7 @@ def bench(
     cold = _cold_starts(checkpoints, models, lone[STAGE_WIDTH], out, rounds, warm_ups - 1, possible[-1])
     spec = checkpoints[0].meta.image
     setup = Setup(
-        weights=(Path(checkpoints[0].origin).name, Path(checkpoints[1].origin).name),
+        weights=tuple(Path(checkpoint.origin).name for checkpoint in checkpoints),
         conditions=conditions_now(possible, versions_of(VERSIONS), load, command),
         left_out=tuple(sorted(set(threads) - set(possible))),
         repeats=repeats,
@@ -134,13 +135,19 @@ def _possible(threads: Sequence[int], cores: int, repeats: int) -> tuple[int, ..
     return possible
 
 
+def _shipped() -> list[Path]:
+    """The shipped float and int8 files, and the slim one where this install has it."""
+    return [weights_file("float"), weights_file("int8"), *filter(None, [find_weights("slim")])]
+
+
 def _checkpoints(weights: Sequence[str | os.PathLike]) -> list[Checkpoint]:
-    if len(weights) != 2:
+    if len(weights) not in (2, 3):
         raise BenchError(
-            f"--weights: {len(weights)} files; name two, the float checkpoint and the int8 one made from it."
+            f"--weights: {len(weights)} files; name two, the float checkpoint and the int8 one made from it, or a slim "
+            "int8 one too."
         )
     found = [read(path) for path in weights]
-    for checkpoint, is_float in zip(found, (True, False)):
+    for checkpoint, is_float in zip(found, (True, False, False)):
         if checkpoint.is_float != is_float:
             raise BenchError(
                 f"--weights: {checkpoint.origin} is {'quantized' if is_float else 'float'}; name the float "
@@ -218,8 +225,9 @@ def _cold_starts(
     line.parent.mkdir(parents=True, exist_ok=True)
     picture.save(line)
     files: list[tuple[Path | None, str]] = [(Path(one.origin), "torch") for one in checkpoints]
-    graph, missing = (None, models) if isinstance(models, str) else (models[1], None)
-    files += [(graph, engine) for engine in ("onnxruntime", "openvino")]
+    graphs: list[Path | None] = [None] if isinstance(models, str) else [*models[INT8:]]
+    missing = models if isinstance(models, str) else None
+    files += [(graph, engine) for graph in graphs for engine in ("onnxruntime", "openvino")]
     starts: list[list[Start]] = [[] for _ in files]
     reasons: list[str | None] = [None if path else missing for path, _ in files]
     with _bar((warm_ups + runs) * len(files), "cold starts", threads) as bar:

@@ -26,7 +26,7 @@ from ...reading.predictor import Predictor
 from ...reading.recognizer import one_blas_thread, recognize_batch
 from ...vietocr_bridge.reader import VietOCRReader
 from ..peers import AsterOCR, PeerError
-from .timing import READERS, Missing, milliseconds
+from .timing import FLOAT, READERS, Missing, milliseconds
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def onnx_models(checkpoints: Sequence[Checkpoint], folder: Path) -> list[Path] |
 def build(
     names: Sequence[str], checkpoints: Sequence[Checkpoint], models: list[Path] | str, threads: int
 ) -> list[Timed | Missing]:
-    """The readers of `names` on (float, int8) checkpoints and their ONNX files, each with `threads` threads.
+    """The readers of `names` on (float, int8, slim) checkpoints and their ONNX files, each with `threads` threads.
 
     A package that is not installed makes a `Missing`. Raises CheckpointError for a file that a runtime cannot run.
     """
@@ -113,7 +113,7 @@ class _Encoded:
 
 def _ours(name: str, predictor: Predictor) -> Timed:
     engine = predictor.recognizer.engine
-    kind, precision = "int8" if READERS[name] else "float32", engine.precision
+    kind, precision = "float32" if READERS[name] == FLOAT else "int8", engine.precision
     on_torch = engine if isinstance(engine, TorchEngine) else None
     on_openvino = engine if isinstance(engine, OpenVinoEngine) else None
     if name == "OpenVINO float" and on_openvino is not None:

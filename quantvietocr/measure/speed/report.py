@@ -12,7 +12,7 @@ import numpy as np
 from ..conditions import Conditions, machine, thread_count
 from ..markdown import aligned
 from .pictures import TEXTS
-from .timing import FOREIGN, READERS, STAGES, Milliseconds, Missing
+from .timing import FLOAT, FOREIGN, READERS, STAGES, Milliseconds, Missing
 
 CHOICE_CASE = "320 px"  # `choice` judges lines alone by it
 SAME_SPEED = 1.05  # × the fastest time: `choice` calls a reader as fast up to here
@@ -25,7 +25,7 @@ class Setup:
     """What was timed, and how.
 
     Attributes:
-        weights: names of the float file and the int8 file.
+        weights: names of the float file, the int8 file and, where one was given, the slim one.
         conditions: the machine, its software and the day; its `threads` are those measured with.
         left_out: thread counts asked for that the cores do not allow.
         repeats: timed calls of a line.
@@ -38,7 +38,7 @@ class Setup:
         settings: environment variables.
     """
 
-    weights: tuple[str, str]
+    weights: tuple[str, ...]
     conditions: Conditions
     left_out: tuple[int, ...]
     repeats: int
@@ -120,6 +120,10 @@ class Bench:
         """The readers' rows of one case, in order."""
         return [timing for timing in self.timings if (timing.case, timing.threads) == (case, threads)]
 
+    def readers(self) -> list[str]:
+        """The names of the rows, in order: readers of the files that were given."""
+        return [name for name in READERS if READERS[name] < len(self.setup.weights)]
+
     def cases(self) -> list[str]:
         return list(dict.fromkeys(timing.case for timing in self.timings))
 
@@ -151,7 +155,7 @@ def choice(found: Bench) -> str:
         numbers = ", ".join([f"{best.median:.1f} ms a line", *faster])
         sentences.append(f"for {what} on {thread_count(threads)} {best.reader} ({numbers}){beside}")
     unpaid = " Where a float reader is named, int8 does not pay on this machine."
-    pays = "" if all(READERS[name] for name in winners) else unpaid
+    pays = unpaid if any(READERS[name] == FLOAT for name in winners) else ""
     return f"On this machine choose {'; '.join(sentences)}.{pays}"
 
 
@@ -173,7 +177,7 @@ def _times(found: Bench, threads: int) -> str:
     cases = found.cases()
     table = [[*head, *(cell for case in cases for cell in (case, "faster"))]]
     reasons = {missing.reader: missing.reason for missing in found.missing}
-    for name in READERS:
+    for name in found.readers():
         if name in reasons:
             table.append([name, f"not measured: {reasons[name]}", "–", *["–", "–"] * len(cases)])
             continue
@@ -192,7 +196,7 @@ def _times(found: Bench, threads: int) -> str:
 
 def _stages(found: Bench, threads: int) -> str:
     table = [["Reader", *STAGES, "sum"]]
-    for name in READERS:
+    for name in found.readers():
         rows = [row for row in found.stages if (row.reader, row.threads) == (name, threads)]
         mine = {row.stage: float(np.median(row.ms)) for row in rows}
         if mine:
@@ -219,7 +223,7 @@ def conditions(found: Bench) -> str:
     own = next((row.kind for row in found.timings if row.reader == "OpenVINO float"), None)
     settings = ", ".join(f"{name} {value}" for name, value in setup.settings.items())
     sentences = [
-        f"The readers read with {' and '.join(setup.weights)}.",
+        f"The readers read with {_listed(setup.weights)}.",
         "The time is that from the decoded picture to the text.",
         "The lines are generated: print in DejaVu, the same on every machine.",
         f"One line alone has {_listed(TEXTS)} px at height 32 and {_listed(map(len, TEXTS.values()))} characters.",
@@ -261,6 +265,6 @@ def to_json(found: Bench) -> str:
     return json.dumps(whole, ensure_ascii=False, indent=1) + "\n"
 
 
-def _listed(values: Iterable[int]) -> str:
+def _listed(values: Iterable[int | str]) -> str:
     *others, last = map(str, values)
     return f"{', '.join(others)} and {last}"

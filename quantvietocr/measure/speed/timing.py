@@ -28,18 +28,22 @@ class Milliseconds:
         return float(low), float(high)
 
 
-#: Name → whether it reads the int8 file, in the order of the rows. `Missing.reader` and `Timed.name` are of these.
-#: AsterOCR reads its own file.
+FLOAT, INT8, SLIM = range(3)  # which of the files that a benchmark is given: the float one, the int8 one, the slim one
+#: Name → the file that it reads, in the order of the rows. `Missing.reader` and `Timed.name` are of these. AsterOCR
+#: reads its own file.
 READERS = {
-    "VietOCR": False,
-    "torch float": False,
-    "ONNX Runtime float": False,
-    "OpenVINO float32": False,
-    "OpenVINO float": False,
-    "torch int8": True,
-    "ONNX Runtime int8": True,
-    "OpenVINO int8": True,
-    "AsterOCR": False,
+    "VietOCR": FLOAT,
+    "torch float": FLOAT,
+    "ONNX Runtime float": FLOAT,
+    "OpenVINO float32": FLOAT,
+    "OpenVINO float": FLOAT,
+    "torch int8": INT8,
+    "ONNX Runtime int8": INT8,
+    "OpenVINO int8": INT8,
+    "torch slim": SLIM,
+    "ONNX Runtime slim": SLIM,
+    "OpenVINO slim": SLIM,
+    "AsterOCR": FLOAT,
 }
 #: Kinds of readers that are not this project's.
 FOREIGN = ("VietOCR", "AsterOCR")

@@ -1,0 +1,75 @@
+"""`quantvietocr slim`: a narrower float network from a trained one, to be trained from there."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from pathlib import Path
+
+from ..shipped import weights_file
+from .shared import YAML_HELP
+
+
+def slim(options: argparse.Namespace) -> None:
+    """Write a slim float file and a picture of what it keeps, and print what it is."""
+    from ..checkpoint.describe import describe
+    from ..checkpoint.files import read, sha256, write
+    from ..checkpoint.types import CheckpointError
+    from ..checkpoint.vocab import Vocab
+    from ..dataset.annotation import read_annotation
+    from ..dataset.batches import eval_batches
+    from ..slim.picture import write_picture
+    from ..slim.prune import SlimError, slim, widths_for
+
+    out = Path(options.out)
+    if out.suffix != ".safetensors":
+        raise CheckpointError(f"{out}: slim networks are written as .safetensors; give a name that ends so.")
+    source = weights_file(options.float)
+    checkpoint = read(source, options.config)
+    if not checkpoint.is_float:
+        raise SlimError(
+            f"{source} is quantized ({checkpoint.meta.method}): give the float checkpoint that it was made from."
+        )
+    widths = options.channels or widths_for(checkpoint, options.keep)
+    annotation = read_annotation(options.data, Vocab(checkpoint.meta.chars), unknown="skip", problems=options.problems)
+    print(annotation.report.summary(), file=sys.stderr)
+    samples = annotation.samples[: options.lines]
+    images = [batch.images.float() / 255 for batch in eval_batches(samples, checkpoint.meta.image, batch_size=16)]
+    made, layers = slim(checkpoint, images, widths, options.one_row, options.seed)
+    about = dataclasses.replace(made.meta, source_sha256=sha256(source), made_with=options.command)
+    write(dataclasses.replace(made, meta=about), out)
+    write_picture(layers, out.with_suffix(".png"))
+    print(describe(out))
+
+
+def add(verbs: argparse._SubParsersAction) -> None:
+    """Add this file's verb to the console script."""
+    verb = verbs.add_parser("slim", help="make a float network narrower, to train it from there")
+    verb.set_defaults(verb=slim)
+    verb.add_argument("float", metavar="FLOAT", help="float checkpoint: VietOCR's .pth, .safetensors, or `float`")
+    verb.add_argument("--data", required=True, metavar="ANNOTATION", help="lines to fit on; their texts are not used")
+    verb.add_argument(
+        "--out", required=True, metavar="FILE", help="the .safetensors file to write; a .png lies beside it"
+    )
+    width = verb.add_mutually_exclusive_group()
+    width.add_argument(
+        "--keep",
+        type=float,
+        nargs="+",
+        default=[0.5],
+        metavar="SHARE",
+        help="of the channels, one share or one for each of the VGG's five stages (default 0.5)",
+    )
+    width.add_argument("--channels", type=int, nargs="+", metavar="N", help="of each convolution, in place of --keep")
+    verb.add_argument(
+        "--one-row",
+        action="store_true",
+        help="let the encoder take one step for each column of the last map: half as many; it must be trained for that",
+    )
+    verb.add_argument("--lines", type=int, default=160, metavar="N", help="the most lines of --data used (default 160)")
+    verb.add_argument("--seed", type=int, default=0, metavar="N", help="draws positions in them (default %(default)s)")
+    verb.add_argument("--config", metavar="VIETOCR_YAML", help=YAML_HELP)
+    verb.add_argument(
+        "--problems", default="stop", choices=("stop", "skip"), help="at an annotation line that cannot be used"
+    )
