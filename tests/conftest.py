@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 SHIPPED = ROOT / "weights" / "vgg_seq2seq-float16.safetensors"
 SHIPPED_INT8 = ROOT / "weights" / "vgg_seq2seq-qat-int8.safetensors"
+SHIPPED_SLIM = ROOT / "weights" / "vgg_seq2seq-slim-qat-int8.safetensors"
 
 if str(ROOT) not in sys.path:  # for `import infer`
     sys.path.insert(0, str(ROOT))
@@ -73,7 +74,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory, float_weights: Path) -> d
     from quantvietocr.export.onnx import export_onnx
 
     folder = tmp_path_factory.mktemp("onnx")
-    files = {"int8": SHIPPED_INT8, "float": float_weights}
+    files = {"int8": SHIPPED_INT8, "float": float_weights, "slim": SHIPPED_SLIM}
     return {name: (path, export_onnx(read(path), folder / f"{name}.onnx")) for name, path in files.items()}
 
 

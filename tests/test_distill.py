@@ -19,8 +19,17 @@ from quantvietocr.config import load_config
 from quantvietocr.dataset.annotation import read_annotation
 from quantvietocr.dataset.batches import Batch, BatchStream
 from quantvietocr.dataset.sources import FolderSource
+from quantvietocr.engines.torch_engine import TorchEngine
 from quantvietocr.train import distill, loop
-from quantvietocr.train.distill import Distillation, FloatTeacher, distillation_of, features_loss, logits_loss
+from quantvietocr.train.distill import (
+    Distillation,
+    FloatTeacher,
+    Int8Teacher,
+    distillation_of,
+    features_loss,
+    logits_loss,
+    memory_loss,
+)
 from quantvietocr.train.distributed import Share
 from quantvietocr.train.objective import Objective
 from quantvietocr.train.state import TrainError
@@ -101,6 +110,71 @@ def test_without_weight_the_teacher_does_not_run(share, monkeypatch):
     assert list(parts) == ["text", "features"]
     monkeypatch.setattr(distill.files, "read", never)
     assert distillation_of(load_config(None, ["data.synth.share=1"]), None, CPU) is None
+
+
+def test_memory_is_matched_to_the_mean_of_a_columns_rows(share):
+    """A teacher of two positions a column; the same network, and one whose rows lie 0.2 apart about the student's."""
+    student = torch.randn(5, 2, 6)
+    apart = torch.stack([student - 0.1, student + 0.1], dim=1).flatten(0, 1)
+    assert memory_loss(student, apart).item() == pytest.approx(0, abs=1e-10)
+    off = memory_loss(student + 0.5, apart).item()
+    assert off == pytest.approx(0.25 / student.var().item(), rel=1e-5)
+    parts = objective(tiny_train.network().eval(), teacher_of(0.0, 0.0, 2.0, 3.0))(share)
+    assert list(parts) == ["text", "memory"] and parts["memory"].item() == pytest.approx(0, abs=1e-9)
+    assert objective(tiny_train.network(seed=1).eval(), teacher_of(0.0, 0.0, 2.0, 3.0))(share)["memory"] > 0.1
+
+
+def test_a_teacher_that_sees_every_third_batch_counts_three_times_there(share):
+    def memory(step: int, every: int) -> float:
+        batch = dataclasses.replace(share.batch, step=step)
+        taught = Distillation(FloatTeacher(tiny_train.network()), 0.0, 0.0, 2.0, 1.0, every)
+        parts = objective(tiny_train.network(seed=1).eval(), taught)(dataclasses.replace(share, batch=batch))
+        assert list(parts) == ["text", "memory"]
+        return parts["memory"].item()
+
+    once = memory(0, 1)
+    assert [memory(step, 3) for step in range(4)] == pytest.approx([3 * once, 0, 0, 3 * once])
+
+
+def test_an_int8_teacher_gives_what_its_engine_gives(share):
+    checkpoint = tiny.int8_checkpoint()
+    pixels = torch.randint(0, 256, (2, 3, 8, 24), dtype=torch.uint8)
+    taught = Int8Teacher(checkpoint)(pixels, pixels / 255, None, True, None)
+    lines = pixels.permute(0, 2, 3, 1).contiguous().numpy()
+    features, memory, hidden = TorchEngine(checkpoint).stages(lines)
+    assert taught.encoded is not None and taught.logits is None
+    for found, expected in zip((taught.features, taught.encoded[0]), (features, memory)):
+        assert torch.equal(found, torch.from_numpy(expected).transpose(0, 1))
+    assert torch.equal(taught.encoded[1], torch.from_numpy(hidden))
+
+
+def test_the_cnn_stays_as_it_is_for_the_share_that_freeze_cnn_says(annotation, tmp_path, monkeypatch):
+    tiny_train.patch(monkeypatch.setattr)
+    seen: list[torch.Tensor] = []
+    step = loop._step
+
+    def watched(objective, share, run):
+        losses = step(objective, share, run)
+        seen.append(run.network.cnn.model.features[0].weight.detach().clone())
+        seen.append(run.network.cnn.model.features[1].running_mean.clone())
+        return losses
+
+    monkeypatch.setattr(loop, "_step", watched)
+    settings = [
+        f"data.train=[{{annotation: {annotation}}}]",
+        "data.workers=0",
+        "data.merge_widths=500",
+        "train.method=float",
+        "train.steps=4",
+        "train.freeze_cnn=0.5",
+        "train.threads=1",
+        "train.device=cpu",
+        f"train.out={tmp_path}",
+    ]
+    loop.train(load_config(None, settings))
+    weights, means = seen[::2], seen[1::2]
+    assert torch.equal(weights[0], weights[1]) and not torch.equal(weights[1], weights[3])
+    assert torch.equal(means[0], means[1]) and not torch.equal(means[1], means[3])
 
 
 def test_qat_with_a_teacher_shows_and_writes_the_parts(annotation, tmp_path, monkeypatch, capsys):

@@ -28,7 +28,7 @@ def write_picture(layers: Sequence[SlimLayer], path: str | os.PathLike) -> None:
     missed.bar(index, [100 * layer.missed for layer in layers], color="#bc4c00")
     missed.set_ylabel("variance missed, %")
     missed.set_xlabel("convolution")
-    missed.set_xticks(list(index), [layer.name.split(".")[-1] for layer in layers])
+    missed.set_xticks(list(index), [*(layer.name.split(".")[-1] for layer in layers[:-1]), "last"])
     for axes in (channels, missed):
         axes.spines[["top", "right"]].set_visible(False)
     save_figure(figure, path)
