@@ -279,6 +279,14 @@ def test_what_is_said_while_attention_stands_still_is_left_out():
     assert kept.ids == (4,) * 18 + (5,) + (6,) * 5
 
 
+def test_standing_still_is_told_in_pixels():
+    """Attention moves 0.6 positions a step: 2.4 px where a position is 4 px wide, 1.2 px where it is 2."""
+    dots = [(4, 3 + 0.6 * i, 0.9) for i in range(10)] + [(EOS, 12, 0.9)]
+    for width, kept in ((4.0, 10), (2.0, 6)):  # of the seven behind the free three every second one moved on by 1.2
+        (reading,) = scripted(dots, drop_loops=True, position_width=width)
+        assert len(reading.ids) == kept, width
+
+
 def test_loops_are_dropped_line_by_line_and_a_cut_off_line_has_no_end():
     loop = [(4, 5, 0.9)] * 30
     short, long = [(5, 2, 0.9), (EOS, 4, 0.9)], [(6, 2 * i, 0.9) for i in range(12)] + [(EOS, 26, 0.9)]
