@@ -10,7 +10,10 @@ ROOT = Path(__file__).resolve().parent
 PACKAGE = "quantvietocr"
 #: Folder within the package → the files of the repository that go into it. The float weights stay out: reading does not
 #: need them, and the wheel would be three times as large.
-ADDED = {"weights": ("weights/vgg_seq2seq-*int8.safetensors",), "configs": ("configs/*.yml",)}
+ADDED = {
+    "weights": ("weights/vgg_seq2seq-qat-int8.safetensors", "weights/vgg_seq2seq-slim-qat-int8.safetensors"),
+    "configs": ("configs/*.yml",),
+}
 
 
 class BuildWithShippedFiles(build_py):

@@ -95,7 +95,7 @@ class TrainConfig:
     weight_decay: NotNegativeFloat = 0.01
     label_smoothing: Share = 0.02
     clip_norm: PositiveFloat = 1.0
-    freeze_cnn: Share = 0.0
+    freeze_cnn: NotNegativeInt = 0
     seed: NotNegativeInt = 0
     device: str = "auto"
     bf16: bool | None = None
@@ -175,6 +175,11 @@ class Config:
             raise ConfigError(
                 "distill has weights, train.method is float and no distill.teacher is named, so that the network would "
                 "teach itself: name another one, or set the weights of distill to 0."
+            )
+        if self.train.freeze_cnn and self.train.method != "float":
+            raise ConfigError(
+                f"train.freeze_cnn is {self.train.freeze_cnn} and train.method {self.train.method}: activation ranges "
+                "of a frozen CNN would go on moving; freeze the CNN in a float run."
             )
         if synth.min_chars > synth.max_chars:
             raise ConfigError(

@@ -25,6 +25,7 @@ from quantvietocr.train.distill import (
     Distillation,
     FloatTeacher,
     Int8Teacher,
+    Taught,
     distillation_of,
     features_loss,
     logits_loss,
@@ -118,10 +119,27 @@ def test_memory_is_matched_to_the_mean_of_a_columns_rows(share):
     apart = torch.stack([student - 0.1, student + 0.1], dim=1).flatten(0, 1)
     assert memory_loss(student, apart).item() == pytest.approx(0, abs=1e-10)
     off = memory_loss(student + 0.5, apart).item()
-    assert off == pytest.approx(0.25 / student.var().item(), rel=1e-5)
+    assert off == pytest.approx((0.25 / student.var(dim=(0, 2))).mean().item(), rel=1e-5)
     parts = objective(tiny_train.network().eval(), teacher_of(0.0, 0.0, 2.0, 3.0))(share)
     assert list(parts) == ["text", "memory"] and parts["memory"].item() == pytest.approx(0, abs=1e-9)
     assert objective(tiny_train.network(seed=1).eval(), teacher_of(0.0, 0.0, 2.0, 3.0))(share)["memory"] > 0.1
+
+
+def test_a_teacher_of_other_sizes_is_one_sentence(share):
+    student = objective(tiny_train.network(), teacher_of(0.0, 1.0, 2.0, 1.0))
+    teacher = tiny_train.network()
+
+    def twice(pixels, images, tokens, encode, autocast):
+        features = teacher.cnn(images)
+        memory, hidden = teacher.transformer.encoder(features)
+        return Taught(features[::2], (memory, hidden[:, ::2]))
+
+    student.distillation = Distillation(twice, 0.0, 1.0, 2.0, 0.0)
+    with pytest.raises(TrainError, match=r"distill.features compares values of the shapes .* set it to 0"):
+        student(share)
+    student.distillation = Distillation(twice, 0.0, 0.0, 2.0, 1.0)
+    with pytest.raises(TrainError, match="distill.memory compares"):
+        student(share)
 
 
 def test_a_teacher_that_sees_every_third_batch_counts_three_times_there(share):
@@ -166,7 +184,7 @@ def test_the_cnn_stays_as_it_is_for_the_share_that_freeze_cnn_says(annotation, t
         "data.merge_widths=500",
         "train.method=float",
         "train.steps=4",
-        "train.freeze_cnn=0.5",
+        "train.freeze_cnn=2",
         "train.threads=1",
         "train.device=cpu",
         f"train.out={tmp_path}",

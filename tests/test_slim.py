@@ -29,8 +29,8 @@ from quantvietocr.quantize.scheme import Scheme
 from quantvietocr.quantize.static import quantize_static
 from quantvietocr.reading.predictor import Predictor
 from quantvietocr.slim.choose import choose_channels
-from quantvietocr.slim.fit import fit, patches
-from quantvietocr.slim.prune import SlimError, slim, widths_for
+from quantvietocr.slim.fit import SlimError, fit, patches
+from quantvietocr.slim.prune import slim, widths_for
 from quantvietocr.train.start import starting_point
 from quantvietocr.train.state import TrainError
 from quantvietocr.vietocr_bridge.network import float_network
@@ -194,6 +194,19 @@ def test_widths_follow_from_shares(full):
         slim(full, tiny_network.pictures(1), [2] * 5)
 
 
+def test_a_one_row_network_can_be_slimmed_again(narrow):
+    again, layers = slim(narrow, tiny_network.pictures(8), [3] * 16)
+    assert rows_at_once(again.tensors) == 2 and max(layer.missed for layer in layers) < 1e-2
+    pixels = pixels_of()
+    for found, expected in zip(encoded_by(again, pixels), encoded_by(narrow, pixels)):
+        np.testing.assert_allclose(found, expected, atol=2e-2)
+
+
+def test_lines_that_show_nothing_are_one_sentence(full):
+    with pytest.raises(SlimError, match="all their pixels are alike"):
+        slim(full, [torch.zeros(2, 3, 32, 64)], [3] * 16)
+
+
 def test_a_last_convolution_of_other_rows_is_refused(narrow):
     name = "cnn.model.last_conv_1x1.weight"
     wrong = tiny.replaced(narrow, name, np.repeat(narrow.tensors[name], 2, axis=2))
@@ -209,12 +222,19 @@ def test_the_verb_writes_a_file_and_its_picture(full, tmp_path, capsys):
     assert cli.main(arguments) == 0
     assert "widths      3 3 3" in capsys.readouterr().out
     assert read(out).meta.source_sha256 and "--one-row" in (read(out).meta.made_with or "")
-    assert Image.open(tmp_path / "slim.png").size[0] > 500
+    assert Image.open(tmp_path / "slim.layers.png").size[0] > 500
     assert cli.main(["slim", str(source), "--data", str(lines), "--keep", "2", "--out", str(out)]) == 2
     assert cli.main(["slim", str(source), "--data", str(lines), "--out", str(tmp_path / "x.pth")]) == 2
     int8 = write(tiny.int8_checkpoint(), tmp_path / "int8.safetensors")
     assert cli.main(["slim", str(int8), "--data", str(lines), "--out", str(out)]) == 2
     assert "is quantized" in capsys.readouterr().err
+    assert cli.main(["slim", str(source), "--data", str(lines), "--lines", "0", "--out", str(out)]) == 2
+    assert "0 asked for" in capsys.readouterr().err
+    graph = export_onnx(read(source), tmp_path / "float.onnx")
+    assert cli.main(["describe", str(graph)]) == 0
+    assert cli.main(["slim", str(graph), "--data", str(lines), "--out", str(out)]) == 2
+    assert cli.main(["export", str(out), "--format", "vietocr", "--out", str(tmp_path / "slim.pth")]) == 2
+    assert "VietOCR builds its VGG at full width alone" in capsys.readouterr().err
 
 
 def test_settings_say_how_wide_random_weights_are():
@@ -242,7 +262,8 @@ def test_settings_say_how_wide_random_weights_are():
         ("model.channels=[4, 4]", "takes 5 numbers, one for each stage, or 16"),
         ("model.hidden=[4]", "must be two sizes"),
         ("model.pools=[[2, 2]]", "must be 5 pairs"),
-        ("model.pools=[[4, 2], [4, 2], [4, 1], [1, 1], [1, 1]]", "leaves no row"),
+        ("model.pools=[[4, 2], [4, 2], [4, 1], [1, 1], [1, 1]]", "leaves nothing of an image"),
+        ("model.pools=[[2, 8], [2, 8], [2, 4], [2, 1], [1, 1]]", "leaves nothing of an image"),
     ],
 )
 def test_widths_that_do_not_fit_are_one_sentence(setting, why):

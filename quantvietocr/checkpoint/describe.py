@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from . import layout
 from .costs import CHARACTERS, LINE_WIDTH, Costs, costs_of
 from .files import read
 from .packing import summary
@@ -31,8 +32,10 @@ def describe(path: str | os.PathLike, vietocr_yaml: str | os.PathLike | None = N
         f"contents    {', '.join(f'{size / 1e6:.2f} MB {kind}' for kind, size in sorted(sizes.items()))}",
         f"vocabulary  {len(meta.chars)} characters",
         f"image       height {meta.image.height} px, width {meta.image.min_width} to {meta.image.max_width} px",
-        *_sizes(costs_of(checkpoint)),
     ]
+    folded = f"{layout.norm_of(0)}.weight" not in checkpoint.tensors  # as in a float .onnx
+    if not checkpoint.is_float or not folded:
+        lines += _sizes(costs_of(checkpoint))
     if not checkpoint.is_float:
         convolutions = [layer for layer in meta.layers if layer.op == "conv"]
         quantized = [layer for layer in convolutions if layer.precision == "int8"]

@@ -32,6 +32,7 @@ NORM_PARTS = ("weight", "bias", "running_mean", "running_var")
 
 #: Convolutions before each pool, of the two VGGs that VietOCR builds.
 STAGES = {"vgg19_bn": (2, 2, 4, 4, 4), "vgg11_bn": (1, 1, 2, 2, 2)}
+STAGE_CHANNELS = (64, 128, 256, 512, 512)  # of each stage, in both
 POOLS = 5
 
 
@@ -84,6 +85,13 @@ def backbone_of(tensors: Mapping[str, np.ndarray]) -> str:
 def channels_of(tensors: Mapping[str, np.ndarray]) -> tuple[int, ...]:
     """The channels that each convolution of the VGG puts out, in order, as a state dict's shapes tell them."""
     return tuple(tensors[f"{feature(index)}.weight"].shape[0] for op, index in operations_of(tensors) if op == "conv")
+
+
+def has_own_widths(tensors: Mapping[str, np.ndarray]) -> bool:
+    """Whether a network is as wide as VietOCR builds it, and reads its last map row by row."""
+    stages = STAGES[backbone_of(tensors)]
+    own = tuple(width for width, count in zip(STAGE_CHANNELS, stages) for _ in range(count))
+    return channels_of(tensors)[: len(own)] == own and rows_at_once(tensors) == 1
 
 
 def rows_of_map(height: int, pools: Iterable[tuple[int, int]]) -> int:

@@ -25,6 +25,7 @@ def _export_vietocr(options: argparse.Namespace) -> None:
     import torch
 
     from ..checkpoint.files import read
+    from ..checkpoint.layout import has_own_widths
     from ..errors import UserError
     from ..vietocr_bridge.network import save_vietocr
 
@@ -37,6 +38,11 @@ def _export_vietocr(options: argparse.Namespace) -> None:
         raise UserError(
             f"{options.checkpoint} is quantized ({checkpoint.meta.method}), and VietOCR runs float weights alone: "
             "export the float checkpoint it was made from."
+        )
+    if not has_own_widths(checkpoint.tensors):
+        raise UserError(
+            f"{options.checkpoint} is slim, and VietOCR builds its VGG at full width alone: export the network that it "
+            "was made from."
         )
     state = {name: torch.from_numpy(np.array(tensor)) for name, tensor in checkpoint.tensors.items()}
     path = save_vietocr(state, options.out)

@@ -202,7 +202,12 @@ def _add_bench(verbs: argparse._SubParsersAction) -> None:
     verb.add_argument(
         "--out", required=True, metavar="DIR", help="folder for the tables, every time, a picture and ONNX files"
     )
-    verb.add_argument("--weights", nargs=2, metavar=("FLOAT", "INT8"), help="default: the shipped ones")
+    verb.add_argument(
+        "--weights",
+        nargs="+",
+        metavar="FILE",
+        help="a float, an int8 and perhaps a slim int8 file (default: the shipped)",
+    )
     verb.add_argument("--threads", nargs="+", type=int, default=(1, 2), metavar="N", help="thread counts (default 1 2)")
     verb.add_argument(
         "--repeats", type=int, default=15, metavar="N", help="timed calls of a line (default 15), thrice a batch's"

@@ -101,7 +101,10 @@ class Decoder:
         """
         keys = memory @ self.key_weight
         keys += self.key_bias
-        return np.exp(2 * keys) if self.exponentials else keys
+        if self.exponentials:
+            keys *= 2
+            np.exp(keys, out=keys)
+        return keys
 
     def _scores(self, keys: np.ndarray, queries: np.ndarray) -> np.ndarray:
         """What attention is the softmax of (N,S), from keys (N,S,D) as `keys` gives them and queries (N,D)."""

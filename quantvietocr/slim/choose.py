@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-MIN_VARIANCE = 1e-8  # of a channel beside those chosen, as a share of the largest; less is rounding
+MIN_VARIANCE = 1e-6  # of a channel beside those chosen, as a share of the largest; less is rounding
 
 
 def choose_channels(covariance: Tensor, uses: Tensor, count: int) -> list[int]:

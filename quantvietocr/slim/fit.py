@@ -6,8 +6,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..errors import UserError
+
+HELD_OUT = 10  # every tenth position is left out of a fit, and shows what the fit misses
 RIDGE = 1e-4  # of the mean square of an input, added to each: keeps weights of nearly equal inputs small
 ROUNDS = 3  # of fitting where the ReLU passes; later ones change little
+
+
+class SlimError(UserError):
+    """A network cannot be made narrower as asked; the message says why and what to do."""
 
 
 def patches(x: Tensor, kernel: tuple[int, int], padding: tuple[int, int], positions: Tensor) -> Tensor:
@@ -42,22 +49,31 @@ def fit(inputs: Tensor, wanted: Tensor, relu: bool) -> tuple[Tensor, Tensor]:
         relu: Whether one follows.
 
     Returns:
-        Weights (I,O), and the share () of the wanted variance that is not explained, after the ReLU where one follows.
+        Weights (I,O), and the share of the wanted variance that they miss at the positions held out, (), after the ReLU
+        where one follows.
+
+    Raises:
+        SlimError: The inputs tell nothing, for all positions are alike.
 
     Source:
         Zhang, Zou, He and Sun 2016, arXiv 1505.06798, section 3.2 (the ReLU as part of the fit)
     """
-    square = (inputs.T @ inputs).double()
-    ridge = RIDGE * square.diagonal()[:-1].mean()
-    square.diagonal()[:-1] += ridge
-    factor = torch.linalg.cholesky(square)
-    target = wanted
+    held = torch.arange(len(inputs)) % HELD_OUT == 0
+    (others, shown), (unseen, expected) = (inputs[~held], wanted[~held]), (inputs[held], wanted[held])
+    square = (others.T @ others).double()
+    square.diagonal()[:-1] += RIDGE * square.diagonal()[:-1].mean()
+    factor, failed = torch.linalg.cholesky_ex(square)
+    if failed:
+        raise SlimError(
+            "The lines show too little to fit weights on, for all their pixels are alike: name lines with text."
+        )
+    target = shown
     for number in range(ROUNDS if relu else 1):
-        weights = torch.cholesky_solve((inputs.T @ target).double(), factor).float()
-        given = inputs @ weights
+        weights = torch.cholesky_solve((others.T @ target).double(), factor).float()
         if number + 1 < ROUNDS and relu:
-            target = torch.where(wanted > 0, wanted, given.clamp_max(0))
+            target = torch.where(shown > 0, shown, (others @ weights).clamp_max(0))
+    given = unseen @ weights
     if relu:
-        given, wanted = given.relu(), wanted.relu()
-    missed = (given - wanted).square().sum() / (wanted - wanted.mean(0)).square().sum().clamp_min(1e-12)
+        given, expected = given.relu(), expected.relu()
+    missed = (given - expected).square().sum() / (expected - expected.mean(0)).square().sum().clamp_min(1e-12)
     return weights, missed

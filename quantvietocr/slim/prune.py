@@ -15,17 +15,12 @@ from tqdm import tqdm
 from ..checkpoint import layout
 from ..checkpoint.folding import EPSILON, float_layers
 from ..checkpoint.types import Checkpoint
-from ..errors import UserError
 from .choose import choose_channels
-from .fit import fit, patches
+from .fit import SlimError, fit, patches
 from .rows import merge_rows
 
 #: Positions on which a layer is fitted: about 13 for each weight of an output channel of half a VGG's widest layer.
 POSITIONS = 30_000
-
-
-class SlimError(UserError):
-    """A network cannot be made narrower as asked; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +31,8 @@ class SlimLayer:
         name: VietOCR's.
         channels: That it put out before.
         kept: That it puts out now.
-        missed: Share (0 to 1) of the variance of what it put out that the fitted one misses, errors of the layers
-            before it included.
+        missed: Share of the variance of what it put out that the fitted one misses, errors of the layers before it
+            included, at positions that it was not fitted on.
     """
 
     name: str
@@ -83,7 +78,8 @@ def slim(
 
     Args:
         checkpoint: The float network.
-        images: Calibration lines in batches of one width, float32 (N,3,H,W) in [0,1].
+        images: Calibration lines in batches of one width, float32 (N,3,H,W) in [0,1]. All maps of one layer are held
+            at once: about 15 MB a line of 320 px, of VGG19.
         widths: Channels of each convolution of the VGG in order, at most those it has.
         one_row: Let the last convolution read all rows of a column at once, so that the encoder takes one step for
             each column in place of one for each row of it. The encoder must be trained for that (`one_row`).
@@ -114,21 +110,20 @@ def slim(
             continue
         weight, bias = (torch.from_numpy(folded[f"{layer.name}.{part}"]) for part in ("weight", "bias"))
         before = [F.conv2d(x, weight, bias, padding=layer.padding) for x in wide]
-        wide = [x.relu() for x in before]
         following = next(other for other in layers[number + 1 :] if other.op == "conv")
         uses = _uses(torch.from_numpy(folded[f"{following.name}.weight"]))
-        kept = choose_channels(_covariance(wide), uses, next(remaining))
-        wanted = [x[:, kept] for x in before]
-        weights, missed = fit(*_sampled(narrow, wanted, layer.kernel, layer.padding, generator), relu=True)
+        kept = choose_channels(_moments([x.relu() for x in before])[1], uses, next(remaining))
+        inputs, wanted = _sampled(narrow, before, layer.kernel, layer.padding, generator)
+        weights, missed = fit(inputs, wanted[:, kept], relu=True)
         fitted = weights[:-1].T.reshape(len(kept), -1, *layer.kernel)
-        outputs = [F.conv2d(x, fitted, weights[-1], padding=layer.padding) for x in narrow]
-        state |= _with_norm(layer.name, fitted, weights[-1], outputs)
-        narrow = [x.relu() for x in outputs]
+        narrow = [F.conv2d(x, fitted, weights[-1], padding=layer.padding) for x in narrow]
+        state |= _with_norm(layer.name, fitted, weights[-1], narrow)
+        wide, narrow = ([x.relu_() for x in maps] for maps in (before, narrow))
         report.append(SlimLayer(layer.name, len(bias), len(kept), float(missed)))
     weight, bias = (torch.from_numpy(folded[f"{last.name}.{part}"]) for part in ("weight", "bias"))
     features = [F.conv2d(x, weight, bias) for x in wide]
-    rows = features[0].shape[2] if one_row else 1
-    if rows > 1:
+    rows = narrow[0].shape[2] if one_row or last.kernel[0] > 1 else 1
+    if rows > 1 and features[0].shape[2] > 1:
         features, encoder = merge_rows(features, checkpoint.weights(layout.ENCODER_RNN))
         state |= encoder
     weights, missed = fit(*_sampled(narrow, features, (rows, 1), (0, 0), generator), relu=False)
@@ -139,16 +134,15 @@ def slim(
     return Checkpoint(state, meta, checkpoint.origin), report
 
 
-def _covariance(maps: Sequence[Tensor]) -> Tensor:
-    """Of the channels of maps (N,C,H,W), float64 (C,C)."""
-    count, total, square = 0, torch.zeros(()), torch.zeros((), dtype=torch.float64)
-    for x in maps:
-        values = x.transpose(0, 1).flatten(1)
-        count += values.shape[1]
-        total = total + values.sum(1, dtype=torch.float64)
-        square = square + (values @ values.T).double()
-    mean = total / count
-    return square / count - torch.outer(mean, mean)
+def _moments(maps: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Mean (C) and covariance (C,C) of the channels of maps (N,C,H,W), float64."""
+    count = sum(x.numel() // x.shape[1] for x in maps)
+    mean = torch.stack([x.sum((0, 2, 3), dtype=torch.float64) for x in maps]).sum(0) / count
+    square = torch.zeros(len(mean), len(mean), dtype=torch.float64)
+    for x in maps:  # about the mean: float32 products of large values would drown the small differences between them
+        values = x.transpose(0, 1).flatten(1) - mean.float()[:, None]
+        square += (values @ values.T).double()
+    return mean, square / count
 
 
 def _uses(weight: Tensor) -> Tensor:
@@ -177,8 +171,8 @@ def _sampled(
 
 def _with_norm(name: str, weight: Tensor, bias: Tensor, outputs: Sequence[Tensor]) -> dict[str, np.ndarray]:
     """A fitted convolution as VietOCR stores it; its batch norm changes nothing, with the statistics of its outputs."""
-    values = torch.cat([x.transpose(0, 1).flatten(1) for x in outputs], dim=1)
-    variance, mean = torch.var_mean(values, dim=1, correction=0)
+    mean, covariance = _moments(outputs)
+    mean, variance = mean.float(), covariance.diagonal().float()
     parts = {"weight": (variance + EPSILON).sqrt(), "bias": mean, "running_mean": mean, "running_var": variance}
     norm = layout.norm_of(int(name.removeprefix(layout.FEATURES)))
     convolution = {f"{name}.weight": weight.numpy(), f"{name}.bias": bias.numpy()}

@@ -56,7 +56,7 @@ def features_loss(student: Tensor, teacher: Tensor) -> Tensor:
 
 
 def memory_loss(student: Tensor, teacher: Tensor) -> Tensor:
-    """Mean squared error between encoder outputs (S, N, 2E), as a share of the variance of the teacher's.
+    """Squared error between encoder outputs (S, N, 2E), as a share of the variance of the teacher's; mean over lines.
 
     A teacher whose encoder takes one step for each row of a column has k times as many positions as a student that
     takes one for the column: what counts then is the mean over the k.
@@ -67,7 +67,8 @@ def memory_loss(student: Tensor, teacher: Tensor) -> Tensor:
     """
     rows = teacher.shape[0] // student.shape[0]
     expected = teacher.float().unflatten(0, (student.shape[0], rows)).mean(1)
-    return F.mse_loss(student.float(), expected) / expected.var()
+    error = (student.float() - expected).square().mean((0, 2))
+    return (error / expected.var(dim=(0, 2))).mean()
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,7 @@ class Distillation:
     """A teacher, and what it adds to the loss.
 
     Args:
-        teacher: as it is.
+        teacher: what teaches.
         logits: weight of that part; at 0 the teacher's decoder does not run.
         features: weight of that part; 0 switches it off.
         temperature: both networks' logits are divided by it.
@@ -169,6 +170,20 @@ class Distillation:
     ) -> None:
         self.teacher, self.temperature, self.every = teacher, temperature, every
         self.logits, self.features, self.memory = every * logits, every * features, every * memory
+
+    def _check_shapes(self, student: Outputs, taught: Taught) -> None:
+        """Raise TrainError where what is to be matched has other sizes."""
+        pairs = [("features", student.features, taught.features, 1)] if self.features else []
+        if self.memory and taught.encoded is not None:
+            memory, hidden = taught.encoded
+            pairs += [("memory", student.memory, memory, max(1, len(memory) // len(student.memory)))]
+            pairs += [("memory", student.hidden, hidden, 1)]
+        for name, own, other, rows in pairs:
+            if (rows * own.shape[0], *own.shape[1:]) != tuple(other.shape):
+                raise TrainError(
+                    f"distill.{name} compares values of the shapes {list(own.shape)} (student) and {list(other.shape)} "
+                    "(teacher), which do not fit: set it to 0, or choose a teacher of the same widths behind its CNN."
+                )
 
     def silent(self, student: Outputs) -> dict[str, Tensor]:
         """The same parts where the teacher does not see the batch: 0 each."""
@@ -192,6 +207,7 @@ class Distillation:
             `logits`, `features` and `memory`, where their weights are not 0.
         """
         taught = self.teacher(pixels, images, tokens if self.logits else None, self.memory > 0, autocast)
+        self._check_shapes(student, taught)
         losses: dict[str, Tensor] = {}
         if taught.logits is not None:
             losses["logits"] = self.logits * logits_loss(student.logits, taught.logits, targets, self.temperature)
@@ -199,7 +215,7 @@ class Distillation:
             losses["features"] = self.features * features_loss(student.features, taught.features)
         if self.memory and taught.encoded is not None:
             memory, hidden = taught.encoded
-            last = F.mse_loss(student.hidden, hidden) / hidden.var()
+            last = ((student.hidden - hidden).square().mean(1) / hidden.var(dim=1)).mean()
             losses["memory"] = self.memory * (memory_loss(student.memory, memory) + last)
         return losses
 
@@ -222,20 +238,22 @@ def distillation_of(config: Config, meta: Meta, device: torch.device) -> Distill
     path = wanted.teacher or model.weights
     if path is None:
         raise TrainError("distill has weights and no teacher: name a checkpoint with distill.teacher.")
-    loaded = files.read(weights_file(path), model.vietocr)
+    weights = weights_file(path)
+    # A file of ours carries what the YAML says, and a quantized one refuses it.
+    loaded = files.read(weights, model.vietocr if weights.suffix == ".pth" else None)
     if (loaded.meta.chars, loaded.meta.image) != (meta.chars, meta.image):
         raise TrainError(
             f"The teacher {path} was made for another vocabulary or image size than {model.weights}: name "
             "one of the same with distill.teacher."
         )
-    weights = wanted.logits, wanted.features, wanted.temperature, wanted.memory, wanted.every
+    knobs = wanted.logits, wanted.features, wanted.temperature, wanted.memory, wanted.every
     if not loaded.is_float:
         if wanted.logits:
             raise TrainError(
                 f"The teacher {path} is quantized ({loaded.meta.method}), and only a float one gives logits: name a "
                 "float checkpoint with distill.teacher, or set distill.logits to 0."
             )
-        return Distillation(Int8Teacher(loaded), *weights)
+        return Distillation(Int8Teacher(loaded), *knobs)
     teacher = float_network(loaded, 0.0).to(device)
     teacher.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks this overload
-    return Distillation(FloatTeacher(teacher), *weights)
+    return Distillation(FloatTeacher(teacher), *knobs)

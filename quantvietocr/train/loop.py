@@ -159,8 +159,8 @@ def _train(run: Run) -> None:
     run.network.train()
     world.take_from_first(run.network)
     world.prepare(run.network)
-    parts = _objective(run)
-    objective = world.parallel(parts, some_unused=settings.freeze_cnn > 0)
+    network_loss = _objective(run)
+    objective = world.parallel(network_loss, some_unused=settings.freeze_cnn > 0)
     best = BestKeeper(run.network, run.cnn, run.config, run.meta, run.valid, progress, run.folder)
     window: list[dict[str, float]] = []
     with (
@@ -171,7 +171,7 @@ def _train(run: Run) -> None:
         if not run.resumed:
             _validate(run, best, before_training=True)
         for share in itertools.islice(shares, settings.steps - progress.step):
-            parts.freeze_cnn(progress.step / settings.steps < settings.freeze_cnn)
+            network_loss.freeze_cnn(progress.step < settings.freeze_cnn)
             if run.cnn is not None:
                 _apply_schedule(run.cnn, progress.step / settings.steps, run.config)
             world.begin(run.network, share)

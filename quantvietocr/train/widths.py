@@ -45,9 +45,11 @@ def random_network(
             raise TrainError(f"model.hidden is {model.hidden}; it must be two sizes: the encoder's and the decoder's.")
         architecture["transformer"] |= dict(zip(("encoder_hidden", "decoder_hidden"), model.hidden))
     rows = layout.rows_of_map(meta.image.height, [(pool[0], pool[1]) for pool in pools])
-    if rows < 1:
+    columns = layout.rows_of_map(meta.image.min_width, [(pool[1], pool[0]) for pool in pools])
+    if rows < 1 or columns < 1:
         raise TrainError(
-            f"model.pools is {pools}, which leaves no row of images {meta.image.height} px high: take smaller pools."
+            f"model.pools is {pools}, which leaves nothing of an image of {meta.image.min_width} x {meta.image.height} "
+            "px: take smaller pools."
         )
     channels = _each_convolution(model.channels, architecture["backbone"])
     config = dataclasses.replace(trained_with, architecture=architecture)

@@ -66,6 +66,6 @@ def _chosen(rows: Sequence[Row], names: Sequence[str]) -> list[Row]:
     return [
         *[row for row in rows if not row.file],
         *[row for row in ours if row.method == "float"][:1],
-        *(shipped or quantized)[-1:],
+        *(shipped or quantized[-1:]),
         *[row for row in rows if row.name.startswith("AsterOCR ")],
     ]

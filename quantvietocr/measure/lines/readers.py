@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ...checkpoint.files import read, sha256
-from ...checkpoint.layout import LAST_CONVOLUTION, channels_of
+from ...checkpoint.layout import LAST_CONVOLUTION
 from ...checkpoint.types import Checkpoint
 from ...errors import UserError
 from ...pictures.image import ImageSpec
@@ -23,7 +23,6 @@ from ..peers import OTHER_READERS, AsterOCR, RapidOCR, Tesseract, squeezed_for_a
 
 PLAIN = ReadingOptions(wide="squeeze", leaders="keep", retries=0, words=None)  # the network alone, as VietOCR reads
 ROW_ORDER = ("wide", "retries", "words", "leaders", "beam", "whitelist")  # in which a row's name tells its options
-WIDEST = 512  # channels of the widest convolutions of VietOCR's VGGs
 BATCH = 32  # lines of one width that our engines read at once
 
 
@@ -97,9 +96,9 @@ def name_of(checkpoint: Checkpoint, plain: bool = False) -> str:
         "float"; or "int8, " and which part of the network is in int8, with "(shipped)" where the checkpoint is the file
         that quantvietocr comes with. Of a network alone no more than the number type is said.
     """
-    bits = _slim(checkpoint) + ("float" if checkpoint.is_float else "int8")
+    bits = "float" if checkpoint.is_float else "int8"
     if any(how["bits"] == 4 for how in checkpoint.meta.packed.values()):
-        bits = f"{_slim(checkpoint)}int4 and int8"
+        bits = "int4 and int8"
     if plain:
         return f"{bits}, network alone"
     if checkpoint.is_float:
@@ -110,7 +109,8 @@ def name_of(checkpoint: Checkpoint, plain: bool = False) -> str:
         part = "CNN only"
     if 0 < kept < convolutions:
         part += f" but {kept} of {convolutions} layers"
-    return f"{bits}, {part}{' (shipped)' * _is_shipped(checkpoint)}"
+    shipped = _shipped_as(checkpoint)
+    return f"{'slim ' * (shipped == 'slim')}{bits}, {part}{' (shipped)' * (shipped is not None)}"
 
 
 def _float_layers(checkpoint: Checkpoint) -> tuple[int, int]:
@@ -119,16 +119,14 @@ def _float_layers(checkpoint: Checkpoint) -> tuple[int, int]:
     return sum(layer.precision != "int8" for layer in convolutions), len(convolutions)
 
 
-def _is_shipped(checkpoint: Checkpoint) -> bool:
-    """Whether a checkpoint was read from a copy of a quantized file that quantvietocr comes with."""
+def _shipped_as(checkpoint: Checkpoint) -> str | None:
+    """The short name of the shipped quantized file that a checkpoint was read from a copy of; None of another."""
     path = Path(checkpoint.origin)
-    shipped = [file for file in map(find_weights, ("int8", "slim")) if file is not None]
-    return path.is_file() and sha256(path) in map(sha256, shipped)
-
-
-def _slim(checkpoint: Checkpoint) -> str:
-    """What the name of a network says of its width: nothing of one as wide as VietOCR's."""
-    return "slim " if max(channels_of(checkpoint.tensors), default=WIDEST) < WIDEST else ""
+    if not path.is_file():
+        return None
+    digest = sha256(path)
+    shipped = {name: find_weights(name) for name in ("int8", "slim")}
+    return next((name for name, file in shipped.items() if file is not None and sha256(file) == digest), None)
 
 
 def contestants(

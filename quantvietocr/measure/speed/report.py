@@ -12,7 +12,7 @@ import numpy as np
 from ..conditions import Conditions, machine, thread_count
 from ..markdown import aligned
 from .pictures import TEXTS
-from .timing import FLOAT, FOREIGN, READERS, STAGES, Milliseconds, Missing
+from .timing import FLOAT, FOREIGN, READERS, SLIM, STAGES, Milliseconds, Missing
 
 CHOICE_CASE = "320 px"  # `choice` judges lines alone by it
 SAME_SPEED = 1.05  # × the fastest time: `choice` calls a reader as fast up to here
@@ -146,6 +146,8 @@ def choice(found: Bench) -> str:
     for what, threads, case in (("one line at a time", few, CHOICE_CASE), ("batches", many, found.cases()[-1])):
         rows = found.at(case, threads)
         ours = sorted((row for row in rows if row.kind not in FOREIGN), key=lambda row: row.median)
+        slim = [row for row in ours if READERS[row.reader] == SLIM]
+        ours = [row for row in ours if row not in slim]
         best = ours[0]
         winners.append(best.reader)
         compared = [(kind, ratio) for kind, ratio in ratios(best, rows).items() if kind != best.kind]
@@ -153,10 +155,18 @@ def choice(found: Bench) -> str:
         level = [row.reader for row in ours[1:] if row.median <= SAME_SPEED * best.median]
         beside = f", {' and '.join(level)} within {SAME_SPEED - 1:.0%} of it" if level else ""
         numbers = ", ".join([f"{best.median:.1f} ms a line", *faster])
-        sentences.append(f"for {what} on {thread_count(threads)} {best.reader} ({numbers}){beside}")
+        sentences.append(f"for {what} on {thread_count(threads)} {best.reader} ({numbers}){beside}{_slim(slim, rows)}")
     unpaid = " Where a float reader is named, int8 does not pay on this machine."
     pays = unpaid if any(READERS[name] == FLOAT for name in winners) else ""
     return f"On this machine choose {'; '.join(sentences)}.{pays}"
+
+
+def _slim(slim: Sequence[Timing], rows: Sequence[Timing]) -> str:
+    """How fast the slim network is beside them: it reads a little worse, so it is no choice of engine."""
+    if not slim:
+        return ""
+    times = f"{slim[0].median:.1f} ms a line, {ratios(slim[0], rows).get('VietOCR', 0):.1f}× as fast as VietOCR"
+    return f", or with the slim network {slim[0].reader} ({times})"
 
 
 def markdown(found: Bench) -> str:
