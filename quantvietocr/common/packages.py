@@ -37,6 +37,12 @@ EXTRA_OF = {
     "python_multipart": "serve",
     "starlette": "serve",
     "uvicorn": "serve",
+    "fsspec": "bulk",
+    "pyarrow": "bulk",
+    "ray": "ray",
+    "fastapi": "api",
+    "httpx": "api",
+    "prometheus_client": "api",
 }
 CHECKOUT = Path(__file__).resolve().parents[2]  # the repository, where the package lies in one
 VIETOCR = "vietocr==0.3.13"  # its own pins do not resolve: see requirements-nodeps.txt

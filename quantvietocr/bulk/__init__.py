@@ -1,0 +1,1 @@
+"""`quantvietocr bulk`: millions of pages into parquet, on one machine or many, with resume."""

@@ -1,0 +1,152 @@
+"""A worker: a process with a reader of its own, that reads what comes in on a pipe until the pipe is closed."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from queue import SimpleQueue
+from typing import Any
+
+from ..errors import UserError
+from .documents import Document
+from .reader import OpenReader
+
+#: One thread for each worker: more would only wait for each other. They must stand before NumPy and torch load.
+ONE_THREAD = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "MALLOC_ARENA_MAX": "2",  # glibc's arenas keep what they had; one for each of a worker's threads is waste
+}
+READY, FAILED, DEFECT, COUNT, ROWS, DONE = range(6)  # what a worker says
+
+
+@dataclass(eq=False)
+class Task:
+    """What a worker reads at a time.
+
+    Attributes:
+        documents: one of pages; or several lines.
+        tries: how often a worker ended while it was at work on it.
+        pages: of the document; 0 while that is not known.
+    """
+
+    documents: list[Document]
+    tries: int = 0
+    pages: int = 0
+
+
+@dataclass(eq=False)
+class Worker:
+    """A running worker, as its master sees it.
+
+    Attributes:
+        process: of the system.
+        connection: the master's end of its pipe.
+        tasks: what it was given, in order; it is at work on the first.
+        heard: when it last said something, by `time.monotonic`.
+        is_ready: whether its reader is open.
+        overdue: whether it was ended because a page took too long.
+    """
+
+    process: BaseProcess
+    connection: Connection
+    tasks: deque[Task] = field(default_factory=deque)
+    heard: float = field(default_factory=time.monotonic)
+    is_ready: bool = False
+    overdue: bool = False
+
+    def give(self, task: Task) -> None:
+        """Send a task. Where the worker has died, its master learns so from the closed pipe."""
+        if not self.tasks:
+            self.heard = time.monotonic()
+        self.tasks.append(task)
+        try:
+            self.connection.send(task.documents)
+        except OSError:
+            return
+
+    def end(self, at_once: bool = True) -> None:
+        """Close its pipe, at which it ends, or kill it; and wait until it is gone."""
+        self.connection.close()
+        if at_once:
+            self.process.kill()
+        self.process.join()
+        self.process.close()
+
+    def death(self, limit: float) -> str:
+        """How it ended, once it has; `limit` are the seconds that a page may take."""
+        if self.overdue:
+            return f"it took longer than {limit:.0f} s"
+        self.process.join()
+        code = self.process.exitcode or 0
+        return (
+            f"signal {-code}" + (" (out of memory?)" if code == -signal.SIGKILL else "") if code < 0 else f"code {code}"
+        )
+
+
+def start_worker(open_reader: OpenReader) -> Worker:
+    """Start a worker, which opens its reader by this function."""
+    before = {name: os.environ.get(name) for name in ONE_THREAD}
+    context = multiprocessing.get_context("spawn")  # a fork would take torch's threads along, and not their locks
+    ours, theirs = context.Pipe()
+    process = context.Process(target=work, args=(theirs, open_reader), daemon=True)
+    os.environ.update({name: value for name, value in ONE_THREAD.items() if before[name] is None})
+    try:
+        process.start()
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+    theirs.close()
+    return Worker(process, ours)
+
+
+def work(connection: Connection, open_reader: OpenReader) -> None:
+    """Read what comes, until the master closes the pipe or dies. This is a worker's whole life.
+
+    Args:
+        connection: the worker's end of the pipe.
+        open_reader: opens what reads.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the master ends its workers
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        reader = open_reader()
+        connection.send((READY, reader.about))
+        for documents in _incoming(connection):
+            for message in reader.read(documents):
+                connection.send((COUNT if isinstance(message, int) else ROWS, message))
+            connection.send((DONE, None))
+    except UserError as error:  # it concerns every page: weights that are none, a package that is missing
+        connection.send((FAILED, str(error)))
+    except (BrokenPipeError, ConnectionResetError):  # the master is gone
+        return
+    except Exception:
+        import traceback
+
+        connection.send((DEFECT, traceback.format_exc()))
+
+
+def _incoming(connection: Connection) -> Any:
+    """The documents that come in. A thread takes them, so that the master never waits while a page is read."""
+    arrived: SimpleQueue[list[Document] | None] = SimpleQueue()
+
+    def take_in() -> None:
+        try:
+            while True:
+                arrived.put(connection.recv())
+        except (EOFError, OSError):
+            os._exit(0)  # the master has closed the pipe, or died: nobody waits for the page at hand
+
+    threading.Thread(target=take_in, daemon=True).start()
+    while (documents := arrived.get()) is not None:
+        yield documents
