@@ -40,7 +40,11 @@ MAY_IMPORT: dict[str, set[str]] = {
         "pictures",
     },
     "serve": {"receipt", "reading", "pictures"},
+    "bulk": {"receipt", "reading", "pictures"},
+    "ocrmypdf": {"receipt", "reading", "pictures"},
     "measure": {
+        "bulk",
+        "serve",
         "train",
         "synth",
         "export",
@@ -69,6 +73,12 @@ KEPT_IN = {
         "measure/peers.py",
     ),  # the reader; RapidOCR's detector; RapidOCR
     "openvino": ("engines/openvino_engine.py",),
+    "pyarrow": ("bulk/",),
+    "fsspec": ("bulk/places.py",),
+    "ray": ("bulk/ray_engine.py",),
+    "fastapi": ("serve/api.py",),
+    "prometheus_client": ("serve/counts.py",),
+    "ocrmypdf": ("ocrmypdf.py",),
 }
 
 

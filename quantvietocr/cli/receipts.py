@@ -160,7 +160,7 @@ def _print_page(page: Page, path: str | None, form: str) -> None:
     print(page.text, flush=True)
 
 
-def add_detector(parser: argparse.ArgumentParser) -> None:
+def add_detector(parser: argparse._ActionsContainer) -> None:
     """Add the option that says what finds the lines."""
     parser.add_argument("--detector", choices=("auto", "rapidocr", "profile"), default="auto", help="what finds lines")
 

@@ -43,6 +43,7 @@ EXTRA_OF = {
     "fastapi": "api",
     "httpx": "api",
     "prometheus_client": "api",
+    "ocrmypdf": "ocrmypdf",
 }
 CHECKOUT = Path(__file__).resolve().parents[2]  # the repository, where the package lies in one
 VIETOCR = "vietocr==0.3.13"  # its own pins do not resolve: see requirements-nodeps.txt

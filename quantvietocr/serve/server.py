@@ -58,13 +58,16 @@ def serve(weights: Sequence[str | os.PathLike], port: int = 8000, threads: int =
             print("Stopped.", flush=True)
 
 
-def listen(port: int) -> socket.socket:
-    """A socket that listens on 127.0.0.1. Raises UserError."""
-    listener = socket.socket()
+def listen(port: int, host: str = ADDRESS) -> socket.socket:
+    """A socket that listens on a port of this machine. Raises UserError."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # the last server's connections may linger
     try:
-        listener.bind((ADDRESS, port))
+        listener.bind((host, port))
         listener.listen()
+    except socket.gaierror as error:
+        listener.close()
+        raise UserError(f"--host {host}: no address of this machine; 0.0.0.0 is every one.") from error
     except (OSError, OverflowError) as error:
         listener.close()
         taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
