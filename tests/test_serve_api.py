@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from drawn_receipts import ROWS, draw
@@ -34,6 +35,7 @@ from quantvietocr.serve.jobs import KEPT_SECONDS, MAX_OPEN, Jobs
 from quantvietocr.serve.keys import Keys
 from quantvietocr.serve.service import Limits, Service
 
+ROOT = Path(__file__).resolve().parents[1]
 KEY = "a-key-of-the-tests"
 
 
@@ -298,7 +300,7 @@ def test_the_command_serves_reads_and_stops(tmp_path):
             with Client(said.split()[4].removesuffix("/v1/;"), KEY) as client:
                 (page,) = client.pages(encoded(draw(ROWS[:2])))
                 assert page["lines"] and json.dumps(page)
-                (line,) = client.lines(["data/samples/form_01.png"])
+                (line,) = client.lines([ROOT / "data" / "samples" / "form_01.png"])
                 assert line.text == "Biển số xe PSA-149/25"
             process.send_signal(signal.SIGTERM)
             _, error = process.communicate(timeout=60)

@@ -26,6 +26,7 @@ from .sources import Source, Sources
 MAX_BLOCKS = 10_000  # pieces of a job; each is done again as a whole where its machine is lost
 BLOCK_DOCUMENTS = 8  # of a piece, at least
 BLOCK_BYTES = 8 * 2**20  # of documents that come from within parquet files and tars
+UNPACKERS = 8  # files of many that are read at a time; they wait for the network more than for a core
 CONTENT, ROWS = "document", "rows"  # names of the columns of bytes that travel
 
 
@@ -173,7 +174,7 @@ def _dataset(ray: Any, job: Job, sources: Sources, selection: Selection, tally: 
     if within:
         known = ray.put(selection)  # once for the cluster, not with every task
         files = ray.data.from_items([{"uri": one.uri} for one in within], override_num_blocks=len(within))
-        parts.append(files.flat_map(partial(_unpacked, job, known)))
+        parts.append(files.flat_map(partial(_unpacked, job, known), num_cpus=0, concurrency=UNPACKERS))
     missing = {digest_of(document.uri) for document in left} | {digest_of(one.uri) for one in within}
     return (parts[0].union(*parts[1:]) if parts else None), missing
 
