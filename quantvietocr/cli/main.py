@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from . import bulk, export, measure, methods, quantize, read, receipts, serve, slim, synth, train
+from . import bulk, export, measure, methods, quantize, read, receipts, scale, serve, slim, synth, train
 from .arguments import Parser, add_version
 from .exits import run_verb
 from .process import command_of, prepare_process, speaks
 
 PROGRAM = "quantvietocr"
 # In this order in --help: what most people come for, first.
-VERBS = (read, receipts, bulk, serve, train, export, quantize, slim, methods, measure, synth)
+VERBS = (read, receipts, bulk, serve, train, export, quantize, slim, methods, measure, scale, synth)
 
 
 def main(arguments: list[str] | None = None) -> int:

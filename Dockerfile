@@ -1,0 +1,24 @@
+# The service, without PyTorch: docker build -t quantvietocr .   (see docs/service.md)
+FROM python:3.11-slim AS weights
+WORKDIR /build
+COPY . .
+# PyTorch's CPU build, where its index answers; PyPI's is several gigabytes larger, and stays behind in this stage.
+RUN pip install --no-cache-dir --extra-index-url https://download.pytorch.org/whl/cpu '.[onnx]'
+RUN quantvietocr export int8 --format onnx --out line.onnx
+
+FROM python:3.11-slim
+# What rapidocr's OpenCV links to.
+RUN apt-get update && apt-get install -y --no-install-recommends libgl1 libglib2.0-0 && rm -rf /var/lib/apt/lists/*
+COPY requirements-light.txt requirements-service.txt /tmp/
+RUN pip install --no-cache-dir --no-compile -r /tmp/requirements-service.txt
+COPY --from=weights /build/line.onnx /weights/line.onnx
+COPY . /tmp/quantvietocr
+RUN pip install --no-cache-dir --no-compile --no-deps /tmp/quantvietocr && rm -rf /tmp/quantvietocr \
+    && rm -f /usr/local/lib/python3.11/site-packages/quantvietocr/weights/*.safetensors
+RUN useradd --system --no-create-home reader
+USER reader
+EXPOSE 8000
+HEALTHCHECK --interval=10s --start-period=30s \
+    CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/readyz', timeout=5)"]
+# Keys: mount a key file at /run/secrets/keys, as compose.yml does.
+CMD ["quantvietocr", "serve", "--api", "--host", "0.0.0.0", "--weights", "/weights/line.onnx", "--keys", "/run/secrets/keys"]
