@@ -7,8 +7,6 @@ RUN pip install --no-cache-dir --extra-index-url https://download.pytorch.org/wh
 RUN quantvietocr export int8 --format onnx --out line.onnx
 
 FROM python:3.11-slim
-# What rapidocr's OpenCV links to.
-RUN apt-get update && apt-get install -y --no-install-recommends libgl1 libglib2.0-0 && rm -rf /var/lib/apt/lists/*
 COPY requirements-light.txt requirements-service.txt /tmp/
 RUN pip install --no-cache-dir --no-compile -r /tmp/requirements-service.txt
 COPY --from=weights /build/line.onnx /weights/line.onnx

@@ -40,7 +40,7 @@ class Tally:
         return (self.failed + self.kept_errors) / max(self.pages + self.kept, 1)
 
     def __str__(self) -> str:
-        parts = [f"{counted(self.pages, 'page')} read"]
+        parts = [f"{counted(self.pages - self.failed, 'page')} read"]
         parts += [f"{self.kept} finished before and kept"] if self.kept else []
         failed = self.failed + self.kept_errors
         parts += [f"{failed} of all could not be read"] if failed else []
