@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 ocrmypdf = pytest.importorskip("ocrmypdf", reason="OCRmyPDF: pip install 'quantvietocr[ocrmypdf]'")
@@ -13,6 +15,7 @@ from quantvietocr.pictures.boxes import Box
 from quantvietocr.receipt.page import Line, Page, Row
 
 
+@pytest.mark.skipif(shutil.which("tesseract") is None, reason="OCRmyPDF asks for Tesseract, whatever reads")
 def test_a_scan_becomes_a_searchable_pdf(tmp_path, monkeypatch):
     import pypdfium2
 

@@ -1,0 +1,64 @@
+"""`bench-scale`: the table of bulk and the service, on a tiny network and few pictures."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+for package in ("pyarrow", "fsspec", "fastapi", "prometheus_client", "httpx"):
+    pytest.importorskip(package, reason="bulk and the API: pip install 'quantvietocr[bulk,api]'")
+
+from drawn_receipts import ROWS, draw
+
+from quantvietocr.cli import main as cli
+from quantvietocr.measure.scale.bulk_runs import memory_of, repeated
+from quantvietocr.measure.scale.report import _answers, _memory
+from quantvietocr.measure.scale.service_runs import Load
+
+SAMPLES = Path(__file__).resolve().parents[1] / "data" / "samples"
+
+
+def test_the_table_names_every_target(tiny_weights, tmp_path, capsys):
+    (tmp_path / "pages").mkdir()
+    draw(ROWS[:2]).save(tmp_path / "pages" / "a.png")
+    page = tmp_path / "page.md"
+    page.write_text("<!-- table scale -->\n<!-- end scale -->\n")
+    command = [
+        "bench-scale",
+        "--weights",
+        str(tiny_weights),
+        "--pages",
+        str(tmp_path / "pages"),
+        "--lines",
+        str(SAMPLES),
+    ]
+    command += ["--count", "6", "--rounds", "1", "--rows", "300", "--requests", "2", "--uploads", "20"]
+    assert cli.main([*command, "--minutes", "0.02", "--threads", "1", "--into", f"{page}#scale"]) == 0
+    printed = capsys.readouterr().out
+    for said in (
+        "pages/s per worker, 2 workers over 1",
+        "memory of a worker, flat",
+        "overhead of bulk and parquet",
+        "resume of a finished job of 300 rows",
+        "2 workers killed in 6 pages",
+        "0 lost, 0 doubled  ",
+        "16 clients, mixed lines, over predict_batch",
+        "p99 over p50 of an answer",
+        "20 uploads at once",
+        "0 wrong, 0 others",
+        "CPU: ",
+    ):
+        assert said.strip() in printed
+    assert "pages/s per worker" in page.read_text()
+
+
+def test_the_pieces_count_right():
+    load = Load(statuses=Counter({200: 3, 503: 2, 500: 1}), wrong=1, memory=[100_000_000, 1, 2, 200_000_000])
+    assert _answers(load) == "3 read, 2 × 503, 1 wrong, 1 others" and _memory(load) == "100 → 200 MB"
+    load.times = [0.1, 0.2, 0.3]
+    assert load.percentile(0.5) == pytest.approx(0.2)
+    documents = list(repeated([SAMPLES / "form_00.png", SAMPLES / "form_01.png"], 5))
+    assert len({document.uri for document in documents}) == 5 and documents[0].content == documents[4].content
+    assert memory_of(2**30) == 0
