@@ -1,4 +1,5 @@
-# The service, without PyTorch: docker build -t quantvietocr .   (see docs/service.md)
+# The service without PyTorch:   docker build -t quantvietocr .
+# Bulk without PyTorch:          docker build -t quantvietocr-bulk --target bulk .   (docs/service.md, docs/bulk.md)
 FROM python:3.11-slim AS weights
 WORKDIR /build
 COPY . .
@@ -6,14 +7,21 @@ COPY . .
 RUN pip install --no-cache-dir --extra-index-url https://download.pytorch.org/whl/cpu '.[onnx]'
 RUN quantvietocr export int8 --format onnx --out line.onnx
 
-FROM python:3.11-slim
-COPY requirements-light.txt requirements-service.txt /tmp/
+FROM python:3.11-slim AS light
+COPY requirements-light.txt requirements-service.txt requirements-bulk.txt /tmp/
 RUN pip install --no-cache-dir --no-compile -r /tmp/requirements-service.txt
 COPY --from=weights /build/line.onnx /weights/line.onnx
 COPY . /tmp/quantvietocr
 RUN pip install --no-cache-dir --no-compile --no-deps /tmp/quantvietocr && rm -rf /tmp/quantvietocr \
     && rm -f /usr/local/lib/python3.11/site-packages/quantvietocr/weights/*.safetensors
 RUN useradd --system --no-create-home reader
+
+FROM light AS bulk
+RUN pip install --no-cache-dir --no-compile -r /tmp/requirements-bulk.txt s3fs
+USER reader
+ENTRYPOINT ["quantvietocr", "bulk", "--weights", "/weights/line.onnx"]
+
+FROM light
 USER reader
 EXPOSE 8000
 HEALTHCHECK --interval=10s --start-period=30s \

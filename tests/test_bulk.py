@@ -303,6 +303,16 @@ def test_an_object_store_is_written_and_resumed(tmp_path, monkeypatch):
     assert not [name for name in places.open_place(out).names() if name.startswith("_running")]
 
 
+def test_folders_and_patterns_of_an_object_store_are_listed(tmp_path):
+    address = f"memory:///{tmp_path.name}-in"
+    for name in ("b.jpg", "below/a.PDF", "c.txt", "_hidden.jpg"):
+        (places.open_place(address) / name).write(b"x")
+    found = find_sources([address, f"{address}/*.jpg", f"{address}/absent/*.jpg"], Columns())
+    assert [source.uri for source in found.found][:2] == [f"{address}/b.jpg", f"{address}/below/a.PDF"]
+    assert any("2 others ignored" in note for note in found.notes) and "no file matches" in found.problems[0]
+    assert found.count == 3
+
+
 def test_a_bucket_without_rights_is_one_sentence(tmp_path, monkeypatch):
     import fsspec
 

@@ -57,7 +57,7 @@ def test_receipts_are_read_as_receipts_reads_them(tmp_path):
 @pytest.mark.parametrize(
     "options, said",
     [
-        ([], "no pictures to read"),
+        ([], "no pages to read"),
         (["--shard", "3/2", "a.png"], "give I/N"),
         (["--workers", "-1", "a.png"], "--workers must be 0 or more"),
         (["--part-rows", "0", "a.png"], "--part-rows must be more than 0"),

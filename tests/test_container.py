@@ -33,12 +33,12 @@ KEY = "a-key-of-the-tests"
 
 @pytest.fixture(scope="module")
 def image(tmp_path_factory) -> Path:
-    """The Python of a new environment that holds what requirements-service.txt names, linked from this one."""
+    """The Python of a new environment that holds what the requirements of the images name, linked from this one."""
     folder = tmp_path_factory.mktemp("image")
     venv.create(folder, with_pip=False, symlinks=True)
     packages = next(folder.glob("lib/python*/site-packages"))
     found: dict[str, object] = {}
-    for name in ("requirements-light.txt", "requirements-service.txt"):
+    for name in ("requirements-light.txt", "requirements-service.txt", "requirements-bulk.txt"):
         for line in (ROOT / name).read_text(encoding="utf-8").splitlines():
             if (requirement := line.partition("#")[0].strip()) and not requirement.startswith("-r"):
                 needed(requirement, found)

@@ -140,7 +140,7 @@ def test_bounds_stand_in_one_place():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = [one for some in project["optional-dependencies"].values() for one in some]
     bounds = {re.split("[<>=]", one)[0]: one for one in project["dependencies"] + extras if not one.startswith("quant")}
-    for file in ("requirements-light.txt", "requirements-service.txt"):
+    for file in ("requirements-light.txt", "requirements-service.txt", "requirements-bulk.txt"):
         lines = (line.partition("#")[0].strip() for line in (ROOT / file).read_text(encoding="utf-8").splitlines())
         for line in lines:
-            assert not line or line == "-r requirements-light.txt" or bounds[re.split("[<>=]", line)[0]] == line
+            assert not line or line.startswith("-r ") or bounds[re.split("[<>=]", line)[0]] == line

@@ -142,7 +142,8 @@ def run_job(job: Job, sources: Sources, engine: Engine, say: Callable[[object], 
         finished = folder.finished()
         tally = Tally(kept=finished.rows, kept_errors=finished.errors)
         writer = PartWriter(folder, job.shard, job.part_rows, job.part_seconds)
-        progress = Progress(sources.count if job.shard.count == 1 else None, say)
+        total = sources.count
+        progress = Progress(None if total is None else -(-total // job.shard.count), say)
         rows_by_engine = engine(job, sources, Selection(finished, job.shard), tally)
         try:
             for rows in rows_by_engine:

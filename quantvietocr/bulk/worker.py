@@ -8,11 +8,11 @@ import signal
 import threading
 import time
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from queue import SimpleQueue
-from typing import Any
 
 from ..errors import UserError
 from .documents import Document
@@ -119,10 +119,11 @@ def work(connection: Connection, open_reader: OpenReader) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the master ends its workers
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    incoming = _incoming(connection)
     try:
         reader = open_reader()
         connection.send((READY, reader.about))
-        for documents in _incoming(connection):
+        for documents in incoming:
             for message in reader.read(documents):
                 connection.send((COUNT if isinstance(message, int) else ROWS, message))
             connection.send((DONE, None))
@@ -136,9 +137,9 @@ def work(connection: Connection, open_reader: OpenReader) -> None:
         connection.send((DEFECT, traceback.format_exc()))
 
 
-def _incoming(connection: Connection) -> Any:
-    """The documents that come in. A thread takes them, so that the master never waits while a page is read."""
-    arrived: SimpleQueue[list[Document] | None] = SimpleQueue()
+def _incoming(connection: Connection) -> Iterator[list[Document]]:
+    """The documents that come in. A thread takes them from now on, so that the master never waits for this worker."""
+    arrived: SimpleQueue[list[Document]] = SimpleQueue()
 
     def take_in() -> None:
         try:
@@ -148,5 +149,4 @@ def _incoming(connection: Connection) -> Any:
             os._exit(0)  # the master has closed the pipe, or died: nobody waits for the page at hand
 
     threading.Thread(target=take_in, daemon=True).start()
-    while (documents := arrived.get()) is not None:
-        yield documents
+    return iter(arrived.get, [])  # nobody sends an empty list: it goes on until the process ends

@@ -84,7 +84,7 @@ JOB: dict[int | str, dict[str, Any]] = {404: {"model": ErrorAnswer, "description
 
 def upload_of(field: str, several: bool = False) -> dict[str, Any]:
     """OpenAPI's words for a body that is a file, or a form with files in it."""
-    file = {"type": "string", "format": "binary"}
+    file: dict[str, Any] = {"type": "string", "format": "binary"}
     form = {"type": "object", "properties": {field: {"type": "array", "items": file} if several else file}}
     content = {"multipart/form-data": {"schema": form}}
     content |= {kind: {"schema": file} for kind in ("image/*", "application/pdf", "application/octet-stream")}
