@@ -5,19 +5,19 @@ WORKDIR /build
 COPY . .
 # PyTorch's CPU build, where its index answers; PyPI's is several gigabytes larger, and stays behind in this stage.
 RUN pip install --no-cache-dir --extra-index-url https://download.pytorch.org/whl/cpu '.[onnx]'
-RUN quantvietocr export int8 --format onnx --out line.onnx
+RUN quantvietocr export int8 --format onnx --out line.onnx && pip wheel --no-deps --wheel-dir dist .
 
 FROM python:3.11-slim AS light
-COPY requirements-light.txt requirements-service.txt requirements-bulk.txt /tmp/
-RUN pip install --no-cache-dir --no-compile -r /tmp/requirements-service.txt
-COPY --from=weights /build/line.onnx /weights/line.onnx
-COPY . /tmp/quantvietocr
-RUN pip install --no-cache-dir --no-compile --no-deps /tmp/quantvietocr && rm -rf /tmp/quantvietocr \
-    && rm -f /usr/local/lib/python3.11/site-packages/quantvietocr/weights/*.safetensors
-RUN useradd --system --no-create-home reader
+RUN --mount=type=bind,from=weights,source=/build,target=/build \
+    pip install --no-cache-dir --no-compile -r /build/requirements-service.txt \
+    && pip install --no-cache-dir --no-compile --no-deps /build/dist/quantvietocr-*.whl \
+    && rm /usr/local/lib/python3.11/site-packages/quantvietocr/weights/*.safetensors \
+    && install -D -m 644 /build/line.onnx /weights/line.onnx \
+    && useradd --system --no-create-home reader
 
 FROM light AS bulk
-RUN pip install --no-cache-dir --no-compile -r /tmp/requirements-bulk.txt s3fs
+RUN --mount=type=bind,from=weights,source=/build,target=/build \
+    pip install --no-cache-dir --no-compile -r /build/requirements-bulk.txt s3fs
 USER reader
 ENTRYPOINT ["quantvietocr", "bulk", "--weights", "/weights/line.onnx"]
 

@@ -110,7 +110,13 @@ def _watching(service: Service, keys: Keys | None, counts: Counts) -> Callable[.
 def _add_reading(app: FastAPI, service: Service, counts: Counts) -> None:
     limits = service.limits
 
-    @app.post("/v1/lines", response_model=LinesAnswer, openapi_extra=upload_of("files", several=True), responses=LINES)
+    @app.post(
+        "/v1/lines",
+        response_model=LinesAnswer,
+        response_model_exclude_none=True,
+        openapi_extra=upload_of("files", several=True),
+        responses=LINES,
+    )
     async def read_lines(request: Request) -> Any:
         """Read pictures of one line each. Of several, one that cannot be read has an error in place of its text."""
         with service.place():
