@@ -120,7 +120,7 @@ def test_documents_give_pages_and_long_ones_a_job(client):
     ],
 )
 def test_bad_requests_are_one_sentence(path, content, status, said):
-    with TestClient(make_api(service_of(bytes=2**20, files=2), None)) as client:
+    with TestClient(make_api(service_of(max_bytes=2**20, max_files=2), None)) as client:
         assert said in refused(client.post(f"{path}?name=a", content=content), status)
         three = [("files", (f"{index}.png", picture(20))) for index in range(3)]
         assert "at most 2 file(s)" in refused(client.post("/v1/lines", files=three), 413)
@@ -179,7 +179,7 @@ def test_lines_of_many_requests_are_read_together():
 
 def test_it_says_when_it_is_full():
     predictor = Widths(threading.Event())
-    with TestClient(make_api(service_of(predictor, requests=4), None)) as client, ThreadPoolExecutor(20) as pool:
+    with TestClient(make_api(service_of(predictor, max_requests=4), None)) as client, ThreadPoolExecutor(20) as pool:
         answers = [pool.submit(client.post, "/v1/lines", content=picture(20 + index)) for index in range(20)]
         until(lambda: sum(answer.done() for answer in answers) == 16)
         assert client.get("/readyz").json() == {"status": "full"}
@@ -250,7 +250,7 @@ def served(service: Service, keys=None):
 def test_the_client_reads_waits_and_says_what_is_wrong(tmp_path):
     (tmp_path / "keys").write_text(f"shop {KEY}")
     go = threading.Event()
-    address, server, thread = served(service_of(Widths(go), requests=1), Keys(tmp_path / "keys"))
+    address, server, thread = served(service_of(Widths(go), max_requests=1), Keys(tmp_path / "keys"))
     (tmp_path / "a.png").write_bytes(picture(40))
     with Client(address, KEY) as client, ThreadPoolExecutor(2) as pool:
         both = [pool.submit(client.lines, [tmp_path / "a.png", b"no picture"]) for _ in range(2)]

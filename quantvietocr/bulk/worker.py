@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from queue import SimpleQueue
+from types import ModuleType
 
 from ..errors import UserError
 from .documents import Document
@@ -95,19 +99,29 @@ class Worker:
 
 def start_worker(open_reader: OpenReader) -> Worker:
     """Start a worker, which opens its reader by this function."""
-    before = {name: os.environ.get(name) for name in ONE_THREAD}
     context = multiprocessing.get_context("spawn")  # a fork would take torch's threads along, and not their locks
     ours, theirs = context.Pipe()
     process = context.Process(target=work, args=(theirs, open_reader), daemon=True)
-    os.environ.update({name: value for name, value in ONE_THREAD.items() if before[name] is None})
-    try:
+    with _for_workers():
         process.start()
+    theirs.close()
+    return Worker(process, ours)
+
+
+@contextmanager
+def _for_workers() -> Iterator[None]:
+    """What processes that are started in the block find: one thread each, and a program that they need not import."""
+    before = {name: os.environ.get(name) for name in ONE_THREAD}
+    main = sys.modules["__main__"]
+    os.environ.update({name: value for name, value in ONE_THREAD.items() if before[name] is None})
+    sys.modules["__main__"] = ModuleType("__main__")  # else Ray's, or whatever runs here, is imported once more in each
+    try:
+        yield
     finally:
+        sys.modules["__main__"] = main
         for name, value in before.items():
             if value is None:
                 del os.environ[name]
-    theirs.close()
-    return Worker(process, ours)
 
 
 def work(connection: Connection, open_reader: OpenReader) -> None:
@@ -127,6 +141,7 @@ def work(connection: Connection, open_reader: OpenReader) -> None:
             for message in reader.read(documents):
                 connection.send((COUNT if isinstance(message, int) else ROWS, message))
             connection.send((DONE, None))
+            give_back()
     except UserError as error:  # it concerns every page: weights that are none, a package that is missing
         connection.send((FAILED, str(error)))
     except (BrokenPipeError, ConnectionResetError):  # the master is gone
@@ -135,6 +150,13 @@ def work(connection: Connection, open_reader: OpenReader) -> None:
         import traceback
 
         connection.send((DEFECT, traceback.format_exc()))
+
+
+def give_back() -> None:
+    """Return free memory to the system, where the C library is glibc: it keeps what large pages left behind."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def _incoming(connection: Connection) -> Iterator[list[Document]]:

@@ -120,7 +120,7 @@ def _add_reading(app: FastAPI, service: Service, counts: Counts) -> None:
     async def read_lines(request: Request) -> Any:
         """Read pictures of one line each. Of several, one that cannot be read has an error in place of its text."""
         with service.place():
-            files = await Upload(limits.bytes, limits.files).files_of(request)
+            files = await Upload(limits.max_bytes, limits.max_files).files_of(request)
             answers = await service.read_lines(files)
         if len(answers) == 1 and isinstance(answers[0], UserError):
             raise answers[0]
@@ -139,7 +139,7 @@ def _add_reading(app: FastAPI, service: Service, counts: Counts) -> None:
     async def read_receipts(request: Request) -> Any:
         """Read a receipt or another document. More than a few pages are a job: 202, and where to ask for it."""
         with service.place():
-            ((name, content),) = await Upload(limits.bytes).files_of(request)
+            ((name, content),) = await Upload(limits.max_bytes).files_of(request)
             file = await service.open_document(name, content)
             if file.count > MAX_PAGES_AT_ONCE:
                 job = service.start_job(file, request.state.owner, count_page)
@@ -169,7 +169,7 @@ def _add_watching(app: FastAPI, service: Service, counts: Counts) -> None:
     @app.get("/readyz")
     async def readyz() -> Response:
         """Whether requests are taken: 503 while the service stops, or is full."""
-        full = service.requests >= service.limits.requests
+        full = service.requests >= service.limits.max_requests
         state = "stopping" if service.is_stopping else "full" if full else "ready"
         return JSONResponse({"status": state}, 200 if state == "ready" else 503)
 

@@ -47,7 +47,7 @@ class ApiSettings:
         """Refuse what makes no sense, or would let everybody in unasked. Raises UserError."""
         if self.threads < 0 or self.max_wait_ms < 0:
             raise UserError("--threads and --max-wait-ms must be 0 or more.")
-        if min(self.limits.bytes, self.limits.requests, self.limits.files) < 1:
+        if min(self.limits.max_bytes, self.limits.max_requests, self.limits.max_files) < 1:
             raise UserError("--max-mb, --max-requests and --max-files must be more than 0.")
         if self.keys is None and not self.is_open and not is_loopback(self.host):
             raise UserError(

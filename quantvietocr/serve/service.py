@@ -36,14 +36,14 @@ class Limits:
     """What is taken.
 
     Attributes:
-        bytes: of a request.
-        files: of lines in a request.
-        requests: at once.
+        max_bytes: of a request.
+        max_files: of lines in a request.
+        max_requests: at once.
     """
 
-    bytes: int = 20 * 2**20
-    files: int = 256
-    requests: int = MAX_REQUESTS
+    max_bytes: int = 20 * 2**20
+    max_files: int = 256
+    max_requests: int = MAX_REQUESTS
 
 
 class LockedDetector:
@@ -104,7 +104,7 @@ class Service:
     @contextmanager
     def place(self) -> Iterator[None]:
         """A place for a request, as long as the block lasts. Raises FullError."""
-        if self.requests >= self.limits.requests:
+        if self.requests >= self.limits.max_requests:
             waiting = self.batcher.waiting * self.batcher.line_seconds
             raise FullError(max(1.0, waiting))
         self.requests += 1

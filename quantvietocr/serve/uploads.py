@@ -21,34 +21,34 @@ class Upload:
     """Limits of a request.
 
     Attributes:
-        bytes: of all its files together.
-        files: how many.
+        max_bytes: of all its files together.
+        max_files: how many.
     """
 
-    bytes: int
-    files: int = 1
+    max_bytes: int
+    max_files: int = 1
 
     async def files_of(self, request: Request) -> list[tuple[str, bytes]]:
         """Name and content of each file. Raises HTTPException: 400 no file, 413 too large or too many."""
         if request.headers.get("content-type", "").startswith(FORM):
             return await self._form(request)
         name = request.query_params.get("name", "")[:MAX_NAME_LENGTH] or THE_UPLOAD
-        content = b"".join([part async for part in self._body(request, self.bytes)])
+        content = b"".join([part async for part in self._body(request, self.max_bytes)])
         if not content:
             raise HTTPException(400, f"{name}: empty; send the file itself as the request's body, or a form.")
         return [(name, content)]
 
     async def _form(self, request: Request) -> list[tuple[str, bytes]]:
-        stream = self._body(request, self.bytes + MAX_FORM_HEADERS * self.files)
-        parser = MultiPartParser(request.headers, stream, max_files=self.files)
-        parser.spool_max_size = self.bytes + 1  # in memory
+        stream = self._body(request, self.max_bytes + MAX_FORM_HEADERS * self.max_files)
+        parser = MultiPartParser(request.headers, stream, max_files=self.max_files)
+        parser.spool_max_size = self.max_bytes + 1  # in memory
         try:
             form = await parser.parse()
         except MultiPartException as error:
             reason = error.message.rstrip(".")
             too_many = "Too many files" in reason
             raise HTTPException(
-                413 if too_many else 400, f"The form cannot be read ({reason}); send at most {self.files} file(s)."
+                413 if too_many else 400, f"The form cannot be read ({reason}); send at most {self.max_files} file(s)."
             ) from error
         files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
         if not files:
@@ -59,7 +59,9 @@ class Upload:
 
     async def _body(self, request: Request, most: int) -> AsyncGenerator[bytes, None]:
         """The request's body piece by piece, as long as it keeps to the limit. Raises HTTPException."""
-        too_large = HTTPException(413, f"The request is larger than {self.bytes / 2**20:g} MB; send less at a time.")
+        too_large = HTTPException(
+            413, f"The request is larger than {self.max_bytes / 2**20:g} MB; send less at a time."
+        )
         declared = request.headers.get("content-length", "")
         if declared.isdigit() and int(declared) > most:
             raise too_large
