@@ -93,7 +93,7 @@ def element_of(page: Page, size: tuple[int, int], dpi: float, page_number: int) 
     paragraphs = []
     for rows in page.paragraphs:
         lines = [_line(page, line, size) for row in rows for line in row.lines]
-        bounds = [line.bbox for line in lines]
+        bounds = [line.bbox for line in lines if line.bbox is not None]
         around = BoundingBox(
             min(box.left for box in bounds),
             min(box.top for box in bounds),

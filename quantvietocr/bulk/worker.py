@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import multiprocessing
 import os
 import signal
@@ -141,7 +140,6 @@ def work(connection: Connection, open_reader: OpenReader) -> None:
             for message in reader.read(documents):
                 connection.send((COUNT if isinstance(message, int) else ROWS, message))
             connection.send((DONE, None))
-            give_back()
     except UserError as error:  # it concerns every page: weights that are none, a package that is missing
         connection.send((FAILED, str(error)))
     except (BrokenPipeError, ConnectionResetError):  # the master is gone
@@ -150,13 +148,6 @@ def work(connection: Connection, open_reader: OpenReader) -> None:
         import traceback
 
         connection.send((DEFECT, traceback.format_exc()))
-
-
-def give_back() -> None:
-    """Return free memory to the system, where the C library is glibc: it keeps what large pages left behind."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
 
 
 def _incoming(connection: Connection) -> Iterator[list[Document]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -103,7 +103,7 @@ def _job(options: argparse.Namespace) -> Job:
     )
 
 
-def _engine(options: argparse.Namespace, note: object) -> Engine:
+def _engine(options: argparse.Namespace, note: Callable[[object], None]) -> Engine:
     from ..bulk.run import read_here
 
     if options.engine == "ray":

@@ -103,7 +103,7 @@ def service_rows(plan: Plan) -> Rows:
     """Measure the service."""
     pictures = [path.read_bytes() for path in _pictures(plan.lines)]
     predictor = Predictor(plan.weights, plan.threads)
-    texts = predictor.predict_batch(pictures)
+    texts = list(map(str, predictor.predict_batch(pictures)))
     many = pictures * max(1, CLIENTS * plan.requests // len(pictures))
     with service(plan.weights, plan.threads) as (address, process):
         put_load(address, process, pictures, texts, CLIENTS, 2, 0)  # its first lines load what later ones have
