@@ -8,11 +8,12 @@ import re
 import signal
 import subprocess
 import venv
+from importlib.metadata import Distribution, distribution
 from pathlib import Path
 
 import pytest
 import yaml
-from test_light import needed
+from packaging.requirements import Requirement
 
 pytest.importorskip("fastapi", reason="the API: pip install 'quantvietocr[api]'")
 pytest.importorskip("pyarrow", reason="bulk: pip install 'quantvietocr[bulk]'")
@@ -31,13 +32,23 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", "
 KEY = "a-key-of-the-tests"
 
 
+def needed(text: str, found: dict[str, Distribution]) -> None:
+    """Collect the distributions that a requirement asks for here, and what those ask for."""
+    requirement = Requirement(text)
+    if requirement.name in found or (requirement.marker and not requirement.marker.evaluate({"extra": ""})):
+        return
+    found[requirement.name] = distribution(requirement.name)
+    for other in found[requirement.name].requires or ():
+        needed(other, found)
+
+
 @pytest.fixture(scope="module")
 def image(tmp_path_factory) -> Path:
     """The Python of a new environment that holds what the requirements of the images name, linked from this one."""
     folder = tmp_path_factory.mktemp("image")
     venv.create(folder, with_pip=False, symlinks=True)
     packages = next(folder.glob("lib/python*/site-packages"))
-    found: dict[str, object] = {}
+    found: dict[str, Distribution] = {}
     for name in ("requirements-light.txt", "requirements-service.txt", "requirements-bulk.txt"):
         for line in (ROOT / name).read_text(encoding="utf-8").splitlines():
             if (requirement := line.partition("#")[0].strip()) and not requirement.startswith("-r"):
