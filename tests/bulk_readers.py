@@ -55,6 +55,18 @@ class ScriptedReader:
         return row
 
 
+class TimedReader(ScriptedReader):
+    """Says that reading a page took a millisecond."""
+
+    def _row(self, uri: str, page: int, count: int, said: dict[str, str]) -> dict:
+        return super()._row(uri, page, count, said) | {"ms": 1.0}
+
+
+def timed(used: Settings) -> TimedReader:
+    """Stands for `bulk.reader.open_reader`."""
+    return TimedReader()
+
+
 def broken_reader() -> ScriptedReader:
     """Opens no reader: as with weights that are none."""
     raise UserError("nothing reads here.")

@@ -10,9 +10,10 @@ import pytest
 for package in ("pyarrow", "fsspec", "fastapi", "prometheus_client", "httpx"):
     pytest.importorskip(package, reason="bulk and the API: pip install 'quantvietocr[bulk,api]'")
 
-from drawn_receipts import ROWS, draw
+from bulk_readers import timed
 
 from quantvietocr.cli import main as cli
+from quantvietocr.measure.scale import bulk_runs
 from quantvietocr.measure.scale.bulk_runs import memory_of, repeated
 from quantvietocr.measure.scale.report import _answers, _memory
 from quantvietocr.measure.scale.service_runs import Load
@@ -20,38 +21,41 @@ from quantvietocr.measure.scale.service_runs import Load
 SAMPLES = Path(__file__).resolve().parents[1] / "data" / "samples"
 
 
-def test_the_table_names_every_target(tiny_weights, tmp_path, capsys):
-    (tmp_path / "pages").mkdir()
-    draw(ROWS[:2]).save(tmp_path / "pages" / "a.png")
+def table_of(tmp_path: Path, weights: Path, capsys, *options: str) -> str:
+    """What the command prints, and puts into a page."""
     page = tmp_path / "page.md"
     page.write_text("<!-- table scale -->\n<!-- end scale -->\n")
-    command = [
-        "bench-scale",
-        "--weights",
-        str(tiny_weights),
-        "--pages",
-        str(tmp_path / "pages"),
-        "--lines",
-        str(SAMPLES),
-    ]
-    command += ["--count", "6", "--rounds", "1", "--rows", "300", "--requests", "2", "--uploads", "20"]
-    assert cli.main([*command, "--minutes", "0.02", "--threads", "1", "--into", f"{page}#scale"]) == 0
+    command = ["bench-scale", "--weights", str(weights), "--threads", "1", "--into", f"{page}#scale", *options]
+    assert cli.main(command) == 0
     printed = capsys.readouterr().out
+    assert "CPU: " in printed and "| Measured" in page.read_text()
+    return printed
+
+
+def test_bulk_has_a_row_for_every_target(tmp_path, capsys, monkeypatch):
+    (tmp_path / "pages").mkdir()
+    (tmp_path / "pages" / "a.png").write_text("text=a seconds=0.01")
+    (tmp_path / "weights.bin").write_bytes(b"weights")
+    monkeypatch.setattr(bulk_runs, "open_reader", timed)
+    options = ["--parts", "bulk", "--pages", str(tmp_path / "pages"), "--count", "12", "--rounds", "1", "--rows", "300"]
+    printed = table_of(tmp_path, tmp_path / "weights.bin", capsys, *options)
     for said in (
         "pages/s per worker, 2 workers over 1",
         "memory of a worker, flat",
         "overhead of bulk and parquet",
         "resume of a finished job of 300 rows",
-        "2 workers killed in 6 pages",
-        "0 lost, 0 doubled  ",
-        "16 clients, mixed lines, over predict_batch",
-        "p99 over p50 of an answer",
-        "20 uploads at once",
-        "0 wrong, 0 others",
-        "CPU: ",
+        "2 workers killed in 12 pages",
     ):
-        assert said.strip() in printed
-    assert "pages/s per worker" in page.read_text()
+        assert said in printed
+    assert printed.count("0 lost, 0 doubled") == 2  # the target, and what was measured
+
+
+def test_the_service_has_a_row_for_every_target(tiny_weights, tmp_path, capsys):
+    options = ["--parts", "service", "--lines", str(SAMPLES), "--requests", "1", "--uploads", "20", "--minutes", "0.02"]
+    printed = table_of(tmp_path, tiny_weights, capsys, *options)
+    for said in ("16 clients, mixed lines, over predict_batch", "p99 over p50 of an answer", "20 uploads at once"):
+        assert said in printed
+    assert printed.count("0 wrong, 0 others") == 2
 
 
 def test_the_pieces_count_right():

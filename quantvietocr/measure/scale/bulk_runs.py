@@ -109,7 +109,8 @@ def measure_overhead(settings: Settings, paths: Sequence[Path], pages: int, out:
                 first.append(time.perf_counter())
                 yield rows
 
-    run_job(Job(settings, str(out), part_rows=max(pages // 2, 1)), Sources(), engine, print)
+    job = Job(settings, str(out), part_rows=max(pages // 2, 1), open_reader=partial(open_reader, settings))
+    run_job(job, Sources(), engine, print)
     return Overhead(pages - 1, time.perf_counter() - first[0], reading)
 
 
