@@ -146,7 +146,6 @@ def _once(answers: Iterable[list[Row] | Listing], missing: set[bytes], tally: Ta
 
 def _connect(ray: Any, address: str | None, note: Callable[[object], None]) -> None:
     """Reach the cluster, or start one on this machine. Raises RayError."""
-    os.environ.setdefault("RAY_TRAIN_V2_ENABLED", "0")
     if not ray.is_initialized():
         try:
             ray.init(address=address or os.environ.get("RAY_ADDRESS"), log_to_driver=False, logging_level="warning")
