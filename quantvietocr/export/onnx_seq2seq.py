@@ -53,7 +53,7 @@ def add_seq2seq(graph: Graph, sequence: str, meta: Meta) -> None:
 def _add_decoder(graph: Graph, memory: str, hidden: str) -> None:
     """Add the decoder.
 
-    What does not depend on the step stands before the loop, as in `decode.Decoder`, or follows from weights alone, so
+    What does not depend on the step stands before the loop, as in `Seq2SeqDecoder`, or follows from weights alone, so
     that runtimes compute it when they load the file.
 
     Args:
