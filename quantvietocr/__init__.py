@@ -1,4 +1,4 @@
-"""8-bit VietOCR for CPUs: quantization-aware training, conversion and reading of `vgg_seq2seq` checkpoints."""
+"""8-bit VietOCR for CPUs: quantization-aware training, conversion and reading of its checkpoints."""
 
 from typing import TYPE_CHECKING, Any
 

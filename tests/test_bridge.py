@@ -3,6 +3,7 @@
 import copy
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -97,7 +98,7 @@ def test_the_weights_shapes_tell_the_architecture(backbone):
     theirs = bridge.build_float(VietOCRConfig("abc", architecture)).eval()
     state = {name: tensor.numpy() for name, tensor in theirs.state_dict().items()}
     meta = Meta(chars="abc", pools=tuple((high, wide) for high, wide in pools))
-    ours = bridge.float_network(Checkpoint(state, meta), cnn_dropout=0.2, dropout=0.3)
+    ours = bridge.float_network(Checkpoint(state, meta), cnn_dropout=0.2, dropout={"dropout": 0.3})
     assert str(ours).replace("p=0.2", "p=0.5") == str(theirs)
     picture = torch.rand(1, 3, 32, 64)
     torch.testing.assert_close(ours.cnn(picture), theirs.cnn(picture))
@@ -113,7 +114,7 @@ def test_teacher_forcing_gives_vietocrs_logits(network, batch):
     images, tokens, _ = batch
     network.eval()
     theirs = network(images, tokens, None)
-    ours = teacher_forced_logits(network.transformer, network.cnn(images), tokens)
+    ours = teacher_forced_logits(network, network.cnn(images), tokens)
     assert theirs.std() > 0.01
     torch.testing.assert_close(ours, theirs, rtol=0, atol=5e-6)
 
@@ -127,7 +128,8 @@ def test_teacher_forcing_gives_vietocrs_gradients(batch):
     head = Seq2Seq(233, encoder_hidden=16, decoder_hidden=24, img_channel=20, decoder_embedded=12, dropout=0.0)
     features = torch.randn(18, 2, 20)
     grads = []
-    for forward in (head, lambda *inputs: teacher_forced_logits(head, *inputs)):
+    network = SimpleNamespace(transformer=head, seq_modeling="seq2seq")
+    for forward in (head, lambda *inputs: teacher_forced_logits(network, *inputs)):
         head.zero_grad()
         label_smoothing_loss(forward(features, tokens), targets, 0.1).backward()
         grads.append({name: p.grad.clone() for name, p in head.named_parameters()})
@@ -246,7 +248,7 @@ def test_yaml_that_says_nothing_means_vietocrs_defaults(tmp_path):
     [
         ("vocab: 'abc", r"mine\.yml is not readable as YAML .*config\.save"),
         ("- a\n", r"mine\.yml holds list, not VietOCR's"),
-        ("seq_modeling: transformer\n", r"mine\.yml describes backbone 'vgg19_bn' with 'transformer'"),
+        ("seq_modeling: convseq2seq\n", r"mine\.yml describes backbone 'vgg19_bn' with 'convseq2seq'"),
         ("backbone: resnet50\n", r"backbone 'resnet50' with 'seq2seq'"),
         ("vocab: aba\n", r"mine\.yml: vocab must be a string of distinct characters"),
         ("vocab: [a, b]\n", r"vocab must be a string"),

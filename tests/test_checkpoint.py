@@ -14,9 +14,9 @@ import yaml
 from safetensors.numpy import load_file, save_file
 from tiny import CHARS, float_checkpoint, float_state, int8_checkpoint, without
 
-from quantvietocr.checkpoint import CheckpointError, Meta, read, sha256, write
+from quantvietocr.checkpoint import Checkpoint, CheckpointError, Meta, read, sha256, write
 from quantvietocr.checkpoint.describe import describe
-from quantvietocr.checkpoint.layout import stated_sizes_of
+from quantvietocr.checkpoint.sizes import stated_sizes_of
 from quantvietocr.checkpoint.vocab import DEFAULT_CHARS
 from quantvietocr.cli import main as cli
 from quantvietocr.pictures.image import ImageSpec
@@ -194,7 +194,7 @@ def test_another_kind_of_file_is_named_for_what_it_is(tmp_path, name, content, s
 
 def test_a_foreign_safetensors_file_is_refused(tmp_path):
     save_file({"bert.embeddings": np.zeros((3, 2), np.float32)}, tmp_path / "bert.safetensors")
-    with pytest.raises(CheckpointError, match=r"bert\.safetensors lacks the tensor transformer\..*not a VietOCR"):
+    with pytest.raises(CheckpointError, match=r"bert\.safetensors: it is not a VietOCR checkpoint.*'bert\.embeddings'"):
         read(tmp_path / "bert.safetensors")
 
 
@@ -309,7 +309,7 @@ def test_describe_takes_the_yaml_of_a_float_file(tmp_path, capsys):
 def test_a_yaml_that_states_other_layer_sizes_is_refused(name, section, other, tmp_path):
     state = float_state(CHARS)
     path, config = save_pth(tmp_path / "mine.pth", state), tmp_path / "mine.yml"
-    size = stated_sizes_of(state)[name]
+    size = stated_sizes_of(Checkpoint(state, Meta(chars=CHARS)))[name]
     for stated, fits in ((size, True), (other, False)):
         settings = {section: {name: stated}} if section else {name: stated}
         config.write_text(yaml.safe_dump({"vocab": CHARS, **settings}, allow_unicode=True), encoding="utf-8")

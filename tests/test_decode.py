@@ -1,5 +1,6 @@
 """The NumPy decoder against VietOCR's own: same steps, same readings."""
 
+import dataclasses
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,7 +11,8 @@ from torch import nn
 from quantvietocr.checkpoint.vocab import DEFAULT_CHARS
 from quantvietocr.reading import decode
 from quantvietocr.reading.beam import beam_search
-from quantvietocr.reading.decode import EOS, GO, Decoder, Reading
+from quantvietocr.reading.decode import EOS, GO, Reading
+from quantvietocr.reading.seq2seq_decoder import Seq2SeqDecoder, Seq2SeqState
 from quantvietocr.vietocr_bridge.network import import_vietocr
 
 CLASSES, CHANNELS, MOST = 233, 48, 24
@@ -44,8 +46,8 @@ def theirs() -> SimpleNamespace:
 
 
 @pytest.fixture(scope="module")
-def ours(theirs) -> Decoder:
-    return Decoder({f"transformer.{name}": t.numpy() for name, t in theirs.head.state_dict().items()})
+def ours(theirs) -> Seq2SeqDecoder:
+    return Seq2SeqDecoder({f"transformer.{name}": t.numpy() for name, t in theirs.head.state_dict().items()})
 
 
 def features(width: int, count: int = 6) -> torch.Tensor:
@@ -64,11 +66,16 @@ def cut(ids: list[int]) -> tuple[int, ...]:
     return tuple(ids[1 : ids.index(EOS) if EOS in ids else None])
 
 
-def log_probability(decoder: Decoder, memory: np.ndarray, hidden: np.ndarray, ids: tuple[int, ...]) -> float:
+def line(inputs: tuple[np.ndarray, ...], i: int) -> tuple[np.ndarray, ...]:
+    """The encoder's outputs for one line."""
+    return tuple(part[i : i + 1] for part in inputs)
+
+
+def log_probability(decoder: Seq2SeqDecoder, inputs: tuple[np.ndarray, ...], ids: tuple[int, ...]) -> float:
     """Of the whole reading, its end included."""
-    total, keys, token = 0.0, decoder.keys(memory), GO
+    total, state, token = 0.0, decoder.start(inputs), GO
     for following in (*ids, EOS):
-        logits, hidden, _ = decoder.step(np.array([token]), hidden, memory, keys)
+        logits, _ = decoder.step(np.array([token]), state)
         total += float(np.log(decode.softmax(logits))[0, following])
         token = following
     return total
@@ -80,18 +87,19 @@ def test_a_step_is_vietocrs(theirs, ours, width):
     memory, hidden = encoded(theirs, features(width))
     tokens = np.array([GO, 4, 100, 232, 0, EOS])
     their_memory, their_hidden = torch.from_numpy(memory).transpose(0, 1), torch.from_numpy(hidden)
+    state = ours.start((memory, hidden))
     for _ in range(3):
-        logits, hidden, _ = ours.step(tokens, hidden, memory, ours.keys(memory))
+        logits, _ = ours.step(tokens, state)
         expected, their_hidden, _ = theirs.head.decoder(torch.from_numpy(tokens), their_hidden, their_memory)
         np.testing.assert_allclose(logits, expected.numpy(), atol=2e-5)
-        np.testing.assert_allclose(hidden, their_hidden.numpy(), atol=5e-6)
+        np.testing.assert_allclose(state.hidden, their_hidden.numpy(), atol=5e-6)
         tokens = logits.argmax(axis=1)
 
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_greedy_reads_what_vietocr_reads(theirs, ours, width):
     images = features(width)
-    found = decode.greedy(ours, *encoded(theirs, images), max_length=MOST)
+    found = decode.greedy(ours, encoded(theirs, images), max_length=MOST)
     for image, reading in zip(images, found, strict=True):
         ids, probability = theirs.translate.translate(image[None], theirs.model, max_seq_length=MOST)
         assert reading.ids == cut(ids[0].tolist())
@@ -101,20 +109,20 @@ def test_greedy_reads_what_vietocr_reads(theirs, ours, width):
 
 def test_lines_end_at_different_places_and_some_at_the_limit(theirs, ours):
     """So that the comparisons here see early ends, late ones and none."""
-    lengths = [len(r.ids) for w in WIDTHS for r in decode.greedy(ours, *encoded(theirs, features(w)), max_length=MOST)]
+    lengths = [len(r.ids) for w in WIDTHS for r in decode.greedy(ours, encoded(theirs, features(w)), max_length=MOST)]
     assert len(set(lengths)) > 4 and max(lengths) == MOST + 1 and min(lengths) < 10
 
 
 def test_a_line_reads_the_same_alone_and_in_a_batch(theirs, ours):
     for width in WIDTHS:
-        memory, hidden = encoded(theirs, features(width))
-        together = decode.greedy(ours, memory, hidden, max_length=MOST)
-        beams = beam_search(ours, memory, hidden, 3, max_length=MOST)
-        for i in range(len(memory)):
-            (alone,) = decode.greedy(ours, memory[i : i + 1], hidden[i : i + 1], max_length=MOST)
+        inputs = encoded(theirs, features(width))
+        together = decode.greedy(ours, inputs, max_length=MOST)
+        beams = beam_search(ours, inputs, 3, max_length=MOST)
+        for i in range(len(together)):
+            (alone,) = decode.greedy(ours, line(inputs, i), max_length=MOST)
             assert alone.ids == together[i].ids
             np.testing.assert_allclose(alone.probabilities, together[i].probabilities, atol=1e-5)
-            (alone,) = beam_search(ours, memory[i : i + 1], hidden[i : i + 1], 3, max_length=MOST)
+            (alone,) = beam_search(ours, line(inputs, i), 3, max_length=MOST)
             assert alone.ids == beams[i].ids
             np.testing.assert_allclose(alone.probabilities, beams[i].probabilities, atol=1e-5)
 
@@ -123,7 +131,7 @@ def test_a_line_reads_the_same_alone_and_in_a_batch(theirs, ours):
 @pytest.mark.parametrize("beams", [2, 4])
 def test_beam_reads_what_vietocr_reads(theirs, ours, width, beams):
     images = features(width)
-    found = beam_search(ours, *encoded(theirs, images), beams, max_length=MOST, follow_states=False)
+    found = beam_search(ours, encoded(theirs, images), beams, max_length=MOST, follow_states=False)
     for image, reading in zip(images, found, strict=True):
         ids = theirs.translate.translate_beam_search(image[None], theirs.model, beams, max_seq_length=MOST)
         assert reading.ids == cut([*ids, EOS])
@@ -132,19 +140,20 @@ def test_beam_reads_what_vietocr_reads(theirs, ours, width, beams):
 def test_a_beam_of_one_is_greedy(theirs, ours):
     for width in WIDTHS:
         inputs = encoded(theirs, features(width))
-        greedy = decode.greedy(ours, *inputs, max_length=MOST)
+        greedy = decode.greedy(ours, inputs, max_length=MOST)
         # Beam search stops a character earlier and, like VietOCR's, drops the last one of a line that has not ended.
-        for one, reading in zip(beam_search(ours, *inputs, 1, max_length=MOST), greedy, strict=True):
+        for one, reading in zip(beam_search(ours, inputs, 1, max_length=MOST), greedy, strict=True):
             assert one.ids == (reading.ids if len(reading.ids) < MOST else reading.ids[: MOST - 1])
 
 
-def plain_beam(decoder: Decoder, memory: np.ndarray, hidden: np.ndarray, width: int) -> tuple[int, ...] | None:
+def plain_beam(decoder: Seq2SeqDecoder, inputs: tuple[np.ndarray, ...], width: int) -> tuple[int, ...] | None:
     """Beam search of one line as a textbook has it, each beam with its own state; None where no beam ends."""
-    keys, live, ended = decoder.keys(memory), [(0.0, (GO,), hidden)], []
+    live, ended = [(0.0, (GO,), decoder.start(inputs))], []
     for _ in range(MOST):
         children = []
         for score, ids, state in live:
-            logits, after, _ = decoder.step(np.array([ids[-1]]), state, memory, keys)
+            after = dataclasses.replace(state)
+            logits, _ = decoder.step(np.array([ids[-1]]), after)
             logs = np.log(decode.softmax(logits.astype(np.float64)))[0]
             children += [(score + logs[token], (*ids, token), after) for token in np.argsort(-logs)[:width]]
         best = sorted(children, key=lambda child: -child[0])[:width]
@@ -160,13 +169,13 @@ def test_beams_take_their_states_along(theirs, ours, beams):
     """VietOCR's do not (`follow_states=False`); on the same lines the two differ, so this can tell them apart."""
     expected, left_behind = [], []
     for width in WIDTHS:
-        memory, hidden = encoded(theirs, features(width))
-        found = beam_search(ours, memory, hidden, beams, max_length=MOST)
+        inputs = encoded(theirs, features(width))
+        found = beam_search(ours, inputs, beams, max_length=MOST)
         for i, reading in enumerate(found):
-            text = plain_beam(ours, memory[i : i + 1], hidden[i : i + 1], beams)
+            text = plain_beam(ours, line(inputs, i), beams)
             assert text is None or reading.ids == text
             expected.append(reading.ids)
-        left_behind += [r.ids for r in beam_search(ours, memory, hidden, beams, max_length=MOST, follow_states=False)]
+        left_behind += [r.ids for r in beam_search(ours, inputs, beams, max_length=MOST, follow_states=False)]
     assert expected != left_behind
 
 
@@ -174,29 +183,29 @@ def test_a_wide_beam_loses_nothing_that_greedy_finds(theirs, ours):
     """A narrow one may: it drops what looks worse for a while."""
     gains = []
     for width in WIDTHS:
-        memory, hidden = encoded(theirs, features(width))
-        greedy = decode.greedy(ours, memory, hidden, max_length=MOST)
-        for i, found in enumerate(beam_search(ours, memory, hidden, 24, max_length=MOST)):
+        inputs = encoded(theirs, features(width))
+        greedy = decode.greedy(ours, inputs, max_length=MOST)
+        for i, found in enumerate(beam_search(ours, inputs, 24, max_length=MOST)):
             if max(len(greedy[i].ids), len(found.ids)) >= MOST - 1:
                 continue  # one of them has no end: not comparable
-            line = memory[i : i + 1], hidden[i : i + 1]
-            gains.append(log_probability(ours, *line, found.ids) - log_probability(ours, *line, greedy[i].ids))
+            one = line(inputs, i)
+            gains.append(log_probability(ours, one, found.ids) - log_probability(ours, one, greedy[i].ids))
     assert len(gains) > 5 and min(gains) >= -1e-4 and max(gains) > 0.1
 
 
 def test_beam_probabilities_are_those_of_its_characters(theirs, ours):
-    memory, hidden = encoded(theirs, features(37))
-    for i, found in enumerate(beam_search(ours, memory, hidden, 4, max_length=MOST)):
-        state, keys, token = hidden[i : i + 1], ours.keys(memory[i : i + 1]), GO
+    inputs = encoded(theirs, features(37))
+    for i, found in enumerate(beam_search(ours, inputs, 4, max_length=MOST)):
+        state, token = ours.start(line(inputs, i)), GO
         for following, probability in zip(found.ids, found.probabilities, strict=True):
-            logits, state, _ = ours.step(np.array([token]), state, memory[i : i + 1], keys)
+            logits, _ = ours.step(np.array([token]), state)
             assert decode.softmax(logits)[0, following] == pytest.approx(probability, abs=1e-5)
             token = following
 
 
 def test_beam_width_must_be_positive(theirs, ours):
     with pytest.raises(ValueError, match="beam width is 0; it must be at least 1"):
-        beam_search(ours, *encoded(theirs, features(8)), 0)
+        beam_search(ours, encoded(theirs, features(8)), 0)
 
 
 def test_mean_probability_is_over_characters():
@@ -222,7 +231,7 @@ def test_attention_is_the_softmax_of_v_tanh_for_keys_of_any_size(theirs, size):
     memory, hidden = encoded(theirs, features(40))
     state = {f"transformer.{name}": tensor.numpy().copy() for name, tensor in theirs.head.state_dict().items()}
     state["transformer.decoder.attention.attn.weight"] *= size
-    decoder = Decoder(state)
+    decoder = Seq2SeqDecoder(state)
     attention = state["transformer.decoder.attention.attn.weight"].astype(np.float64)
     bias, v = state["transformer.decoder.attention.attn.bias"], state["transformer.decoder.attention.v.weight"][0]
     width = hidden.shape[1]
@@ -232,8 +241,8 @@ def test_attention_is_the_softmax_of_v_tanh_for_keys_of_any_size(theirs, size):
     # What a context does to the logits, found by giving it as the only position there is.
     alone = expected[:, None].astype(np.float32)
     with np.errstate(over="raise", invalid="raise", divide="raise"):
-        logits, _, _ = decoder.step(np.full(len(memory), GO), hidden, memory, decoder.keys(memory))
-        direct, _, _ = decoder.step(np.full(len(memory), GO), hidden, alone, decoder.keys(alone))
+        logits, _ = decoder.step(np.full(len(memory), GO), decoder.start((memory, hidden)))
+        direct, _ = decoder.step(np.full(len(memory), GO), decoder.start((alone, hidden)))
     np.testing.assert_allclose(logits, direct, atol=2e-5)
 
 
@@ -243,23 +252,26 @@ class Scripted:
     def __init__(self, *lines: list[tuple[int, float, float]]) -> None:
         self.lines, self.position = lines, 0
 
-    def keys(self, memory: np.ndarray) -> np.ndarray:
-        return memory
+    limit = 1000
 
-    def step(self, tokens, hidden, memory, keys):
-        logits, attention = np.full((len(tokens), 9), -np.inf), np.zeros((len(tokens), memory.shape[1]))
-        for row, number in enumerate(hidden[:, 0].astype(int)):
+    def start(self, encoded: tuple[np.ndarray, ...]) -> Seq2SeqState:
+        memory, hidden = encoded
+        return Seq2SeqState(memory, memory, hidden)
+
+    def step(self, tokens: np.ndarray, state: Seq2SeqState) -> tuple[np.ndarray, np.ndarray]:
+        logits, attention = np.full((len(tokens), 9), -np.inf), np.zeros((len(tokens), state.memory.shape[1]))
+        for row, number in enumerate(state.hidden[:, 0].astype(int)):
             said, place, probability = self.lines[number][min(self.position, len(self.lines[number]) - 1)]
             logits[row, [said, 8 if said != 8 else 7]] = np.log([probability, max(1 - probability, 1e-9)])
             whole = int(place)
             attention[row, [whole, whole + 1]] = whole + 1 - place, place - whole
         self.position += 1
-        return logits, hidden, attention
+        return logits, attention
 
 
 def scripted(*lines: list[tuple[int, float, float]], **options) -> list[Reading]:
     memory = np.zeros((len(lines), 60, 2), np.float32)
-    return decode.greedy(Scripted(*lines), memory, np.arange(len(lines), dtype=np.float32)[:, None], **options)
+    return decode.greedy(Scripted(*lines), (memory, np.arange(len(lines), dtype=np.float32)[:, None]), **options)
 
 
 def test_a_run_that_attention_follows_is_kept():
@@ -298,14 +310,14 @@ def test_loops_are_dropped_line_by_line_and_a_cut_off_line_has_no_end():
 @pytest.mark.parametrize("read", [decode.greedy, beam_search])
 def test_a_whitelist_is_kept_to(theirs, ours, read):
     inputs = encoded(theirs, features(37))
-    assert any(set(r.ids) - set(range(4, 9)) for r in read(ours, *inputs, max_length=MOST))
+    assert any(set(r.ids) - set(range(4, 9)) for r in read(ours, inputs, max_length=MOST))
     refused = decode.refused_classes(DEFAULT_CHARS[:5], DEFAULT_CHARS)
-    found = read(ours, *inputs, max_length=MOST, refused=refused)
+    found = read(ours, inputs, max_length=MOST, refused=refused)
     assert all(set(r.ids) <= set(range(4, 9)) for r in found) and any(r.ids for r in found)
-    for reading, (memory, hidden) in zip(found, zip(*inputs)):
-        keys, token = ours.keys(memory[None]), GO
+    for i, reading in enumerate(found):
+        state, token = ours.start(line(inputs, i)), GO
         for following, probability in zip(reading.ids[:5], reading.probabilities):
-            logits, hidden, _ = ours.step(np.array([token]), hidden.reshape(1, -1), memory[None], keys)
+            logits, _ = ours.step(np.array([token]), state)
             kept = [EOS, *range(4, 9)]
             assert decode.softmax(logits[:, kept])[0, kept.index(following)] == pytest.approx(probability, abs=1e-5)
             token = following

@@ -12,6 +12,7 @@ from quantvietocr.cli.main import main
 from quantvietocr.reading import decode
 from quantvietocr.reading.confidence import Calibration
 from quantvietocr.reading.decode import EOS, Reading
+from quantvietocr.reading.seq2seq_decoder import Seq2SeqState
 from quantvietocr.reading.words import model as words
 from quantvietocr.reading.words.count import count_files
 from quantvietocr.reading.words.model import WordModel, WordsError, build
@@ -26,6 +27,10 @@ def model() -> WordModel:
     return build(TEXT, least_word=5, least_pair=5)
 
 
+#: One line of five places.
+ENCODED = np.zeros((1, 5, 2), np.float32), np.zeros((1, 1), np.float32)
+
+
 def number(char: str) -> int:
     return CHARS.index(char) + 4
 
@@ -33,22 +38,23 @@ def number(char: str) -> int:
 class Spoken:
     """Follows a script of likely characters: at each step {character or "": probability}, "" is the end."""
 
-    key_bias = np.zeros(2, np.float32)
+    limit = 1000
 
     def __init__(self, *steps: dict[str, float]) -> None:
         self.steps, self.rows = steps, []
 
-    def keys(self, memory: np.ndarray) -> np.ndarray:
-        return memory
+    def start(self, encoded: tuple[np.ndarray, ...]) -> Seq2SeqState:
+        return Seq2SeqState(encoded[0], encoded[0], encoded[1])
 
-    def step(self, tokens, hidden, memory, keys):
-        assert len(tokens) == len(hidden) == len(memory) == len(keys)
+    def step(self, tokens: np.ndarray, state: Seq2SeqState) -> tuple[np.ndarray, None]:
+        assert len(tokens) == len(state.hidden) and len(state.memory) == 1
         self.rows.append(len(tokens))
         logits = np.full((len(tokens), len(CHARS) + 4), -20.0)
-        for row, place in enumerate(hidden[:, 0].astype(int)):
+        for row, place in enumerate(state.hidden[:, 0].astype(int)):
             for char, probability in self.steps[min(place, len(self.steps) - 1)].items():
                 logits[row, number(char) if char else EOS] = math.log(probability)
-        return logits, hidden + 1, None
+        state.hidden = state.hidden + 1
+        return logits, None
 
 
 def spoken(text: str, **doubts: dict[str, float]) -> list[dict[str, float]]:
@@ -57,9 +63,7 @@ def spoken(text: str, **doubts: dict[str, float]) -> list[dict[str, float]]:
 
 
 def found(model: WordModel, steps: list[dict[str, float]], **options) -> Reading | None:
-    return search(
-        Spoken(*steps), np.zeros((1, 5, 2), np.float32), np.zeros((1, 1), np.float32), Spelling(model, CHARS), **options
-    )
+    return search(Spoken(*steps), ENCODED, Spelling(model, CHARS), **options)
 
 
 def text_of(reading: Reading) -> str:
@@ -174,7 +178,7 @@ def test_a_probability_is_the_share_with_the_words_counted_in(model):
 def test_readings_that_end_alike_are_followed_once(model):
     decoder = Spoken(*spoken("tiến 12 tiền mặt tiền mặt", at_2={"ế": 0.6, "ề": 0.4}, at_5={"1": 0.6, "0": 0.4}))
     spelling = Spelling(model, CHARS)
-    reading = search(decoder, np.zeros((1, 5, 2), np.float32), np.zeros((1, 1), np.float32), spelling)
+    reading = search(decoder, ENCODED, spelling)
     assert text_of(reading) == "tiến 12 tiền mặt tiền mặt"
     assert max(decoder.rows) == 4 and decoder.rows[-1] == 1
 
@@ -203,13 +207,13 @@ def test_predictor_reads_again_only_what_is_in_doubt(monkeypatch):
     )
     predictor = Predictor(int8_checkpoint(), threads=1)
     monkeypatch.setattr("quantvietocr.reading.predictor.DECISION_SCALE", Calibration(1.0, 0.0))
-    memory, hidden = np.zeros((1, 3, 8), np.float32), np.zeros((1, 4), np.float32)
+    encoded = np.zeros((1, 3, 8), np.float32), np.zeros((1, 4), np.float32)
     sure, unsure = Reading((4,), (0.99,), 0.99), Reading((4,), (0.6,), 0.99)
-    assert predictor._with_words(predictor.spelling, sure, memory, hidden) is sure
+    assert predictor._with_words(predictor.spelling, sure, encoded) is sure
     for kept in (Reading((4,), (0.6,), 0.99, looped=2), Reading((4,), (0.6,), 0.0)):
-        assert predictor._with_words(predictor.spelling, kept, memory, hidden) is kept
+        assert predictor._with_words(predictor.spelling, kept, encoded) is kept
     assert not asked
-    assert predictor._with_words(predictor.spelling, unsure, memory, hidden).ids == (5, 6) and len(asked) == 1
+    assert predictor._with_words(predictor.spelling, unsure, encoded).ids == (5, 6) and len(asked) == 1
 
 
 def test_predictor_without_words_reads_greedily(monkeypatch):
@@ -219,7 +223,7 @@ def test_predictor_without_words_reads_greedily(monkeypatch):
     assert plain.spelling is None and Predictor(int8_checkpoint(), beam=2).spelling is None
     ((_text, reading),) = plain.recognizer.recognize(pixels)
     (expected,) = decode.greedy(
-        plain.recognizer.decoder, *plain.recognizer.engine.encode(np.stack(pixels)), drop_loops=True
+        plain.recognizer.decoder, plain.recognizer.engine.encode(np.stack(pixels)), drop_loops=True
     )
     assert reading == expected
 

@@ -90,7 +90,7 @@ def test_the_loop_decodes_as_the_decoder_in_numpy(make):
     session = onnxruntime.InferenceSession(to_onnx(checkpoint))
     names = ["memory", "hidden", "ids", "probabilities"]
     memory, hidden, ids, chances = session.run(names, {"pixels": pixels, "max_length": np.array(129)})
-    readings = decode.greedy(decoder_of(checkpoint), memory, hidden)
+    readings = decode.greedy(decoder_of(checkpoint), (memory, hidden))
     assert len({reading.ids for reading in readings}) > 1
     for line, reading in enumerate(readings):
         count = len(reading.ids)

@@ -213,7 +213,7 @@ def test_beam_search_is_used_when_asked_for_alone_and_in_batches():
     images = [np.random.default_rng(i).integers(0, 256, (8, 40, 3), np.uint8) for i in range(5)]
     encoded = [predictor.recognizer.engine.encode(line_pixels(image, predictor.spec)[None]) for image in images]
     expected = decode.texts(
-        [beam_search(predictor.recognizer.decoder, *line, 3)[0] for line in encoded], predictor.meta.chars
+        [beam_search(predictor.recognizer.decoder, line, 3)[0] for line in encoded], predictor.meta.chars
     )
     assert [predictor.predict(image) for image in images] == expected == predictor.predict_batch(images)
     assert expected != Predictor(int8_checkpoint()).predict_batch(images)

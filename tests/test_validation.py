@@ -147,7 +147,7 @@ def test_a_layer_that_no_engine_knows_is_named():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format_version": 3}, "format version 3; this quantvietocr reads 1 and 2: update quantvietocr"),
+        ({"format_version": 4}, "format version 4; this quantvietocr reads 1, 2 and 3: update quantvietocr"),
         ({"format_version": None}, "its metadata is not quantvietocr's"),
         ({"layers": "conv"}, "its metadata is not quantvietocr's"),
         ({"colour": "blue"}, "its metadata is not quantvietocr's.*colour"),

@@ -15,10 +15,11 @@ from torch import nn
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT)]
 
+import tiny_transformer
 from tiny import CHARS, float_checkpoint
 
 from quantvietocr.checkpoint import Meta
-from quantvietocr.checkpoint.vietocr_yaml import VGG_SEQ2SEQ, VietOCRConfig
+from quantvietocr.checkpoint.vietocr_yaml import ARCHITECTURES, VietOCRConfig
 from quantvietocr.config import Config
 from quantvietocr.pictures.image import ImageSpec
 from quantvietocr.train import loop, ship
@@ -28,11 +29,17 @@ HIDDEN = 8
 SPEC = ImageSpec(8, 16, 64)
 
 
-def network(seed: int = 0, dropout: float = 0.0) -> nn.Module:
-    """VietOCR's seq2seq on two small convolutions; dropout: of its decoder."""
+SIZES = {
+    "seq2seq": dict.fromkeys(("encoder_hidden", "decoder_hidden", "img_channel", "decoder_embedded"), HIDDEN),
+    "transformer": tiny_transformer.SIZES | {"d_model": HIDDEN},
+}
+
+
+def network(seed: int = 0, dropout: float = 0.0, head: str = "seq2seq") -> nn.Module:
+    """VietOCR's network on two small convolutions; dropout: of its decoder."""
     torch.manual_seed(seed)
-    sizes = dict.fromkeys(("encoder_hidden", "decoder_hidden", "img_channel", "decoder_embedded"), HIDDEN)
-    architecture = VGG_SEQ2SEQ | {"backbone": "vgg11_bn", "transformer": sizes | {"dropout": dropout}}
+    rates = dict.fromkeys(VietOCRConfig(architecture=ARCHITECTURES[head]).dropout, dropout)
+    architecture = ARCHITECTURES[head] | {"backbone": "vgg11_bn", "transformer": SIZES[head] | rates}
     architecture["cnn"] = architecture["cnn"] | {"hidden": HIDDEN}
     built = build_float(VietOCRConfig(CHARS, architecture, SPEC), 0.0)
     torch.manual_seed(seed)

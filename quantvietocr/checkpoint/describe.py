@@ -28,6 +28,7 @@ def describe(path: str | os.PathLike, vietocr_yaml: str | os.PathLike | None = N
         sizes[str(tensor.dtype)] = sizes.get(str(tensor.dtype), 0) + tensor.nbytes
     lines = [
         f"file        {path} ({os.path.getsize(path) / 1e6:.1f} MB)",
+        f"network     vgg_{meta.seq_modeling}",
         f"method      {meta.method}",
         f"contents    {', '.join(f'{size / 1e6:.2f} MB {kind}' for kind, size in sorted(sizes.items()))}",
         f"vocabulary  {len(meta.chars)} characters",
@@ -59,15 +60,15 @@ def describe(path: str | os.PathLike, vietocr_yaml: str | os.PathLike | None = N
             lines.append(f"{label:<12}{'sha256 ' if label == 'source' else ''}{value}")
     if meta.accuracy:
         lines.append("accuracy    " + ", ".join(f"{key} {value}" for key, value in meta.accuracy.items()))
+    lines += [f"note        {note}" for note in checkpoint.notes]
     return "\n".join(lines)
 
 
 def _sizes(costs: Costs) -> list[str]:
     """Lines on how wide a network is and what a line costs."""
-    recurrent = f"{costs.encoder} in each direction of the encoder, {costs.decoder} in the decoder"
     line = f"a line of {LINE_WIDTH} px and {CHARACTERS} characters"
     return [
-        f"widths      {' '.join(map(str, costs.channels))} channels; {recurrent}",
+        f"widths      {' '.join(map(str, costs.channels))} channels; {costs.head}",
         f"size        {costs.parameters / 1e6:.2f} M parameters; {line}: {costs.positions} positions, "
-        f"{costs.cnn / 1e6:,.0f} M multiplications in the CNN, {costs.recurrent / 1e6:,.0f} M after it",
+        f"{costs.cnn / 1e6:,.0f} M multiplications in the CNN, {costs.rest / 1e6:,.0f} M after it",
     ]

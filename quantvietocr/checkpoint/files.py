@@ -21,8 +21,10 @@ from pathlib import Path
 import numpy as np
 
 from ..common.files import write_bytes
-from .layout import stated_sizes_of
 from .packing import PackingError, pack, unpack
+from .recognise import foreign, seq_modeling_of, unwrapped, without_prefixes
+from .sizes import stated_sizes_of
+from .transformer_layout import HEADS
 from .types import METADATA_KEY, Checkpoint, CheckpointError, Meta, meta_of_json
 from .validation import validate
 
@@ -90,17 +92,23 @@ def read(path: str | os.PathLike, vietocr_yaml: str | os.PathLike | None = None)
         ) from error
     except OSError as error:
         raise CheckpointError(f"{path} cannot be opened: {error.strerror}.") from error
+    notes: tuple[str, ...] = ()
     if head[HEADER_AT : HEADER_AT + 1] == b"{":
         tensors, meta = _read_safetensors(path)
     elif len(head) > HEADER_AT and head.startswith(PTH_MAGIC):
-        tensors, meta = _read_pth(path), None
+        tensors, notes = _read_pth(path)
+        meta = None
     else:
         raise CheckpointError(f"{path} is {_other_kind(head)}.")
     if meta is None:
-        meta = float_meta(vietocr_yaml)
+        tensors, taken_off = without_prefixes(tensors)
+        notes = tuple(f"{path}: {note}." for note in (*notes, *taken_off))
+        if what := foreign(tensors):
+            raise CheckpointError(f"{path}: {what}.")
+        meta = float_meta(vietocr_yaml, seq_modeling_of(tensors))
     elif vietocr_yaml is not None:
         _refuse_second_answer(path, meta, vietocr_yaml)
-    checkpoint = Checkpoint(tensors, meta, str(path))
+    checkpoint = Checkpoint(tensors, meta, str(path), notes)
     validate(checkpoint)
     if vietocr_yaml is not None:
         _refuse_other_sizes(checkpoint, vietocr_yaml)
@@ -111,8 +119,8 @@ def _refuse_other_sizes(checkpoint: Checkpoint, vietocr_yaml: str | os.PathLike)
     """Raise CheckpointError for a YAML that states a layer size other than the tensors have."""
     from .vietocr_yaml import read_yaml
 
-    sizes = stated_sizes_of(checkpoint.tensors)
-    for name, stated in read_yaml(vietocr_yaml).stated.items():
+    sizes = stated_sizes_of(checkpoint)
+    for name, stated in read_yaml(vietocr_yaml, checkpoint.meta.seq_modeling).stated.items():
         if sizes[name] != stated:
             raise CheckpointError(
                 f"{checkpoint.origin}: its tensors have {name} {sizes[name]}, and {vietocr_yaml} says "
@@ -138,11 +146,12 @@ def _refuse_second_answer(path: Path, meta: Meta, vietocr_yaml: str | os.PathLik
     """Raise CheckpointError for a YAML beside a file that carries what the YAML says, where the two may differ."""
     if meta.method != "float":
         raise CheckpointError(f"{path} is quantized and carries its own vocabulary and sizes; leave the YAML away.")
-    given = float_meta(vietocr_yaml)
+    given = float_meta(vietocr_yaml, meta.seq_modeling)
     for what, ours, theirs in (
         ("vocabulary", meta.chars, given.chars),
         ("image sizes", meta.image, given.image),
         ("pools", meta.pools, given.pools),
+        ("number of attention heads", meta.heads, given.heads),
     ):
         if ours != theirs:
             raise CheckpointError(
@@ -170,7 +179,8 @@ def _read_safetensors(path: Path) -> tuple[dict[str, np.ndarray], Meta | None]:
         raise CheckpointError(f"{path}: {error}: copy, download or make it again.") from error
 
 
-def _read_pth(path: Path) -> dict[str, np.ndarray]:
+def _read_pth(path: Path) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+    """The tensors, and what they were taken out of, in words."""
     import torch  # only a .pth needs it: the light install reads everything else without torch
 
     if _is_torchscript(path):
@@ -191,8 +201,7 @@ def _read_pth(path: Path) -> dict[str, np.ndarray]:
         raise CheckpointError(
             f"{path} is not a readable .pth file: damaged or truncated ({why}): copy or download it again."
         ) from error
-    if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
-        state = state["state_dict"]  # VietOCR's Trainer.save_checkpoint
+    state, notes = unwrapped(state)
     if (
         not isinstance(state, dict)
         or not state
@@ -204,7 +213,7 @@ def _read_pth(path: Path) -> dict[str, np.ndarray]:
         raise CheckpointError(
             f"{path} does not hold a state dict of tensors: save `model.state_dict()` with torch.save."
         )
-    return {name: (t.float() if t.is_floating_point() else t).detach().numpy() for name, t in state.items()}
+    return {name: (t.float() if t.is_floating_point() else t).detach().numpy() for name, t in state.items()}, notes
 
 
 def _is_torchscript(path: Path) -> bool:
@@ -216,25 +225,31 @@ def _is_torchscript(path: Path) -> bool:
         return False
 
 
-def float_meta(vietocr_yaml: str | os.PathLike | None) -> Meta:
-    """What a float network is that was trained with a YAML; VietOCR's own vgg_seq2seq for None.
+def float_meta(vietocr_yaml: str | os.PathLike | None, seq_modeling: str | None = None) -> Meta:
+    """What a float network is that was trained with a YAML.
+
+    Args:
+        vietocr_yaml: The YAML; None for the sizes of the networks that VietOCR publishes.
+        seq_modeling: The head that the network has; None for the YAML's, or else `seq2seq`.
 
     Raises:
         BridgeError: For an unreadable YAML.
         CheckpointError: For pools whose kernel and stride differ.
     """
     if vietocr_yaml is None:
-        return Meta()
+        return Meta(seq_modeling=seq_modeling or Meta.seq_modeling)
     from .vietocr_yaml import read_yaml
 
-    config = read_yaml(vietocr_yaml)
+    config = read_yaml(vietocr_yaml, seq_modeling)
     cnn = config.architecture["cnn"]
     if cnn["ks"] != cnn["ss"]:
         raise CheckpointError(
             f"{vietocr_yaml}: pooling kernels {cnn['ks']} and strides {cnn['ss']} differ; "
             "only equal ones are supported."
         )
-    return Meta(chars=config.chars, image=config.image, pools=tuple(tuple(k) for k in cnn["ks"]))
+    pools = tuple(tuple(k) for k in cnn["ks"])
+    heads = config.architecture["transformer"].get("nhead", HEADS)
+    return Meta(chars=config.chars, image=config.image, pools=pools, seq_modeling=config.seq_modeling, heads=heads)
 
 
 def sha256(path: str | os.PathLike) -> str:

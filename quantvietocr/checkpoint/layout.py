@@ -106,12 +106,6 @@ def rows_at_once(tensors: Mapping[str, np.ndarray]) -> int:
     return tensors[f"{LAST_CONVOLUTION}.weight"].shape[2]
 
 
-def stated_sizes_of(tensors: Mapping[str, np.ndarray]) -> dict[str, int | str]:
-    """What VietOCR's YAML may say of a float state dict's sizes, as its tensors tell it."""
-    hidden = tensors[f"{LAST_CONVOLUTION}.weight"].shape[0]
-    return sizes_of(tensors) | {"hidden": hidden, "backbone": backbone_of(tensors)}
-
-
 def sizes_of(tensors: Mapping[str, np.ndarray]) -> dict[str, int]:
     """The sizes of VietOCR's `transformer` settings, as the shapes of a state dict tell them."""
     return {

@@ -24,12 +24,12 @@ _TENSOR_DIMS, _TENSOR_TYPE, _TENSOR_NAME, _TENSOR_RAW = 1, 2, 8, 9
 _TYPES = {1: np.float32, 2: np.uint8, 3: np.int8, 6: np.int32, 7: np.int64, 9: np.bool_}
 
 
-def read_onnx(path: str | os.PathLike, prefix: str = "") -> Checkpoint:
+def read_onnx(path: str | os.PathLike, prefix: str | tuple[str, ...] = "") -> Checkpoint:
     """Read an ONNX file of ours.
 
     Args:
         path: The file.
-        prefix: The tensors whose names begin so are read; "" takes all.
+        prefix: The tensors whose names begin so, or with one of several, are read; "" takes all.
 
     Returns:
         Those tensors and the metadata.

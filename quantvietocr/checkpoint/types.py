@@ -14,10 +14,13 @@ import numpy as np
 from ..errors import UserError
 from ..pictures.image import ImageSpec
 from .layout import SCALE
+from .transformer_layout import HEADS
 from .vocab import DEFAULT_CHARS
 
 FORMAT_VERSION = 1
 PACKED_VERSION = 2  # of compact files, which the first readers cannot read
+TRANSFORMER_VERSION = 3  # of files of VietOCR's transformer networks, compact or not, which came after these
+VERSIONS = (FORMAT_VERSION, PACKED_VERSION, TRANSFORMER_VERSION)
 METADATA_KEY = "quantvietocr"  # under which a file of ours holds the JSON of its `Meta`
 METHODS = ("float", "dynamic", "static", "qat", "pact", "lsq")
 VGG19_POOLS = ((2, 2), (2, 2), (2, 1), (2, 1), (1, 1))  # height, width
@@ -71,6 +74,8 @@ class Meta:
         pools: Height and width of the float CNN's pools.
         scheme: The values of `quantize.scheme.Scheme`; empty in files made before there was a choice.
         packed: How the file stores each tensor that it packs (`packing`); in memory none is.
+        seq_modeling: VietOCR's name of what follows the CNN, `seq2seq` or `transformer`.
+        heads: Of a transformer's attention, which its tensors do not tell.
     """
 
     method: str = "float"
@@ -89,12 +94,18 @@ class Meta:
     pools: tuple[tuple[int, int], ...] = VGG19_POOLS
     scheme: Mapping[str, Any] = field(default_factory=dict)
     packed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    seq_modeling: str = "seq2seq"
+    heads: int = HEADS
 
     def to_json(self) -> str:
         """The JSON that every file of ours holds under `METADATA_KEY`."""
         values = {"format_version": PACKED_VERSION if self.packed else FORMAT_VERSION} | dataclasses.asdict(self)
         if not self.packed:
             del values["packed"]  # a file without it is as the first version has it
+        if self.seq_modeling == "transformer":
+            values["format_version"] = TRANSFORMER_VERSION
+        else:
+            del values["seq_modeling"], values["heads"]  # likewise
         return json.dumps(values, ensure_ascii=False, sort_keys=True)
 
 
@@ -106,11 +117,13 @@ class Checkpoint:
         tensors: By their names (`layout`).
         meta: What they are.
         origin: The file's name, for messages.
+        notes: What was taken off its weights on reading, a sentence each.
     """
 
     tensors: Mapping[str, np.ndarray]
     meta: Meta
     origin: str = "memory"
+    notes: tuple[str, ...] = ()
 
     @property
     def is_float(self) -> bool:
@@ -144,10 +157,11 @@ def meta_of_json(text: str, path: str | os.PathLike) -> Meta:
     try:
         raw = json.loads(text)
         version = raw.pop("format_version")
-        if version not in (FORMAT_VERSION, PACKED_VERSION):
+        if version not in VERSIONS:
+            *others, last = map(str, VERSIONS)
             raise CheckpointError(
-                f"{path} has format version {version}; this quantvietocr reads {FORMAT_VERSION} and "
-                f"{PACKED_VERSION}: update quantvietocr."
+                f"{path} has format version {version}; this quantvietocr reads {', '.join(others)} and {last}: update "
+                "quantvietocr."
             )
         raw["layers"] = tuple(_layer(layer) for layer in raw["layers"])
         raw["image"] = ImageSpec(**raw["image"])

@@ -10,16 +10,18 @@ from typing import Any
 import numpy as np
 
 from . import layout
+from .head_validation import check_seq2seq, check_transformer
+from .recognise import SIGNS
 from .types import METHODS, Checkpoint, CheckpointError, Layer
 from .vocab import Vocab, VocabError
 
 
 def validate(checkpoint: Checkpoint) -> None:
     """Raise CheckpointError for the first thing that is missing, of another shape or type, or not a usable number."""
-    _Check(checkpoint).run()
+    Check(checkpoint).run()
 
 
-class _Check:
+class Check:
     """One checkpoint under examination. Every method raises CheckpointError at the first thing that is wrong."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
@@ -30,12 +32,13 @@ class _Check:
 
     def run(self) -> None:
         self.metadata()
+        check_head = {"seq2seq": check_seq2seq, "transformer": check_transformer}[self.meta.seq_modeling]
         if self.is_float:
-            self.transformer()
+            check_head(self)
             self.float_cnn()
         else:
             self.quantized_cnn()
-            self.transformer()
+            check_head(self)
         self.numbers()
 
     def failure(self, what: str, remedy: str | None = None) -> CheckpointError:
@@ -44,8 +47,8 @@ class _Check:
     def need(self, name: str) -> np.ndarray:
         if name not in self.tensors:
             raise CheckpointError(
-                f"{self.origin} lacks the tensor {name}: it is not a VietOCR vgg_seq2seq checkpoint, or it "
-                "is incomplete; make or download it again."
+                f"{self.origin} lacks the tensor {name}: it is not a VietOCR vgg_{self.meta.seq_modeling} checkpoint, "
+                "or it is incomplete; make or download it again."
             )
         return self.tensors[name]
 
@@ -74,6 +77,8 @@ class _Check:
         meta = self.meta
         if meta.method not in METHODS:
             raise self.failure(f"unknown method {meta.method!r}; known: {', '.join(METHODS)}", "update quantvietocr")
+        if meta.seq_modeling not in SIGNS:
+            raise self.failure(f"unknown head {meta.seq_modeling!r}; known: {', '.join(SIGNS)}", "update quantvietocr")
         if not isinstance(meta.chars, str):
             raise self.failure(f"its vocabulary must be text, not {meta.chars!r}")
         try:
@@ -94,11 +99,21 @@ class _Check:
         if meta.decoder not in ("float", "int8"):
             raise self.failure(f"its decoder is {meta.decoder!r}, not float or int8")
 
-    def transformer(self) -> None:
-        """The encoder and the decoder, all sizes following from the CNN's channels, four widths and the vocabulary."""
-        classes = len(self.meta.chars) + len(Vocab.specials)
-        embedded = self.width(layout.EMBEDDING, 1)
-        for name in (layout.EMBEDDING, f"{layout.OUTPUT}weight"):
+    @property
+    def classes(self) -> int:
+        """Classes that the vocabulary needs."""
+        return len(self.meta.chars) + len(Vocab.specials)
+
+    @property
+    def channels(self) -> int:
+        """Channels that the CNN gives the encoder."""
+        last = layout.LAST_CONVOLUTION if self.is_float else self.meta.layers[-1].name
+        return self.width(f"{last}.weight", 0, 4)
+
+    def vocabulary(self, *names: str) -> None:
+        """Tensors with a row for each class have as many rows as the vocabulary needs."""
+        classes = self.classes
+        for name in names:
             rows, columns = self.width(name, 0), self.width(name, 1)
             if rows != classes:
                 remedy = "pass the YAML it was trained with" if self.is_float else self.remedy
@@ -108,29 +123,11 @@ class _Check:
                     "file",
                     remedy,
                 )
-        inner = self.width(f"{layout.ENCODER_RNN}weight_hh_l0", 1)
-        outer = self.width(f"{layout.DECODER_RNN}weight_hh_l0", 1)
-        last = layout.LAST_CONVOLUTION if self.is_float else self.meta.layers[-1].name
-        channels = self.width(f"{last}.weight", 0, 4)
-        integer = self.meta.decoder == "int8"
-        for side in ("", "_reverse"):
-            self.gru(layout.ENCODER_RNN, side, channels, inner, integer)
-        # The decoder runs in float, whatever its weights are stored as.
-        self.gru(layout.DECODER_RNN, "", 2 * inner + embedded, outer, None)
-        for name, shape in {
-            layout.ENCODER_FC: (outer, 2 * inner),
-            layout.ATTENTION: (outer, outer + 2 * inner),
-            layout.OUTPUT: (classes, outer + 2 * inner + embedded),
-        }.items():
-            self.expect(f"{name}weight", shape, None)
-            self.expect(f"{name}bias", shape[:1])
-        self.expect(layout.ATTENTION_SCORE, (1, outer), None)
-        self.expect(layout.EMBEDDING, (classes, embedded), None)
 
-    def gru(self, prefix: str, side: str, inputs: int, hidden: int, integer: bool | None) -> None:
-        for kind, size in (("ih", inputs), ("hh", hidden)):
-            self.expect(f"{prefix}weight_{kind}_l0{side}", (3 * hidden, size), integer)
-            self.expect(f"{prefix}bias_{kind}_l0{side}", (3 * hidden,))
+    def linear(self, name: str, outputs: int, inputs: int) -> None:
+        """A weight, float or int8, and its bias."""
+        self.expect(f"{name}weight", (outputs, inputs), None)
+        self.expect(f"{name}bias", (outputs,))
 
     def float_cnn(self) -> None:
         """Every convolution and batch norm of the VGG that the file's names fit best."""

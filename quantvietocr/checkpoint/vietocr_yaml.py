@@ -34,7 +34,22 @@ VGG_SEQ2SEQ: dict[str, Any] = {
     },
 }
 
-SIZES = ("encoder_hidden", "decoder_hidden", "img_channel", "decoder_embedded")  # of layers, in `transformer`
+#: The same of its `vgg-transformer.yml` and the `base.yml` under that.
+VGG_TRANSFORMER: dict[str, Any] = VGG_SEQ2SEQ | {
+    "seq_modeling": "transformer",
+    "transformer": {
+        "d_model": 256,
+        "nhead": 8,
+        "num_encoder_layers": 6,
+        "num_decoder_layers": 6,
+        "dim_feedforward": 2048,
+        "max_seq_length": 1024,
+        "pos_dropout": 0.1,
+        "trans_dropout": 0.1,
+    },
+}
+ARCHITECTURES = {config["seq_modeling"]: config for config in (VGG_SEQ2SEQ, VGG_TRANSFORMER)}
+NOT_IN_TENSORS = ("dropout", "pos_dropout", "trans_dropout", "nhead")  # of `transformer`
 
 
 class BridgeError(UserError):
@@ -50,7 +65,7 @@ _READ_ERRORS = ReadErrors(
 
 @dataclass(frozen=True)
 class VietOCRConfig:
-    """What is needed to build a VietOCR `seq2seq` network and to feed it.
+    """What is needed to build a VietOCR network and to feed it.
 
     Attributes:
         chars: The vocabulary, in the order of the network's classes.
@@ -65,19 +80,33 @@ class VietOCRConfig:
     stated: Mapping[str, int | str] = field(default_factory=dict)
 
     @property
+    def seq_modeling(self) -> str:
+        """VietOCR's name of what follows the CNN, `seq2seq` or `transformer`."""
+        return self.architecture["seq_modeling"]
+
+    @property
+    def dropout(self) -> dict[str, float]:
+        """The probabilities of dropping a value in the encoder and the decoder, by VietOCR's names."""
+        return {key: value for key, value in self.architecture["transformer"].items() if key.endswith("dropout")}
+
+    @property
     def classes(self) -> int:
         """Characters plus VietOCR's four special tokens (pad, go, end, mask)."""
         return len(self.chars) + len(Vocab.specials)
 
 
-def read_yaml(path: str | os.PathLike) -> VietOCRConfig:
+def read_yaml(path: str | os.PathLike, head: str | None = None) -> VietOCRConfig:
     """Read the YAML a VietOCR model was trained with (`Cfg.save` or hand-written).
 
-    Keys that are absent take VietOCR's `base.yml`/`vgg-seq2seq.yml` values.
+    Keys that are absent take the values of VietOCR's `base.yml` and `vgg-seq2seq.yml` or `vgg-transformer.yml`.
+
+    Args:
+        path: The YAML.
+        head: The `seq_modeling` that its weights have; None for the YAML's own, or else `seq2seq`.
 
     Raises:
-        BridgeError: For a model that is not `seq2seq` on a VGG, for values that no such model can have, and for a file
-            that is not VietOCR's YAML.
+        BridgeError: For a model that is not `seq2seq` or `transformer` on a VGG, or not what its weights have, for
+            values that no such model can have, and for a file that is not VietOCR's YAML.
     """
     path = Path(path)
     text = read_text(path, _READ_ERRORS)
@@ -89,22 +118,33 @@ def read_yaml(path: str | os.PathLike) -> VietOCRConfig:
         ) from error
     if not isinstance(raw, dict):
         raise BridgeError(f"{path} holds {type(raw).__name__}, not VietOCR's key: value settings.")
-    seq_modeling = raw.get("seq_modeling", "seq2seq")
+    seq_modeling = raw.get("seq_modeling", head or "seq2seq")
     backbone = raw.get("backbone", "vgg19_bn")
-    if seq_modeling != "seq2seq" or backbone not in ("vgg19_bn", "vgg11_bn"):
+    if seq_modeling not in ARCHITECTURES or backbone not in ("vgg19_bn", "vgg11_bn"):
         raise BridgeError(
-            f"{path} describes backbone {backbone!r} with {seq_modeling!r}: only a VGG with 'seq2seq' "
-            "(VietOCR's vgg_seq2seq) can be quantized here."
+            f"{path} describes backbone {backbone!r} with {seq_modeling!r}: only a VGG with 'seq2seq' or 'transformer' "
+            "(VietOCR's vgg_seq2seq and vgg_transformer) can be quantized here."
+        )
+    if head not in (None, seq_modeling):
+        raise BridgeError(
+            f"{path} describes the head {seq_modeling!r} and the weights have the head {head!r}: pass the YAML they "
+            "were trained with."
         )
     for part in ("cnn", "transformer", "dataset"):
         if not isinstance(raw.get(part) or {}, dict):
             raise BridgeError(f"{path}: {part} must hold key: value settings, not {raw[part]!r}.")
-    architecture = copy.deepcopy(VGG_SEQ2SEQ) | {"backbone": backbone}
+    published = ARCHITECTURES[seq_modeling]
+    architecture = copy.deepcopy(published) | {"backbone": backbone}
     for part in ("cnn", "transformer"):
-        known = set(VGG_SEQ2SEQ[part])
+        known = set(published[part])
         architecture[part].update({k: v for k, v in (raw.get(part) or {}).items() if k in known})
         for key, value in architecture[part].items():
             _check_architecture(f"{path}: {part}.{key}", key, value)
+    if architecture["transformer"].get("d_model", 0) % architecture["transformer"].get("nhead", 1):
+        raise BridgeError(
+            f"{path}: transformer.nhead is {architecture['transformer']['nhead']}, which must divide d_model "
+            f"({architecture['transformer']['d_model']})."
+        )
     sizes = {"image_height": 32, "image_min_width": 32, "image_max_width": 512}
     sizes |= {key: value for key, value in (raw.get("dataset") or {}).items() if key in sizes}
     for key, value in sizes.items():
@@ -117,7 +157,8 @@ def read_yaml(path: str | os.PathLike) -> VietOCRConfig:
     chars = raw.get("vocab", DEFAULT_CHARS)
     if not isinstance(chars, str) or len(set(chars)) != len(chars) or not chars:
         raise BridgeError(f"{path}: vocab must be a string of distinct characters.")
-    stated = {key: value for key, value in (raw.get("transformer") or {}).items() if key in SIZES}
+    in_tensors = set(published["transformer"]) - set(NOT_IN_TENSORS)
+    stated = {key: value for key, value in (raw.get("transformer") or {}).items() if key in in_tensors}
     stated |= {key: value for key, value in (raw.get("cnn") or {}).items() if key == "hidden"}
     stated |= {key: raw[key] for key in ("backbone",) if key in raw}
     return VietOCRConfig(chars, architecture, image, stated)
@@ -132,7 +173,7 @@ def _check_architecture(where: str, key: str, value: Any) -> None:
             raise BridgeError(
                 f"{where} must be {pools} pairs of whole numbers above 0, one for each pool, not {value!r}."
             )
-    elif key == "dropout":
+    elif key.endswith("dropout"):
         if type(value) not in (int, float) or not 0 <= value <= 1:
             raise BridgeError(f"{where} must be a number from 0 to 1, not {value!r}.")
     elif type(value) is not int or value < 1:

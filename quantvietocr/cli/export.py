@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from ..shipped import WEIGHTS, weights_file
-from .shared import YAML_HELP
+from .shared import YAML_HELP, read_noting
 
 
 def describe(options: argparse.Namespace) -> None:
@@ -24,7 +24,6 @@ def _export_vietocr(options: argparse.Namespace) -> None:
     import numpy as np
     import torch
 
-    from ..checkpoint.files import read
     from ..checkpoint.layout import has_own_widths
     from ..errors import UserError
     from ..vietocr_bridge.network import save_vietocr
@@ -33,7 +32,7 @@ def _export_vietocr(options: argparse.Namespace) -> None:
         raise UserError("--verify compares engines, for --format onnx: leave it away.")
     if Path(options.out).suffix != ".pth":
         raise UserError(f"{options.out}: VietOCR loads .pth files; give a name that ends so.")
-    checkpoint = read(weights_file(options.checkpoint), options.config)
+    checkpoint = read_noting(weights_file(options.checkpoint), options.config)
     if not checkpoint.is_float:
         raise UserError(
             f"{options.checkpoint} is quantized ({checkpoint.meta.method}), and VietOCR runs float weights alone: "
@@ -50,13 +49,12 @@ def _export_vietocr(options: argparse.Namespace) -> None:
 
 
 def _export_torchscript(options: argparse.Namespace) -> None:
-    from ..checkpoint.files import read
     from ..errors import UserError
     from ..export.torchscript import export_torchscript
 
     if options.verify:
         raise UserError("--verify compares engines, for --format onnx: leave it away.")
-    checkpoint = read(weights_file(options.checkpoint), options.config)
+    checkpoint = read_noting(weights_file(options.checkpoint), options.config)
     path = export_torchscript(checkpoint, options.out)
     print(
         f"{path}: {path.stat().st_size / 2**20:.1f} MiB, TorchScript, CNN and encoder, method {checkpoint.meta.method}"
@@ -64,13 +62,12 @@ def _export_torchscript(options: argparse.Namespace) -> None:
 
 
 def _export_onnx(options: argparse.Namespace) -> None:
-    from ..checkpoint.files import read
     from ..checkpoint.vocab import Vocab
     from ..dataset.annotation import read_annotation
     from ..export.onnx import OPSET, export_onnx
     from ..export.verify import VerifyError, failure, report, verify
 
-    checkpoint = read(weights_file(options.checkpoint), options.config)
+    checkpoint = read_noting(weights_file(options.checkpoint), options.config)
     annotation = None
     if options.verify:
         annotation = read_annotation(
@@ -132,7 +129,8 @@ def confidence(options: argparse.Namespace) -> None:
 def fetch(options: argparse.Namespace) -> None:
     from ..vietocr_bridge.fetch import fetch as fetch_file
 
-    path = fetch_file(options.out, options.url, options.blob_id)
+    out = options.out or f"weights/{options.config}.pth"
+    path = fetch_file(out, options.url, options.blob_id, options.config)
     print(f"{path}: {path.stat().st_size / 2**20:.1f} MiB")
 
 
@@ -192,9 +190,15 @@ def _add_confidence(verbs: argparse._SubParsersAction) -> None:
 
 
 def _add_fetch(verbs: argparse._SubParsersAction) -> None:
-    verb = verbs.add_parser("fetch", help="download VietOCR's published vgg_seq2seq weights (90 MB)")
+    verb = verbs.add_parser("fetch", help="download weights that VietOCR publishes (90 and 152 MB)")
     verb.set_defaults(verb=fetch)
-    verb.add_argument("--out", default="weights/vgg_seq2seq.pth", metavar="FILE", help="default: %(default)s")
+    verb.add_argument(
+        "--config",
+        choices=("vgg_seq2seq", "vgg_transformer"),
+        default="vgg_seq2seq",
+        help="which (default %(default)s)",
+    )
+    verb.add_argument("--out", metavar="FILE", help="default: weights/ and that name, .pth")
     verb.add_argument(
         "--url", help="take this address (https, or a Google Drive id) instead of the one in VietOCR's config"
     )

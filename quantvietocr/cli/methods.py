@@ -7,12 +7,11 @@ import sys
 from pathlib import Path
 
 from ..shipped import weights_file
-from .shared import YAML_HELP, add_into
+from .shared import YAML_HELP, add_into, read_noting
 
 
 def sensitivity(options: argparse.Namespace) -> None:
     """Measure what each convolution costs in few bits, and draw it."""
-    from ..checkpoint.files import read
     from ..checkpoint.vocab import Vocab
     from ..common.files import write_text
     from ..dataset.annotation import read_annotation
@@ -22,7 +21,7 @@ def sensitivity(options: argparse.Namespace) -> None:
     from ..quantize.bits.sensitivity import measure
     from ..quantize.scheme import Scheme
 
-    checkpoint = read(weights_file(options.float), options.config)
+    checkpoint = read_noting(weights_file(options.float), options.config)
     annotation = read_annotation(options.data, Vocab(checkpoint.meta.chars), unknown="skip", problems=options.problems)
     print(annotation.report.summary(), file=sys.stderr)
     lines, others = drawn(annotation.samples, options.lines)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..shipped import weights_file
-from .shared import YAML_HELP
+from .shared import YAML_HELP, read_noting
 
 if TYPE_CHECKING:
     from ..checkpoint.types import Checkpoint
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 def quantize(options: argparse.Namespace) -> None:
     """Write an 8-bit file and print what it is."""
     from ..checkpoint.describe import describe as describe_file
-    from ..checkpoint.files import read, sha256, write
+    from ..checkpoint.files import sha256, write
     from ..checkpoint.types import CheckpointError
 
     if Path(options.out).suffix != ".safetensors":
         raise CheckpointError(f"{options.out}: quantized files are written as .safetensors; give a name that ends so.")
     source = weights_file(options.float)
-    quantized = (_dynamic if options.method == "dynamic" else _static)(options, read(source, options.config))
+    quantized = (_dynamic if options.method == "dynamic" else _static)(options, read_noting(source, options.config))
     about = dataclasses.replace(quantized.meta, source_sha256=sha256(source), made_with=options.command)
     print(describe_file(write(dataclasses.replace(quantized, meta=about), options.out)))
 

@@ -4,11 +4,26 @@ from __future__ import annotations
 
 import argparse
 import itertools
-from typing import Any
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ..reading.options import LEADERS, MAX_BEAM, MAX_RETRIES, USUAL, WIDE, ReadingOptions
 
+if TYPE_CHECKING:
+    from ..checkpoint.types import Checkpoint
+
 YAML_HELP = "the YAML a VietOCR .pth was trained with, if its vocabulary or sizes are not VietOCR's own"
+
+
+def read_noting(path: Path, vietocr_yaml: str | None) -> Checkpoint:
+    """Read a checkpoint as `checkpoint.files.read` does, and say on stderr what was taken off its weights."""
+    from ..checkpoint.files import read
+
+    checkpoint = read(path, vietocr_yaml)
+    for note in checkpoint.notes:
+        print(note, file=sys.stderr)
+    return checkpoint
 
 
 def add_into(parser: argparse.ArgumentParser) -> None:

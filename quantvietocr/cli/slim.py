@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from ..shipped import weights_file
-from .shared import YAML_HELP
+from .shared import YAML_HELP, read_noting
 
 
 def slim(options: argparse.Namespace) -> None:
@@ -16,7 +16,7 @@ def slim(options: argparse.Namespace) -> None:
     import numpy as np
 
     from ..checkpoint.describe import describe
-    from ..checkpoint.files import read, sha256, write
+    from ..checkpoint.files import sha256, write
     from ..checkpoint.types import CheckpointError
     from ..checkpoint.vocab import Vocab
     from ..dataset.annotation import read_annotation
@@ -31,7 +31,7 @@ def slim(options: argparse.Namespace) -> None:
     source = weights_file(options.float)
     if source.suffix == ".onnx":
         raise SlimError(f"{source}: an .onnx file has no batch norms left; give the float checkpoint that it is of.")
-    checkpoint = read(source, options.config)
+    checkpoint = read_noting(source, options.config)
     if not checkpoint.is_float:
         raise SlimError(
             f"{source} is quantized ({checkpoint.meta.method}): give the float checkpoint that it was made from."

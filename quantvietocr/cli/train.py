@@ -12,8 +12,9 @@ from .process import command_of, prepare_process, speaks
 
 SCRIPT = "train_qat.py"
 DESCRIPTION = (
-    "Fine-tune a VietOCR vgg_seq2seq network (train.method=float) or train it quantization-aware (train.method=qat), "
-    "validating what ships: an int8 copy converted on the CPU. Writes best.safetensors (with best-float.safetensors, "
+    "Fine-tune a VietOCR network, vgg_seq2seq or vgg_transformer (train.method=float), or train it quantization-aware "
+    "(train.method=qat), validating what ships: an int8 copy converted on the CPU. Writes best.safetensors (with "
+    "best-float.safetensors, "
     "the float weights under it), curves.png, loss.csv, scores.csv, config.yml and state.pt into train.out. With "
     "several GPUs or processes: torchrun --nproc-per-node N train_qat.py ..., which computes the same with the same "
     "settings, sooner."

@@ -18,18 +18,24 @@ class EngineError(UserError):
     """An engine cannot run here or cannot run this file; the message says why and what to do."""
 
 
+#: What an encoder gives of N lines of one width, float32: its outputs at every position ("memory", N,S,M) and, of
+#: seq2seq networks, its last state for the decoder ("hidden", N,D).
+Encoded = tuple[np.ndarray, ...]
+#: Outputs of an exported graph up to the decoder, in the order in which engines give them.
+STAGES = ("features", "memory", "hidden")
+
+
 class Encoder(Protocol):
     """Runs the CNN and the encoder of one network."""
 
-    def encode(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def encode(self, pixels: np.ndarray) -> Encoded:
         """Run the CNN and the encoder on lines of one width.
 
         Args:
             pixels: The lines, uint8 (N,H,W,3).
 
         Returns:
-            The encoder's outputs ("memory", N,S,2E) and its last state for the decoder ("hidden", N,D), float32. Each
-            line's do not depend on the others in its batch.
+            The encoder's outputs. Each line's do not depend on the others in its batch.
         """
         ...
 

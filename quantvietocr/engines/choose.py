@@ -7,14 +7,16 @@ import importlib.util
 import os
 from pathlib import Path
 
+from ..checkpoint import layout, transformer_layout
 from ..checkpoint.files import read
-from ..checkpoint.layout import DECODER
 from ..checkpoint.onnx_file import read_onnx
 from ..checkpoint.types import Checkpoint
 from ..common.packages import how_to_install
 from .base import Engine, EngineError
 from .cpu import int8_features, int8_instructions, int8_warning, weight_bits
 
+#: Begin the names of the tensors that decoding needs, of either network.
+DECODING = (layout.DECODER, *transformer_layout.DECODING)
 #: Engines that read `.onnx` files, the one measured fastest first.
 ONNX_ENGINES = ("openvino", "onnxruntime")
 ENGINES = ("auto", "torch", "onnxruntime", "openvino")
@@ -50,7 +52,7 @@ def open_file(
     if isinstance(weights, Checkpoint):
         checkpoint = weights
     elif path.suffix == ".onnx" and config is None:
-        checkpoint = read_onnx(path, DECODER)
+        checkpoint = read_onnx(path, DECODING)
     else:
         checkpoint = read(path, config)
     return checkpoint, _engine(name, checkpoint, threads)
@@ -117,7 +119,7 @@ def describe_engine(engine: Engine, checkpoint: Checkpoint, threads: int) -> lis
         threads: As they were asked for.
 
     Returns:
-        One sentence, or two.
+        What was taken off the weights, the engine, and the warning if there is one; a sentence each.
     """
     features = int8_features()
     integers = any(layer.precision == "int8" for layer in checkpoint.meta.layers)
@@ -126,4 +128,4 @@ def describe_engine(engine: Engine, checkpoint: Checkpoint, threads: int) -> lis
     sentence = f"engine: {engine.name} {importlib.metadata.version(engine.name)}, {engine.precision}{on}; {count}."
     bits = checkpoint.meta.activation_bits
     warning = int8_warning(bits, features, weight_bits=weight_bits(checkpoint)) if integers else None
-    return [sentence, f"warning: {warning}"] if warning else [sentence]
+    return [*checkpoint.notes, sentence, *([f"warning: {warning}"] if warning else [])]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..checkpoint.types import Checkpoint, CheckpointError
-from .base import cores, need
+from .base import STAGES, Encoded, cores, need
 from .cpu import graph_precision
 
 NO_STEPS = np.array(0, np.int64)  # steps of the graph's decoder: the encoder alone is wanted
@@ -35,6 +35,8 @@ class OnnxEngine:
         self.threads = threads or cores()
         self._origin = checkpoint.origin
         self._session = self._open(threads)
+        names = {output.name for output in self._session.get_outputs()}
+        self._outputs = [name for name in STAGES if name in names]
         self._single: OnnxEngine | None = None
         self.precision = graph_precision(checkpoint)
 
@@ -68,13 +70,10 @@ class OnnxEngine:
             self._single.threads, self._single._session = 1, self._open(1)
         yield [self._single] * count  # calls of a session do not disturb each other
 
-    def stages(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Run as `encode` does, and return the CNN's features (N,S,C) before memory and hidden, float32."""
-        features, memory, hidden = self._session.run(
-            ["features", "memory", "hidden"], {"pixels": pixels, "max_length": NO_STEPS}
-        )
-        return features, memory, hidden
+    def stages(self, pixels: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Run as `encode` does, and return the CNN's features (N,S,C), float32, before what that returns."""
+        return tuple(self._session.run(self._outputs, {"pixels": pixels, "max_length": NO_STEPS}))
 
-    def encode(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def encode(self, pixels: np.ndarray) -> Encoded:
         """See `base.Encoder`."""
         return self.stages(pixels)[1:]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..checkpoint.types import Checkpoint, CheckpointError
-from .base import cores, need
+from .base import STAGES, Encoded, cores, need
 from .cpu import graph_precision
 
 MAX_REASON = 200  # characters of OpenVINO's message that are passed on, its end
@@ -53,7 +53,10 @@ class OpenVinoEngine:
             cnn = runtime.Model([outputs["features"]], [pixels], "cnn").clone()  # the next lines change its end
             for target in features.get_target_inputs():
                 target.replace_source_output(after.output(0))
-            self._models = (cnn, runtime.Model([outputs["memory"], outputs["hidden"]], [after], "encoder"))
+            self._models = (
+                cnn,
+                runtime.Model([outputs[name] for name in STAGES[1:] if name in outputs], [after], "encoder"),
+            )
             ((self._cnn, self._encoder),) = self._compile(threads, 1)
             hinted = self._cnn.get_compiled_model().get_property("INFERENCE_PRECISION_HINT")
         except RuntimeError as error:
@@ -88,13 +91,13 @@ class OpenVinoEngine:
         with self._lock:
             return self._cnn.infer([pixels], share_inputs=True)[0]
 
-    def stages(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Run as `encode` does, and return the CNN's features (N,S,C) before memory and hidden, float32."""
+    def stages(self, pixels: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Run as `encode` does, and return the CNN's features (N,S,C), float32, before what that returns."""
         features = self.features(pixels)
         with self._lock:
-            memory, hidden = self._encoder.infer([features], share_inputs=True).values()
-        return features, memory, hidden
+            encoded = self._encoder.infer([features], share_inputs=True).values()
+        return features, *encoded
 
-    def encode(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def encode(self, pixels: np.ndarray) -> Encoded:
         """See `base.Encoder`."""
         return self.stages(pixels)[1:]

@@ -18,7 +18,8 @@ from ..checkpoint import layout
 from ..checkpoint.folding import float_layers
 from ..checkpoint.types import Checkpoint, Layer
 from ..pictures.image import line_tensor
-from .base import EngineError
+from .base import Encoded, EngineError
+from .torch_encoders import ENCODERS
 
 # torch's quantized tensors are deprecated without a replacement that its CPU convolutions take; torch is pinned.
 warnings.filterwarnings("ignore", message="torch.quantize_per_tensor, torch.quantize_per_channel")
@@ -69,24 +70,15 @@ class TorchEngine:
             layers = meta.layers
         integers = any(layer.precision == "int8" for layer in layers)
         self.backend = select_backend() if integers or meta.decoder == "int8" else None
-        half = meta.decoder == "int8" and self.backend != "qnnpack"  # which has no such kernels
         cnn = f"int8 CNN ({self.backend}, {meta.activation_bits}-bit activations)" if integers else "float32 CNN"
-        encoder = "float32 encoder with float16 weights" if half else "float32 encoder"
-        self.precision = f"{cnn}, {encoder}, float32 decoder steps"
+        self._encoder = ENCODERS[meta.seq_modeling](checkpoint, self.backend)
+        self.precision = f"{cnn}, {self._encoder.precision}, float32 decoder steps"
         self._input = output_range(checkpoint, layout.INPUT) if integers and layers[0].precision == "int8" else None
         self._layers: list[Callable[[Tensor], Tensor]] = []
         source = layout.INPUT
         for layer in layers:
             self._layers.append(operation(layer, checkpoint, source))
             source = layer.name if layer.op == "conv" else source
-        weights = {
-            name.removeprefix(layout.ENCODER_RNN): weight
-            for name, weight in checkpoint.weights(layout.ENCODER_RNN).items()
-        }
-        self._encoder = _half_gru(weights) if half else float_gru(weights)
-        self._to_hidden = [
-            torch.from_numpy(np.array(checkpoint.weight(layout.ENCODER_FC + part))) for part in ("weight", "bias")
-        ]
         self._lock = threading.Lock()
 
     @property
@@ -116,13 +108,13 @@ class TorchEngine:
             x = layer(x)
         return x.dequantize() if x.is_quantized else x
 
-    def encode(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def encode(self, pixels: np.ndarray) -> Encoded:
         """See `base.Encoder`."""
         return self.stages(pixels)[1:]
 
     @torch.inference_mode()
-    def stages(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Run as `encode` does, and return the CNN's features (N,S,C) before memory and hidden, float32."""
+    def stages(self, pixels: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Run as `encode` does, and return the CNN's features (N,S,C), float32, before what that returns."""
         images = torch.from_numpy(np.stack([line_tensor(line) for line in pixels]))
         with self._lock:
             before = torch.get_num_threads()
@@ -130,26 +122,25 @@ class TorchEngine:
                 torch.set_num_threads(self._threads)
             try:
                 features = self.features(images)
-                torch.set_num_threads(1)  # a step of the GRU is over sooner than it is shared out
-                sequence, memory, hidden = self.encode_features(features)
+                if self._encoder.in_steps:
+                    torch.set_num_threads(1)  # a step of the GRU is over sooner than it is shared out
+                sequence, *encoded = self.encode_features(features)
             finally:
                 torch.set_num_threads(before)
-        return sequence.transpose(0, 1).numpy(), memory.numpy(), hidden.numpy()
+        return sequence.transpose(0, 1).numpy(), *(part.numpy() for part in encoded)
 
-    def encode_features(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def encode_features(self, features: Tensor) -> tuple[Tensor, ...]:
         """Encode the CNN's features.
 
         Args:
             features: float32 (N,C,H',W').
 
         Returns:
-            The features as a sequence (S,N,C), memory (N,S,2E) and hidden (N,D), float32.
+            The features as a sequence (S,N,C), and what the encoder makes of it (`base.Encoded`), float32.
         """
         # VietOCR reads column by column: (W', H') flattened in that order, then sequence first.
         sequence = features.transpose(-1, -2).flatten(2).permute(2, 0, 1).contiguous()
-        memory, hidden = self._encoder(sequence)
-        hidden = torch.tanh(F.linear(torch.cat([hidden[0], hidden[1]], dim=1), *self._to_hidden))
-        return sequence, memory.transpose(0, 1).contiguous(), hidden
+        return sequence, *self._encoder(sequence)
 
 
 def output_range(checkpoint: Checkpoint, name: str) -> tuple[float, int] | None:
@@ -223,45 +214,6 @@ def packed_convolution(layer: Layer, checkpoint: Checkpoint, source: str) -> tup
     unit = (checkpoint.tensors[source + layout.RANGE_SCALE] * scale).astype(np.float64)
     bias = torch.from_numpy((np.rint(checkpoint.weight(layer.name + ".bias") / unit) * unit).astype(np.float32))
     return torch.ops.quantized.conv2d_prepack(weight, bias, layer.stride, layer.padding, (1, 1), 1), after
-
-
-def float_gru(weights: dict[str, np.ndarray]) -> nn.GRU:
-    """The bidirectional GRU of the weights' names, in float32."""
-    gru = nn.GRU(weights["weight_ih_l0"].shape[1], weights["weight_hh_l0"].shape[1], bidirectional=True)
-    gru.load_state_dict({name: torch.from_numpy(np.array(tensor)) for name, tensor in weights.items()})
-    return gru.eval()
-
-
-def _half_gru(weights: dict[str, np.ndarray]) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
-    """The bidirectional GRU with weights in half precision, activations and sums in float32.
-
-    8-bit weights lose nothing that counts. It is faster than `nn.GRU`. Torch's dynamic int8 takes one 7-bit activation
-    range for a whole product; this reads as the float encoders of the other engines do, and keeps the lines of a batch
-    apart.
-    """
-    cells = half_cells(weights)
-    width = weights["weight_hh_l0"].shape[1]
-
-    def run(sequence: Tensor) -> tuple[Tensor, Tensor]:
-        start = torch.zeros(2, sequence.shape[1], width)
-        return torch.quantized_gru(sequence, start, cells, True, 1, 0.0, False, True, False)
-
-    return run
-
-
-def half_cells(weights: dict[str, np.ndarray]) -> list[Any]:
-    """The parameters of a bidirectional GRU, forth and back, packed for `torch.quantized_gru` in half precision."""
-
-    def pack(kind: str, side: str):
-        name = f"{kind}_l0{side}"
-        return torch.ops.quantized.linear_prepack_fp16(
-            torch.from_numpy(np.array(weights["weight_" + name])), torch.from_numpy(np.array(weights["bias_" + name]))
-        )
-
-    return [
-        torch.ops.quantized.make_quantized_cell_params_fp16(pack("ih", side), pack("hh", side))
-        for side in ("", "_reverse")
-    ]
 
 
 def _per_channel(weight: np.ndarray, scale: np.ndarray) -> Tensor:

@@ -10,8 +10,8 @@ Outputs:
     ids: int64 (N, L), with the end token (2) at and after the end of each line.
     probabilities: float32 (N, L), of each of them, 0 after the end.
     features: float32 (N, S, C), what the CNN gives the encoder.
-    memory: float32 (N, S, 2E), what the encoder gives the decoder.
-    hidden: float32 (N, D), the decoder's first hidden state.
+    memory: float32 (N, S, M), what the encoder gives the decoder.
+    hidden: float32 (N, D), the decoder's first hidden state; of seq2seq networks alone.
 
 int8 convolutions are in QDQ form (ONNX operators QuantizeLinear and DequantizeLinear around float ones, which runtimes
 fuse): weights int8 symmetric per output channel, activations uint8, bias int32. Batch norms are folded. The
@@ -25,6 +25,7 @@ import dataclasses
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -33,14 +34,18 @@ from .. import __version__
 from ..checkpoint import layout
 from ..checkpoint.folding import float_layers
 from ..checkpoint.onnx_file import DIGEST_KEY
-from ..checkpoint.types import METADATA_KEY, Checkpoint, CheckpointError, Layer
+from ..checkpoint.types import METADATA_KEY, Checkpoint, CheckpointError, Layer, Meta
 from ..checkpoint.validation import validate
 from ..checkpoint.vocab import Vocab
 from ..common.files import write_bytes
 from ..engines.base import need_onnx
 from ..pictures.image import LEVELS
-from .onnx_decoder import add_decoder
 from .onnx_graph import Graph
+from .onnx_seq2seq import add_seq2seq
+from .onnx_transformer import add_transformer
+
+#: Adds encoder and decoder, by the network's `seq_modeling`.
+HEADS: dict[str, Callable[[Graph, str, Meta], None]] = {"seq2seq": add_seq2seq, "transformer": add_transformer}
 
 OPSET = 17
 IR_VERSION = 8
@@ -84,8 +89,7 @@ def to_onnx(checkpoint: Checkpoint) -> bytes:
     channels = graph.tensors[layers[-1].name + ".bias"].size
     sequence = graph.op("Reshape", [graph.last, graph.integers([0, -1, channels])])
     graph.output("features", sequence, np.float32, ("N", "S", channels))
-    memory, hidden = _add_encoder(graph, "features")
-    add_decoder(graph, memory, hidden)
+    HEADS[checkpoint.meta.seq_modeling](graph, "features", checkpoint.meta)
     built = graph.build("quantvietocr")
     # The digest is over the bytes that the file will hold: whoever changes a number or a node changes it.
     digest = hashlib.sha256(built.SerializeToString(deterministic=True)).hexdigest()
@@ -213,37 +217,3 @@ def _add_convolution(graph: Graph, x: str, layer: Layer, source: str | None) -> 
         bias = graph.op("DequantizeLinear", [integers, scales, zeros], axis=0)
     inputs = [x, graph.weight(weight), graph.named(bias)]
     return graph.op("Conv", inputs, kernel_shape=layer.kernel, strides=layer.stride, pads=pads)
-
-
-def _add_encoder(graph: Graph, sequence: str) -> tuple[str, str]:
-    """Add the bidirectional GRU over (N,S,C): ONNX's gates (update, reset, new) from torch's (reset, update, new).
-
-    Returns memory (N,S,2E) and the decoder's first hidden state (N,D).
-    """
-    prefix = layout.ENCODER
-    sizes = graph.tensors[prefix + "rnn.weight_hh_l0"].shape[1]
-
-    def both(kind: str) -> str:
-        sides = []
-        for side in ("", "_reverse"):
-            thirds = graph.ops("Split", [graph.weight(f"{prefix}rnn.{kind}_l0{side}")], 3, axis=0)
-            sides.append(graph.op("Concat", [thirds[1], thirds[0], thirds[2]], axis=0))
-        return graph.op("Concat", [graph.op("Unsqueeze", [side, graph.integers([0])]) for side in sides], axis=0)
-
-    biases = graph.op("Concat", [both("bias_ih"), both("bias_hh")], axis=1)
-    steps = graph.op("Transpose", [sequence], perm=[1, 0, 2])
-    outputs, last = graph.ops(
-        "GRU",
-        [steps, both("weight_ih"), both("weight_hh"), biases],
-        2,
-        hidden_size=sizes,
-        direction="bidirectional",
-        linear_before_reset=1,
-    )
-    outputs = graph.op("Transpose", [outputs], perm=[2, 0, 1, 3])  # (S,2,N,E) → (N,S,2,E)
-    outputs = graph.op("Reshape", [outputs, graph.integers([0, 0, 2 * sizes])])
-    memory = graph.output("memory", outputs, np.float32, ("N", "S", 2 * sizes))
-    last = graph.op("Reshape", [graph.op("Transpose", [last], perm=[1, 0, 2]), graph.integers([0, 2 * sizes])])
-    fc = graph.op("Gemm", [last, graph.weight(prefix + "fc.weight"), graph.named(prefix + "fc.bias")], transB=1)
-    width = graph.tensors[prefix + "fc.bias"].size
-    return memory, graph.output("hidden", graph.op("Tanh", [fc]), np.float32, ("N", width))

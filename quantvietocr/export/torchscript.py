@@ -34,8 +34,10 @@ from ..checkpoint.folding import float_layers
 from ..checkpoint.types import METADATA_KEY, Checkpoint, CheckpointError, Layer
 from ..checkpoint.validation import validate
 from ..common.files import write_bytes
-from ..engines.torch_engine import float_gru, half_cells, output_range, packed_convolution, select_backend
+from ..engines.torch_encoders import float_gru, gru_weights, half_cells
+from ..engines.torch_engine import output_range, packed_convolution, select_backend
 
+SCRIPTED = ("seq2seq",)  # heads that there is a module for
 METADATA_FILE = f"{METADATA_KEY}.json"  # among the file's extra files: `Meta.to_json()`
 
 
@@ -86,10 +88,7 @@ class Stages(nn.Module):
             layers, folded = float_layers(checkpoint)
             checkpoint = Checkpoint(dict(checkpoint.tensors) | folded, meta, checkpoint.origin)
         self.cnn = _cnn(checkpoint, layers)
-        weights = {
-            name.removeprefix(layout.ENCODER_RNN): weight
-            for name, weight in checkpoint.weights(layout.ENCODER_RNN).items()
-        }
+        weights = gru_weights(checkpoint)
         half = meta.decoder == "int8" and meta.backend != "qnnpack"
         self.encoder = _HalfGRU(weights) if half else float_gru(weights)
         for part in ("weight", "bias"):
@@ -149,6 +148,11 @@ def to_torchscript(checkpoint: Checkpoint) -> bytes:
         EngineError: this torch has no int8 kernels.
     """
     validate(checkpoint)
+    if checkpoint.meta.seq_modeling not in SCRIPTED:
+        raise CheckpointError(
+            f"{checkpoint.origin} is a vgg_{checkpoint.meta.seq_modeling} network, and TorchScript files are made of "
+            "vgg_seq2seq alone: use --format onnx."
+        )
     if not checkpoint.is_float:
         select_backend()
     with warnings.catch_warnings():  # torch.jit is deprecated in favour of formats that do not hold packed int8 weights

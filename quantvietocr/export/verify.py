@@ -17,6 +17,7 @@ from ..engines.torch_engine import TorchEngine
 from ..errors import UserError
 from ..pictures.image import line_pixels, line_size, line_width, open_line
 from ..reading import decode
+from ..reading.decoder import Decoder
 from ..reading.recognizer import decoder_of
 
 MAX_DIFFERING = 0.002  # share of the lines that may be read differently
@@ -150,15 +151,15 @@ def _step(checkpoint: Checkpoint) -> float | None:
 class _Staged(Protocol):
     """An engine that also gives what its stages compute."""
 
-    def stages(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Compute features, memory and hidden state of lines, as `export.onnx` names them."""
+    def stages(self, pixels: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Compute features, memory and what else the encoder gives of lines, as `export.onnx` names them."""
 
 
-def _read(engine: _Staged, decoder: decode.Decoder, pixels: np.ndarray, chars: str) -> tuple:
+def _read(engine: _Staged, decoder: Decoder, pixels: np.ndarray, chars: str) -> tuple:
     """Return features, memory, texts and readings of a batch of lines."""
-    features, memory, hidden = engine.stages(pixels)
-    readings = decode.greedy(decoder, memory, hidden)
-    return features, memory, decode.texts(readings, chars), readings
+    features, *encoded = engine.stages(pixels)
+    readings = decode.greedy(decoder, tuple(encoded))
+    return features, encoded[0], decode.texts(readings, chars), readings
 
 
 def _compare(expected: tuple, other: tuple, step: float | None) -> list[tuple]:

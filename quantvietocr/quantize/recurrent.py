@@ -1,4 +1,4 @@
-"""int8 weights for the recurrent encoder and the attention decoder (GRU, Linear, embedding)."""
+"""int8 weights for the encoder and the decoder (GRU, Linear, attention, embedding), of either network."""
 
 from __future__ import annotations
 

@@ -1,10 +1,12 @@
-"""Beam search with VietOCR's attention decoder (`decode.Decoder`)."""
+"""Beam search with any decoder (`decoder.Decoder`)."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from .decode import EOS, GO, MAX_LENGTH, Decoder, Reading, log_softmax
+from ..engines.base import Encoded
+from .decode import EOS, GO, MAX_LENGTH, Reading, log_softmax
+from .decoder import Decoder
 
 NO_CHILDREN = -1e10  # log probability of whatever follows the end of a beam
 
@@ -37,8 +39,7 @@ class _Beams:
 
 def beam_search(
     decoder: Decoder,
-    memory: np.ndarray,
-    hidden: np.ndarray,
+    encoded: Encoded,
     width: int = 4,
     max_length: int = MAX_LENGTH,
     follow_states: bool = True,
@@ -50,13 +51,12 @@ def beam_search(
 
     Args:
         decoder: The decoder.
-        memory: The encoder's outputs, float32 (N,S,2E).
-        hidden: The encoder's last state for the decoder, float32 (N,D).
+        encoded: The encoder's outputs for them.
         width: How many beams are followed in each line.
         max_length: The most steps.
-        follow_states: Whether hidden states move with the beams that they belong to. VietOCR leaves each state in its
-            slot while the beams are reordered, so that a beam may go on with another's state; False reproduces that,
-            for comparison.
+        follow_states: Whether the decoder's states move with the beams that they belong to. VietOCR leaves each state
+            (of a transformer: the characters so far) in its slot while the beams are reordered, so that a beam may go
+            on with another's; False reproduces that, for comparison.
         refused: Class numbers that no reading may hold, as for `greedy`.
 
     Returns:
@@ -67,15 +67,15 @@ def beam_search(
     """
     if width < 1:
         raise ValueError(f"beam width is {width}; it must be at least 1")
-    count, classes = len(memory), decoder.classes
+    count, classes, max_length = len(encoded[0]), decoder.classes, min(max_length, decoder.limit)
     beams = _Beams(count, width, max_length)
     rows = np.arange(count)  # of the lines that still run
-    keys = np.repeat(decoder.keys(memory), width, axis=0)
-    memory, hidden = np.repeat(memory, width, axis=0), np.repeat(hidden, width, axis=0)
+    state = decoder.start(encoded)
+    state.follow(np.repeat(rows, width))
     tokens = np.full((count, width), GO)
     scores = np.zeros((count, width), dtype=np.float32)
     for step in range(max_length):
-        logits, hidden, _ = decoder.step(tokens.reshape(-1), hidden, memory, keys)
+        logits, _ = decoder.step(tokens.reshape(-1), state)
         log_probability = log_softmax(logits, refused).reshape(-1, width, classes)
         if step == 0:
             total = log_probability[:, 0].copy()
@@ -89,14 +89,13 @@ def beam_search(
         beams.probabilities[step, rows] = np.exp(log_probability[lines, parents, tokens])
         beams.end(step, rows, tokens, scores)
         if follow_states:
-            hidden = hidden.reshape(-1, width, decoder.hidden)[lines, parents].reshape(-1, decoder.hidden)
+            state.follow((lines * width + parents).reshape(-1))
         going = tokens[:, 0] != EOS
         if not going.any():
             break
         if not going.all():
             rows, tokens, scores = rows[going], tokens[going], scores[going]
-            spread = np.repeat(going, width)
-            hidden, memory, keys = hidden[spread], memory[spread], keys[spread]
+            state.keep(going)
     return beams.readings()
 
 

@@ -1,21 +1,17 @@
-"""VietOCR's attention decoder and its greedy decoding, in NumPy, so that one implementation serves every engine.
-
-What does not depend on the step is computed once: the attention keys per image, and per vocabulary entry the products
-of its embedding with the GRU and the output layer (at load). What is left of a step are two matrix products. Attention
-is Bahdanau et al. 2015 (additive); the GRU is Cho et al. 2014 in torch's gate order (reset, update, new).
-"""
+"""Greedy decoding, in NumPy, so that one implementation serves every engine and every network (`decoder.Decoder`)."""
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..checkpoint.layout import DECODER
 from ..checkpoint.vocab import Vocab
+from ..engines.base import Encoded
 from ..errors import UserError
+from .decoder import Decoder
 
 GO, EOS, MASK = Vocab.go, Vocab.eos, Vocab.mask
 FREE_REPEATS = 3  # equal characters in a row that are read whatever attention does: 000, ...
@@ -24,7 +20,6 @@ SHRINK_BELOW = (
     0.8  # finished lines leave a batch once no more than this share still runs; copying costs more before that
 )
 MAX_LENGTH = 128  # steps, as in VietOCR
-MAX_ENERGY = 43.0  # key plus query at most, for e to twice that to stay below float32's 3.4e38
 
 
 class WhitelistError(UserError):
@@ -54,106 +49,6 @@ class Reading:
         return float(np.mean(kept)) if kept else 0.0
 
 
-class Decoder:
-    """VietOCR's `Seq2Seq.decoder` from plain float32 arrays under their names in the state dict."""
-
-    def __init__(self, weights: Mapping[str, np.ndarray]) -> None:
-        def get(name: str) -> np.ndarray:
-            return np.asarray(weights[DECODER + name], dtype=np.float32)
-
-        hidden = get("rnn.weight_hh_l0").shape[1]
-        embedding = get("embedding.weight")
-        self.classes, embedded = embedding.shape
-        context = get("rnn.weight_ih_l0").shape[1] - embedded
-        self.hidden = hidden
-
-        attention, input_weight, output = get("attention.attn.weight"), get("rnn.weight_ih_l0"), get("fc_out.weight")
-        self.key_weight = attention[:, hidden:].T.copy()
-        self.key_bias = get("attention.attn.bias")
-        self.score = get("attention.v.weight").reshape(-1)
-        # Memory and hidden states come out of GRUs and a tanh: none of their values is above 1 or below -1.
-        most = np.abs(attention).sum(axis=1) + np.abs(self.key_bias)
-        self.exponentials = bool(most.max() <= MAX_ENERGY)
-        if self.exponentials:
-            self.score = -2 * self.score
-        # sigmoid(x) = (tanh(x / 2) + 1) / 2. Reset and update gates are halved in the weights, where that is exact.
-        half = np.repeat(np.array([0.5, 1.0], np.float32), [2 * hidden, hidden])
-        gate_bias, hidden_bias = get("rnn.bias_ih_l0"), get("rnn.bias_hh_l0")
-        gate_bias = gate_bias + np.where(half < 1, hidden_bias, np.float32(0))
-        self.new_bias = hidden_bias[2 * hidden :].copy()  # the reset gate multiplies it
-        # Rows: what the previous hidden state contributes to (gates, attention query).
-        self.from_hidden = np.concatenate([get("rnn.weight_hh_l0") * half[:, None], attention[:, :hidden]]).T.copy()
-        # What the context contributes to (gates, output), the hidden state to the output, and each token to both.
-        self.from_context = np.concatenate(
-            [input_weight[:, embedded:] * half[:, None], output[:, hidden : hidden + context]]
-        ).T.copy()
-        self.output_hidden = np.ascontiguousarray(output[:, :hidden].T)
-        token_gates = (embedding @ input_weight[:, :embedded].T + gate_bias) * half
-        token_output = embedding @ output[:, hidden + context :].T + get("fc_out.bias")
-        self.from_token = np.concatenate([token_gates, token_output], axis=1)
-
-    def keys(self, memory: np.ndarray) -> np.ndarray:
-        """Attention keys (N,S,D) of encoder outputs (N,S,2E), as `step` takes them.
-
-        The energy of a position is Σ v·tanh(k + q), with its key k and the query q. tanh(x) = 1 - 2/(e²ˣ + 1), and
-        softmax drops what all positions share: -2 Σ v/(e²ᵏ·e²ᑫ + 1) is left. So keys are e²ᵏ, and a step computes no
-        tanh of S·D values. Where the weights are so large that this could overflow, keys are k.
-        """
-        keys = memory @ self.key_weight
-        keys += self.key_bias
-        if self.exponentials:
-            keys *= 2
-            np.exp(keys, out=keys)
-        return keys
-
-    def _scores(self, keys: np.ndarray, queries: np.ndarray) -> np.ndarray:
-        """What attention is the softmax of (N,S), from keys (N,S,D) as `keys` gives them and queries (N,D)."""
-        scores = np.empty(keys.shape[:2], np.float32)
-        energy = np.empty(keys.shape[1:], np.float32)
-        queries = np.exp(2 * queries) if self.exponentials else queries
-        # Line by line: one line's energies stay in the cache between the operations, a batch's would not.
-        for line_keys, query, line_scores in zip(keys, queries, scores):
-            if self.exponentials:
-                np.multiply(line_keys, query, out=energy)
-                np.add(energy, 1, out=energy)
-                np.divide(1, energy, out=energy)
-            else:
-                np.add(line_keys, query, out=energy)
-                np.tanh(energy, out=energy)
-            np.dot(energy, self.score, out=line_scores)
-        return scores
-
-    def step(
-        self, tokens: np.ndarray, hidden: np.ndarray, memory: np.ndarray, keys: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Take one step in N lines of one width.
-
-        Args:
-            tokens: The class numbers that came last, int (N).
-            hidden: The hidden states, float32 (N,D).
-            memory: The encoder's outputs, float32 (N,S,2E).
-            keys: The attention keys of the memory, as `keys` gives them, float32 (N,S,D).
-
-        Returns:
-            Logits (N,classes), hidden states (N,D) and attention (N,S), float32.
-        """
-        d, gates = self.hidden, 3 * self.hidden
-        own = hidden @ self.from_hidden
-        attention = softmax(self._scores(keys, own[:, gates:]))
-        context = np.matmul(attention[:, None, :], memory)[:, 0]
-        shared = context @ self.from_context
-        shared += self.from_token[tokens]
-        switches = np.tanh(shared[:, : 2 * d] + own[:, : 2 * d])
-        switches *= 0.5
-        switches += 0.5
-        candidate = own[:, 2 * d : gates] + self.new_bias
-        candidate *= switches[:, :d]
-        candidate += shared[:, 2 * d : gates]
-        np.tanh(candidate, out=candidate)
-        hidden = candidate + switches[:, d:] * (hidden - candidate)
-        return hidden @ self.output_hidden + shared[:, gates:], hidden, attention
-
-
 def softmax(values: np.ndarray) -> np.ndarray:
     """Softmax over the last axis."""
     raised = values - values.max(axis=-1, keepdims=True)
@@ -164,8 +59,7 @@ def softmax(values: np.ndarray) -> np.ndarray:
 
 def greedy(
     decoder: Decoder,
-    memory: np.ndarray,
-    hidden: np.ndarray,
+    encoded: Encoded,
     max_length: int = MAX_LENGTH,
     refused: np.ndarray | None = None,
     drop_loops: bool = False,
@@ -175,40 +69,39 @@ def greedy(
 
     Args:
         decoder: The decoder.
-        memory: The encoder's outputs, float32 (N,S,2E).
-        hidden: The encoder's last state for the decoder, float32 (N,D).
+        encoded: The encoder's outputs for them.
         max_length: At most this many characters and one more are read, as VietOCR does.
         refused: Class numbers that no reading may hold (`refused_classes`); probabilities are over the others.
         drop_loops: In a rule or a dotted leader every position looks like the next, so attention may stand still and
             the decoder say one character again and again. True leaves such characters out: all after the first
-            `FREE_REPEATS` of a run for which attention did not move on. VietOCR keeps them.
+            `FREE_REPEATS` of a run for which attention did not move on. VietOCR keeps them, and so do networks whose
+            attention tells no place.
         position_width: Pixels of the line for each of the S positions: 2 in VietOCR's network, whose encoder goes
             through two rows of positions.
 
     Returns:
         The reading of each line.
     """
-    count = len(memory)
-    ids = np.zeros((count, max_length + 1), dtype=np.int32)
-    probabilities = np.zeros((count, max_length + 1), dtype=np.float32)
-    lengths = np.full(count, max_length + 1)
+    count, most = len(encoded[0]), min(max_length + 1, decoder.limit)
+    ids = np.zeros((count, most), dtype=np.int32)
+    probabilities = np.zeros((count, most), dtype=np.float32)
+    lengths = np.full(count, most)
     rows = np.arange(count)  # of the lines that still run
     tokens = np.full(count, GO)
-    keys = decoder.keys(memory)
-    looped = np.zeros((count, max_length + 1), dtype=bool)
+    state = decoder.start(encoded)
+    looped = np.zeros((count, most), dtype=bool)
     least = MIN_ATTENTION_STEP / position_width
     run, reach = np.zeros(count, dtype=np.int32), np.zeros(count, dtype=np.float32)
-    positions = np.arange(memory.shape[1], dtype=np.float32)
-    for step in range(max_length + 1):
+    for step in range(most):
         before = tokens
-        logits, hidden, attention = decoder.step(tokens, hidden, memory, keys)
+        logits, attention = decoder.step(tokens, state)
         if refused is not None:
             logits[:, refused] = -np.inf
         tokens = logits.argmax(axis=1)
-        if drop_loops:
+        if drop_loops and attention is not None:
             run = np.where(tokens == before, run + 1, 1)
             if run.max() >= FREE_REPEATS:
-                attended = attention @ positions
+                attended = attention @ np.arange(attention.shape[1], dtype=np.float32)
                 looped[rows, step] = still = (run > FREE_REPEATS) & (attended < reach + least)
                 reach = np.where(still, reach, attended)
         best = logits[np.arange(len(tokens)), tokens]
@@ -220,8 +113,8 @@ def greedy(
             break
         # A step of a finished line costs less than moving the memory of the others together, until a few are done.
         if going.sum() <= SHRINK_BELOW * len(rows):
-            rows, tokens, hidden, run, reach = rows[going], tokens[going], hidden[going], run[going], reach[going]
-            memory, keys = memory[going], keys[going]
+            rows, tokens, run, reach = rows[going], tokens[going], run[going], reach[going]
+            state.keep(going)
     return [_reading(ids[i], probabilities[i], looped[i], length) for i, length in enumerate(lengths)]
 
 

@@ -13,7 +13,8 @@ from ..engines.base import Encoder
 from ..engines.torch_engine import TorchEngine
 from ..metrics.accuracy import Score, score
 from ..pictures.image import ImageSpec
-from .decode import Decoder, Reading
+from .decode import Reading
+from .decoder import Decoder
 from .recognizer import decoder_of, one_blas_thread, recognize_batch
 
 BATCH = 32  # lines of one width read together

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from ..checkpoint.types import Checkpoint
+from ..engines.base import Encoded
 from ..engines.choose import describe_engine, open_file
 from ..pictures.image import ImageSpec, line_pixels, open_line
 from ..shipped import weights_file
@@ -229,12 +230,10 @@ class Predictor:
             for text, reading in self.recognizer.recognize(pixels, done)
         ]
 
-    def _with_words(
-        self, spelling: Spelling, reading: decode.Reading, memory: np.ndarray, hidden: np.ndarray
-    ) -> decode.Reading:
+    def _with_words(self, spelling: Spelling, reading: decode.Reading, encoded: Encoded) -> decode.Reading:
         """A line's greedy reading, or where it leaves doubt that of a search with the words of the language."""
         # A leader's marks are no words, and the search would not know when to stop.
         if reading.looped or not reading.end or DECISION_SCALE.confidence(reading) >= DOUBT_THRESHOLD:
             return reading
         recognizer = self.recognizer
-        return search(recognizer.decoder, memory, hidden, spelling, refused=recognizer.decoding.refused) or reading
+        return search(recognizer.decoder, encoded, spelling, refused=recognizer.decoding.refused) or reading

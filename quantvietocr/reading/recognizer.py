@@ -12,15 +12,16 @@ from queue import SimpleQueue
 
 import numpy as np
 
-from ..checkpoint.layout import DECODER
 from ..checkpoint.types import Checkpoint
-from ..engines.base import Encoder, Engine
+from ..engines.base import Encoded, Encoder, Engine
 from . import decode
 from .beam import beam_search
+from .decoder import Decoder
+from .seq2seq_decoder import Seq2SeqDecoder
+from .transformer_decoder import TransformerDecoder
 
-#: Makes the final reading of a line from its greedy one and the encoder's outputs for it, memory (1,S,2E) and hidden
-#: (1,D), float32.
-Refine = Callable[[decode.Reading, np.ndarray, np.ndarray], decode.Reading]
+#: Makes the final reading of a line from its greedy one and the encoder's outputs for it.
+Refine = Callable[[decode.Reading, Encoded], decode.Reading]
 
 BATCHES_PER_THREAD = 4  # at least: all threads then end at about the same time
 
@@ -43,25 +44,20 @@ class Decoding:
     drop_loops: bool = True
     refine: Refine | None = None
 
-    def readings(
-        self, decoder: decode.Decoder, memory: np.ndarray, hidden: np.ndarray, width: int
-    ) -> list[decode.Reading]:
-        """The reading of each of N lines of one width in pixels, from memory (N,S,2E) and hidden (N,D), float32."""
+    def readings(self, decoder: Decoder, encoded: Encoded, width: int) -> list[decode.Reading]:
+        """The reading of each of N lines of one width in pixels, from the encoder's outputs for them."""
         if self.beam:
-            return beam_search(
-                decoder, memory, hidden, self.beam, follow_states=self.follow_states, refused=self.refused
-            )
+            return beam_search(decoder, encoded, self.beam, follow_states=self.follow_states, refused=self.refused)
         greedy = decode.greedy(
             decoder,
-            memory,
-            hidden,
+            encoded,
             refused=self.refused,
             drop_loops=self.drop_loops,
-            position_width=width / memory.shape[1],
+            position_width=width / encoded[0].shape[1],
         )
         if self.refine is None:
             return greedy
-        return [self.refine(reading, memory[i : i + 1], hidden[i : i + 1]) for i, reading in enumerate(greedy)]
+        return [self.refine(reading, tuple(part[i : i + 1] for part in encoded)) for i, reading in enumerate(greedy)]
 
 
 GREEDY = Decoding()
@@ -149,7 +145,7 @@ class Recognizer:
 
 
 def recognize_batch(
-    engine: Encoder, decoder: decode.Decoder, chars: str, pixels: np.ndarray, decoding: Decoding = GREEDY
+    engine: Encoder, decoder: Decoder, chars: str, pixels: np.ndarray, decoding: Decoding = GREEDY
 ) -> list[tuple[str, decode.Reading]]:
     """Read lines of one width.
 
@@ -163,7 +159,7 @@ def recognize_batch(
     Returns:
         The text of each line, and its class numbers with their probabilities.
     """
-    readings = decoding.readings(decoder, *engine.encode(pixels), pixels.shape[2])
+    readings = decoding.readings(decoder, engine.encode(pixels), pixels.shape[2])
     return list(zip(decode.texts(readings, chars), readings))
 
 
@@ -182,9 +178,16 @@ def batches_of_one_width(widths: Sequence[int], largest: int) -> list[list[int]]
     ]
 
 
-def decoder_of(checkpoint: Checkpoint) -> decode.Decoder:
+#: Makes the decoder of a checkpoint, by the network's `seq_modeling`.
+DECODERS: dict[str, Callable[[Checkpoint], Decoder]] = {
+    "seq2seq": Seq2SeqDecoder.of,
+    "transformer": TransformerDecoder.of,
+}
+
+
+def decoder_of(checkpoint: Checkpoint) -> Decoder:
     """The decoder of any checkpoint, int8 weights multiplied out."""
-    return decode.Decoder(checkpoint.weights(DECODER))
+    return DECODERS[checkpoint.meta.seq_modeling](checkpoint)
 
 
 @cache

@@ -19,6 +19,7 @@ from ..vietocr_bridge.network import float_network
 from ..vietocr_bridge.types import Network
 from .state import TrainError
 from .teacher import decoder_logits
+from .teacher import encode as encoder_outputs
 
 
 def logits_loss(student: Tensor, teacher: Tensor, targets: Tensor, temperature: float, pad: int = 0) -> Tensor:
@@ -77,14 +78,12 @@ class Outputs:
 
     Attributes:
         features: (S, N, C), of the CNN.
-        memory: (S, N, 2E), of the encoder.
-        hidden: (N, D), the encoder's last state for the decoder.
+        encoded: of the encoder, as `teacher.encode` gives it.
         logits: (N, T, classes) for the known texts.
     """
 
     features: Tensor
-    memory: Tensor
-    hidden: Tensor
+    encoded: tuple[Tensor, ...]
     logits: Tensor
 
 
@@ -93,7 +92,7 @@ class Taught:
     """What a teacher gives for a batch: as `Outputs`, with None for what nobody asked."""
 
     features: Tensor
-    encoded: tuple[Tensor, Tensor] | None = None
+    encoded: tuple[Tensor, ...] | None = None
     logits: Tensor | None = None
 
 
@@ -107,7 +106,7 @@ class Teacher(Protocol):
             pixels: (N, 3, H, W), uint8.
             images: The same, float32 in [0,1], on the device where the student is.
             tokens: (T, N), go token and characters; None where no logits are wanted.
-            encode: whether memory and hidden state are wanted.
+            encode: whether the encoder's outputs are wanted.
             autocast: the context manager that the student's CNN runs in.
         """
         ...
@@ -130,8 +129,8 @@ class FloatTeacher:
             features = self.network.cnn(images)
         if not encode and tokens is None:
             return Taught(features)
-        encoded = self.network.transformer.encoder(features.float())
-        logits = None if tokens is None else decoder_logits(self.network.transformer, *encoded, tokens)
+        encoded = encoder_outputs(self.network, features.float())
+        logits = None if tokens is None else decoder_logits(self.network, encoded, tokens)
         return Taught(features, encoded, logits)
 
 
@@ -148,8 +147,8 @@ class Int8Teacher:
     def __call__(self, pixels: Tensor, images: Tensor, tokens: Tensor | None, encode: bool, autocast: Any) -> Taught:
         """See `Teacher`; it gives no logits."""
         arrays = self.engine.stages(np.ascontiguousarray(pixels.permute(0, 2, 3, 1).numpy()))
-        features, memory, hidden = (torch.from_numpy(array).to(images.device) for array in arrays)
-        return Taught(features.transpose(0, 1), (memory.transpose(0, 1), hidden))
+        features, memory, *rest = (torch.from_numpy(array).to(images.device) for array in arrays)
+        return Taught(features.transpose(0, 1), (memory.transpose(0, 1), *rest))
 
 
 class Distillation:
@@ -175,9 +174,9 @@ class Distillation:
         """Raise TrainError where what is to be matched has other sizes."""
         pairs = [("features", student.features, taught.features, 1)] if self.features else []
         if self.memory and taught.encoded is not None:
-            memory, hidden = taught.encoded
-            pairs += [("memory", student.memory, memory, max(1, len(memory) // len(student.memory)))]
-            pairs += [("memory", student.hidden, hidden, 1)]
+            memory, *rest = taught.encoded
+            pairs += [("memory", student.encoded[0], memory, max(1, len(memory) // len(student.encoded[0])))]
+            pairs += [("memory", own, other, 1) for own, other in zip(student.encoded[1:], rest)]
         for name, own, other, rows in pairs:
             if (rows * own.shape[0], *own.shape[1:]) != tuple(other.shape):
                 raise TrainError(
@@ -188,7 +187,7 @@ class Distillation:
     def silent(self, student: Outputs) -> dict[str, Tensor]:
         """The same parts where the teacher does not see the batch: 0 each."""
         wanted = {"logits": self.logits, "features": self.features, "memory": self.memory}
-        return {name: student.memory.new_zeros(()) for name, weight in wanted.items() if weight}
+        return {name: student.features.new_zeros(()) for name, weight in wanted.items() if weight}
 
     def parts(
         self, pixels: Tensor, images: Tensor, tokens: Tensor, targets: Tensor, student: Outputs, autocast: Any
@@ -214,9 +213,10 @@ class Distillation:
         if self.features:
             losses["features"] = self.features * features_loss(student.features, taught.features)
         if self.memory and taught.encoded is not None:
-            memory, hidden = taught.encoded
-            last = ((student.hidden - hidden).square().mean(1) / hidden.var(dim=1)).mean()
-            losses["memory"] = self.memory * (memory_loss(student.memory, memory) + last)
+            memory, *rest = taught.encoded
+            pairs = zip(student.encoded[1:], rest)
+            last = sum(((own - other).square().mean(1) / other.var(dim=1)).mean() for own, other in pairs)
+            losses["memory"] = self.memory * (memory_loss(student.encoded[0], memory) + last)
         return losses
 
 
@@ -245,6 +245,11 @@ def distillation_of(config: Config, meta: Meta, device: torch.device) -> Distill
         raise TrainError(
             f"The teacher {path} was made for another vocabulary or image size than {model.weights}: name "
             "one of the same with distill.teacher."
+        )
+    if wanted.memory and loaded.meta.seq_modeling != meta.seq_modeling:
+        raise TrainError(
+            f"The teacher {path} has the head {loaded.meta.seq_modeling!r} and the network {meta.seq_modeling!r}, "
+            "whose encoders give other things: set distill.memory to 0. Logits and features can be learned."
         )
     knobs = wanted.logits, wanted.features, wanted.temperature, wanted.memory, wanted.every
     if not loaded.is_float:

@@ -12,7 +12,7 @@ from ..dataset.batches import Batch
 from ..vietocr_bridge.types import Network
 from .distill import Distillation, Outputs
 from .distributed import Share
-from .teacher import decoder_logits, label_smoothing_loss
+from .teacher import decoder_logits, encode, label_smoothing_loss
 
 
 def images_of(batch: Batch, device: torch.device) -> Tensor:
@@ -63,11 +63,11 @@ class Objective(nn.Module):
         tokens, targets = batch.tgt_input.to(self.device), batch.tgt_output.to(self.device)
         with self.autocast, torch.set_grad_enabled(not self.cnn_frozen):
             features = self.network.cnn(images)
-        memory, hidden = self.network.transformer.encoder(features.float())
-        logits = decoder_logits(self.network.transformer, memory, hidden, tokens)
+        encoded = encode(self.network, features.float())
+        logits = decoder_logits(self.network, encoded, tokens)
         parts = {"text": label_smoothing_loss(logits, targets, self.smoothing)}
         if self.distillation is not None:
-            student = Outputs(features, memory, hidden, logits)
+            student = Outputs(features, encoded, logits)
             if batch.step % self.distillation.every:
                 parts |= self.distillation.silent(student)
             else:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..checkpoint.layout import CNN
+from ..checkpoint.transformer_layout import POSITIONS  # sines that VietOCR computes anew, in single precision
 from ..checkpoint.types import Checkpoint, Meta
 from ..config import Config
 from ..quantize import qat
@@ -32,7 +33,10 @@ def float_checkpoint(network: nn.Module, cnn: qat.PreparedCNN | None, meta: Meta
     if cnn is not None:
         others = {name: t for name, t in state.items() if not name.startswith("cnn.")}
         state = others | {f"{CNN}{name}": t for name, t in _arrays(qat.float_state(cnn)).items()}
-    halves = {name: t.astype(np.float16 if np.abs(t).max() < MAX_HALF else np.float32) for name, t in state.items()}
+    halves = {
+        name: t.astype(np.float16 if np.abs(t).max() < MAX_HALF and name != POSITIONS else np.float32)
+        for name, t in state.items()
+    }
     return Checkpoint(halves, dataclasses.replace(meta, method="float", torch_version=torch.__version__))
 
 

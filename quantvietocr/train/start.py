@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from typing import Any
 
 import torch
 import yaml
 from torch import nn
+from tqdm import tqdm
 
 from ..checkpoint import files
 from ..checkpoint.types import Meta
@@ -77,11 +79,13 @@ def starting_point(config: Config) -> tuple[nn.Module, Meta]:
         return random_network(model, architecture, files.float_meta(model.vietocr), dropout)
     weights = weights_file(model.weights)
     loaded = files.read(weights, model.vietocr)
+    for note in loaded.notes:
+        tqdm.write(note, file=sys.stderr)
     if not loaded.is_float:
         raise TrainError(
             f"{model.weights} is already quantized ({loaded.meta.method}); training starts from the float checkpoint."
         )
     refuse_other_widths(model, loaded)
-    trained_with = read_yaml(model.vietocr) if model.vietocr else VietOCRConfig()
-    network = float_network(loaded, dropout, trained_with.architecture["transformer"]["dropout"])
+    trained_with = read_yaml(model.vietocr, loaded.meta.seq_modeling) if model.vietocr else None
+    network = float_network(loaded, dropout, trained_with.dropout if trained_with else None)
     return network, dataclasses.replace(loaded.meta, source_sha256=files.sha256(weights))

@@ -1,8 +1,10 @@
-"""Teacher-forced decoding of VietOCR's seq2seq head, with everything that does not depend on the step computed once.
+"""Teacher-forced decoding of VietOCR's heads.
 
-VietOCR's own loop builds `cat(hidden, encoder_outputs)` and a 768→256 product over every position at every step.
-Attention is additive (Bahdanau et al. 2015), so the encoder half of that product is the same at each step: computing
-it once per batch gives the same numbers (to float rounding) for a fraction of the time and memory.
+A transformer's decoder runs all characters at once, as VietOCR has it. The seq2seq head's goes step by step, here with
+everything that does not depend on the step computed once. VietOCR's own loop builds `cat(hidden, encoder_outputs)` and
+a 768→256 product over every position at every step. Attention is additive (Bahdanau et al. 2015), so the encoder half
+of that product is the same at each step: computing it once per batch gives the same numbers (to float rounding) for a
+fraction of the time and memory.
 """
 
 from __future__ import annotations
@@ -13,35 +15,68 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..vietocr_bridge.types import GRUWeights, Seq2Seq
+from ..vietocr_bridge.types import GRUWeights, LanguageTransformer, Network, Seq2Seq
 
 
-def teacher_forced_logits(head: nn.Module, features: Tensor, tokens: Tensor) -> Tensor:
-    """Logits of VietOCR's `Seq2Seq` for known texts.
+def teacher_forced_logits(network: nn.Module, features: Tensor, tokens: Tensor) -> Tensor:
+    """Logits of VietOCR's network for known texts.
 
     Args:
-        head: VietOCR's `Seq2Seq`; its dropout is applied as in its own forward.
+        network: VietOCR's; its dropout is applied as in its own forward.
         features: (S, N, C), from the CNN.
         tokens: (T, N), the go token and then characters.
 
     Returns:
-        (N, T, classes), as `head(features, tokens)` does.
+        (N, T, classes), as `network.transformer(features, tokens, …)` does.
     """
-    return decoder_logits(head, *cast(Seq2Seq, head).encoder(features), tokens)
+    return decoder_logits(network, encode(network, features), tokens)
 
 
-def decoder_logits(head: nn.Module, memory: Tensor, hidden: Tensor, tokens: Tensor) -> Tensor:
-    """Logits of the decoder of VietOCR's `Seq2Seq` for known texts, from what its encoder gave.
+def encode(network: nn.Module, features: Tensor) -> tuple[Tensor, ...]:
+    """What the encoder of VietOCR's network makes of the CNN's features.
 
     Args:
-        head: VietOCR's `Seq2Seq`.
-        memory: (S, N, 2E), the encoder's outputs.
-        hidden: (N, D), the encoder's last state for the decoder.
+        network: VietOCR's.
+        features: (S, N, C).
+
+    Returns:
+        Memory (S, N, M) and, of seq2seq networks, the last state for the decoder (N, D).
+    """
+    network = cast(Network, network)
+    return ENCODERS[network.seq_modeling](network.transformer, features)
+
+
+def decoder_logits(network: nn.Module, encoded: tuple[Tensor, ...], tokens: Tensor) -> Tensor:
+    """Logits of the decoder of VietOCR's network for known texts.
+
+    Args:
+        network: VietOCR's.
+        encoded: what `encode` gave.
         tokens: (T, N), the go token and then characters.
 
     Returns:
         (N, T, classes).
     """
+    network = cast(Network, network)
+    return DECODERS[network.seq_modeling](network.transformer, encoded, tokens)
+
+
+def _transformer_encode(head: nn.Module, features: Tensor) -> tuple[Tensor, ...]:
+    return (cast(LanguageTransformer, head).forward_encoder(features),)
+
+
+def _transformer_logits(head: nn.Module, encoded: tuple[Tensor, ...], tokens: Tensor) -> Tensor:
+    """Of VietOCR's `LanguageTransformer`. No character looks at padding, which stands behind all of them."""
+    return cast(LanguageTransformer, head).forward_decoder(tokens, encoded[0])[0]
+
+
+def _seq2seq_encode(head: nn.Module, features: Tensor) -> tuple[Tensor, ...]:
+    return cast(Seq2Seq, head).encoder(features)
+
+
+def _seq2seq_logits(head: nn.Module, encoded: tuple[Tensor, ...], tokens: Tensor) -> Tensor:
+    """Of VietOCR's `Seq2Seq`."""
+    memory, hidden = encoded
     decoder = cast(Seq2Seq, head).decoder
     memory = memory.transpose(0, 1).contiguous()  # N, S, 2E
     width = hidden.shape[1]
@@ -71,6 +106,11 @@ def decoder_logits(head: nn.Module, memory: Tensor, hidden: Tensor, tokens: Tens
         contexts.append(context)
     joined = torch.cat([torch.stack(states), torch.stack(contexts), embedded], dim=2)
     return decoder.fc_out(joined).transpose(0, 1)
+
+
+# By the network's `seq_modeling`.
+ENCODERS = {"seq2seq": _seq2seq_encode, "transformer": _transformer_encode}
+DECODERS = {"seq2seq": _seq2seq_logits, "transformer": _transformer_logits}
 
 
 def label_smoothing_loss(logits: Tensor, targets: Tensor, smoothing: float, pad: int = 0) -> Tensor:

@@ -11,10 +11,12 @@ from torch import nn
 
 from ..checkpoint.types import Checkpoint
 from ..dataset.annotation import Sample
+from ..engines.base import Encoded
 from ..quantize.qat import observer_switches
 from ..reading.evaluate import Validation, score_engine
 from ..reading.recognizer import decoder_of
 from ..vietocr_bridge.types import Network
+from .teacher import encode
 
 
 class ModuleEngine:
@@ -28,19 +30,12 @@ class ModuleEngine:
         self.network = cast(Network, network)
 
     @torch.no_grad()
-    def encode(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Encode pictures.
-
-        Args:
-            pixels: (N, H, W, 3), uint8.
-
-        Returns:
-            Memory (N, S, 2E) and hidden state (N, D), float32.
-        """
+    def encode(self, pixels: np.ndarray) -> Encoded:
+        """See `engines.base.Encoder`."""
         device = next(self.network.parameters()).device
         images = torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).float() / 255
-        memory, hidden = self.network.transformer.encoder(self.network.cnn(images))
-        return memory.transpose(0, 1).contiguous().cpu().numpy(), hidden.cpu().numpy()
+        memory, *rest = encode(self.network, self.network.cnn(images))
+        return tuple(part.contiguous().cpu().numpy() for part in (memory.transpose(0, 1), *rest))
 
 
 def score_module(network: nn.Module, checkpoint: Checkpoint, samples: Sequence[Sample]) -> Validation:

@@ -9,11 +9,14 @@ from collections.abc import Sequence
 from torch import nn
 
 from ..checkpoint import layout
+from ..checkpoint.sizes import sizes_of
 from ..checkpoint.types import Checkpoint, Meta
 from ..checkpoint.vietocr_yaml import VietOCRConfig
 from ..config import ModelConfig
 from ..vietocr_bridge.network import build_float
 from .state import TrainError
+
+HIDDEN = ("encoder_hidden", "decoder_hidden")  # VietOCR's names of what `model.hidden` sets
 
 
 def random_network(
@@ -43,7 +46,11 @@ def random_network(
     if model.hidden is not None:
         if len(model.hidden) != 2:
             raise TrainError(f"model.hidden is {model.hidden}; it must be two sizes: the encoder's and the decoder's.")
-        architecture["transformer"] |= dict(zip(("encoder_hidden", "decoder_hidden"), model.hidden))
+        if trained_with.seq_modeling != "seq2seq":
+            raise TrainError(
+                "model.hidden is of seq2seq networks: a transformer's sizes are in its YAML, which model.vietocr names."
+            )
+        architecture["transformer"] |= dict(zip(HIDDEN, model.hidden))
     rows = layout.rows_of_map(meta.image.height, [(pool[0], pool[1]) for pool in pools])
     columns = layout.rows_of_map(meta.image.min_width, [(pool[1], pool[0]) for pool in pools])
     if rows < 1 or columns < 1:
@@ -72,13 +79,13 @@ def _each_convolution(channels: Sequence[int] | None, backbone: str) -> list[int
 
 def refuse_other_widths(model: ModelConfig, loaded: Checkpoint) -> None:
     """Raise TrainError for settings that say other widths than a file's tensors have."""
-    sizes = layout.sizes_of(loaded.tensors)
+    sizes = sizes_of(loaded)
     backbone = layout.backbone_of(loaded.tensors)
     rows = layout.rows_at_once(loaded.tensors)
     for name, wanted, found in (
         ("channels", _each_convolution(model.channels, backbone), list(layout.channels_of(loaded.tensors))),
         ("pools", model.pools, [list(pool) for pool in loaded.meta.pools]),
-        ("hidden", model.hidden, [sizes["encoder_hidden"], sizes["decoder_hidden"]]),
+        ("hidden", model.hidden, [sizes[name] for name in HIDDEN if name in sizes]),
         ("one_row", model.one_row or None, rows == layout.rows_of_map(loaded.meta.image.height, loaded.meta.pools)),
     ):
         if wanted is not None and wanted != found:

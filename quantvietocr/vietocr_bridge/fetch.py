@@ -1,5 +1,4 @@
-"""Download VietOCR's published `vgg_seq2seq` weights: tried again where it breaks, checked by content, put in place
-last."""
+"""Download weights that VietOCR publishes: tried again where it breaks, checked by content, put in place last."""
 
 from __future__ import annotations
 
@@ -20,7 +19,11 @@ from ..errors import UserError
 #: VietOCR's own config, whose `weights:` says where they are; and what it said when this was written.
 CONFIG_URL = "https://vocr.vn/data/vietocr/config/vgg-seq2seq.yml"
 WEIGHTS_URL = "https://vocr.vn/data/vietocr/vgg_seq2seq.pth"
-#: sha1 over b"blob <size>\0" + content, as git names a file's content.
+#: The same of the other network.
+TRANSFORMER_CONFIG_URL = "https://vocr.vn/data/vietocr/config/vgg-transformer.yml"
+TRANSFORMER_URL = "https://vocr.vn/data/vietocr/vgg_transformer.pth"
+#: Of the seq2seq file; of the other one none is known here. sha1 over b"blob <size>\0" + content, as git names a file's
+#: content.
 BLOB_ID = "5de70553163f861f68bf22bdc681afe8a433e79a"
 TIMEOUT = 30  # seconds without an answer
 TRIES = 3
@@ -32,7 +35,9 @@ class FetchError(UserError):
     """The weights could not be fetched; the message says why and what to do instead."""
 
 
-def fetch(out: str | os.PathLike, url: str | None = None, blob_id: str | None = None) -> Path:
+def fetch(
+    out: str | os.PathLike, url: str | None = None, blob_id: str | None = None, network: str = "vgg_seq2seq"
+) -> Path:
     """Download the weights; nothing is downloaded where the right file lies already.
 
     A download that breaks is tried again. A file that is not the wanted one is deleted.
@@ -40,8 +45,9 @@ def fetch(out: str | os.PathLike, url: str | None = None, blob_id: str | None = 
     Args:
         out: where to put them.
         url: take this address instead of the one in VietOCR's config (a Google Drive id or address goes through gdown).
-        blob_id: the git blob id the file must have; by default that of VietOCR's published file, and with a `url` of
-            your own none: the file is then taken as it comes, and stderr says so.
+        blob_id: the git blob id the file must have; by default that of VietOCR's published file, where it is known, and
+            with a `url` of your own none: the file is then taken as it comes, and stderr says so.
+        network: `vgg_seq2seq` or `vgg_transformer`.
 
     Returns:
         The path `out`.
@@ -54,7 +60,8 @@ def fetch(out: str | os.PathLike, url: str | None = None, blob_id: str | None = 
         raise FetchError(
             f"{blob_id!r} is not a git blob id: give 40 hexadecimal digits, as `git hash-object FILE` prints."
         )
-    wanted = blob_id or (BLOB_ID if url is None else None)
+    known = BLOB_ID if network == "vgg_seq2seq" else None
+    wanted = blob_id or (known if url is None else None)
     if out.exists():
         if wanted and out.is_file() and git_blob_id(out) == wanted:
             tqdm.write(f"{out} is there already, with the right content.")
@@ -63,7 +70,7 @@ def fetch(out: str | os.PathLike, url: str | None = None, blob_id: str | None = 
             f"{out} exists and {'is another file' if wanted else 'may be any file'}: move it away, or choose "
             "another --out."
         )
-    address = url or published_address()
+    address = url or published_address(network)
     part = out.with_name(f"{out.name}.part")
     part.unlink(missing_ok=True)  # of a run that was killed: pooch would take it for the file
     try:
@@ -71,7 +78,8 @@ def fetch(out: str | os.PathLike, url: str | None = None, blob_id: str | None = 
     except requests.exceptions.RequestException as error:
         raise FetchError(
             f"{address} could not be downloaded ({_reason(error)}). Without a network here: download it elsewhere, "
-            f"with a browser, and put it at {out}; or train with weights of your own (any VietOCR vgg_seq2seq .pth)."
+            f"with a browser, and put it at {out}; or train with weights of your own (a .pth of VietOCR's vgg_seq2seq "
+            "or vgg_transformer)."
         ) from error
     if wanted is None:
         tqdm.write(f"{address} was taken as it came: give --blob-id to have its content checked.")
@@ -96,15 +104,17 @@ def git_blob_id(path: str | os.PathLike) -> str:
     return digest.hexdigest()
 
 
-def published_address() -> str:
-    """Where VietOCR's config says the weights are; the address known from it where the config cannot be had."""
+def published_address(network: str = "vgg_seq2seq") -> str:
+    """Where VietOCR's config says a network's weights are; the address known from it where it cannot be had."""
+    addresses = {"vgg_seq2seq": (CONFIG_URL, WEIGHTS_URL), "vgg_transformer": (TRANSFORMER_CONFIG_URL, TRANSFORMER_URL)}
+    config, known = addresses[network]
     try:
-        with requests.get(CONFIG_URL, timeout=TIMEOUT, stream=True, hooks={"response": _check_redirect}) as response:
+        with requests.get(config, timeout=TIMEOUT, stream=True, hooks={"response": _check_redirect}) as response:
             response.raise_for_status()
             address = yaml.safe_load(next(response.iter_content(MAX_CONFIG_BYTES), b""))["weights"]
     except (FetchError, requests.exceptions.RequestException, yaml.YAMLError, KeyError, TypeError):
-        return WEIGHTS_URL
-    return address if isinstance(address, str) and address else WEIGHTS_URL
+        return known
+    return address if isinstance(address, str) and address else known
 
 
 def is_drive(address: str) -> bool:

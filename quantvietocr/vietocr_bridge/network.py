@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import importlib
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,15 +19,17 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..checkpoint.layout import EMBEDDING, LAST_CONVOLUTION, OUTPUT, backbone_of, channels_of, rows_at_once, sizes_of
+from ..checkpoint import layout, transformer_layout
+from ..checkpoint.layout import LAST_CONVOLUTION, backbone_of, channels_of, rows_at_once
+from ..checkpoint.sizes import sizes_of
 from ..checkpoint.types import Checkpoint
-from ..checkpoint.vietocr_yaml import VGG_SEQ2SEQ, BridgeError, VietOCRConfig
+from ..checkpoint.vietocr_yaml import ARCHITECTURES, BridgeError, VietOCRConfig
 from ..checkpoint.vocab import Vocab
 from ..common.files import replace_whole
 from ..common.packages import missing
 from .types import CNN, Vgg
 
-DROPOUT: float = VGG_SEQ2SEQ["transformer"]["dropout"]  # VietOCR's own, in the encoder and the decoder
+CLASSES = (layout.EMBEDDING, layout.OUTPUT, transformer_layout.EMBEDDING, transformer_layout.OUTPUT)  # a row for each
 VIETOCR = VietOCRConfig()  # the model that VietOCR publishes
 
 
@@ -99,13 +102,15 @@ def build_float(
         BridgeError: Where VietOCR is not installed.
     """
     architecture = copy.deepcopy(dict(config.architecture))
-    network = import_vietocr().VietOCR(
-        config.classes,
-        architecture["backbone"],
-        architecture["cnn"] | {"pretrained": False, "dropout": cnn_dropout},
-        architecture["transformer"],
-        architecture["seq_modeling"],
-    )
+    with warnings.catch_warnings():  # torch says that another order of axes would be faster
+        warnings.filterwarnings("ignore", message="enable_nested_tensor is True")
+        network = import_vietocr().VietOCR(
+            config.classes,
+            architecture["backbone"],
+            architecture["cnn"] | {"pretrained": False, "dropout": cnn_dropout},
+            architecture["transformer"],
+            architecture["seq_modeling"],
+        )
     vgg = cast(CNN, network.cnn).model
     _set_channels(vgg, channels or [module.out_channels for module in vgg.features if isinstance(module, nn.Conv2d)])
     if rows > 1:
@@ -152,7 +157,7 @@ def load_float(network: nn.Module, state: Mapping[str, torch.Tensor], origin: st
     for name, tensor in state.items():
         if name in own and own[name].shape != tensor.shape:
             advice = "it was trained with another architecture; pass the YAML it was trained with."
-            vocabulary = name.startswith((EMBEDDING, OUTPUT))
+            vocabulary = name.startswith(CLASSES)
             if vocabulary and tensor.shape[:1] != own[name].shape[:1]:
                 advice = (
                     f"a vocabulary of {tensor.shape[0] - len(Vocab.specials)} characters fits this file and the one "
@@ -170,17 +175,19 @@ def load_float(network: nn.Module, state: Mapping[str, torch.Tensor], origin: st
             if missing
             else f"has unknown {unknown[0]} ({len(unknown)} in all)"
         )
-        raise BridgeError(f"{origin} {what}: it is not a VietOCR vgg_seq2seq state dict for this architecture.")
+        raise BridgeError(f"{origin} {what}: it is not a VietOCR state dict for this architecture.")
     network.load_state_dict(dict(state), strict=False)
 
 
-def float_network(checkpoint: Checkpoint, cnn_dropout: float = 0.5, dropout: float = DROPOUT) -> nn.Module:
+def float_network(
+    checkpoint: Checkpoint, cnn_dropout: float = 0.5, dropout: Mapping[str, float] | None = None
+) -> nn.Module:
     """VietOCR's own network with the weights of a float checkpoint, whose shapes say how it is built.
 
     Args:
         checkpoint: A float checkpoint.
         cnn_dropout: Probability before the last 1×1 convolution.
-        dropout: Probability in the encoder and the decoder.
+        dropout: Probabilities in the encoder and the decoder, by VietOCR's names; None for VietOCR's own.
 
     Returns:
         The network in evaluation mode.
@@ -190,11 +197,15 @@ def float_network(checkpoint: Checkpoint, cnn_dropout: float = 0.5, dropout: flo
     """
     pools = [list(pool) for pool in checkpoint.meta.pools]
     channels = checkpoint.tensors[f"{LAST_CONVOLUTION}.weight"].shape[0]
+    published = VietOCRConfig(architecture=ARCHITECTURES[checkpoint.meta.seq_modeling])
+    head: dict[str, float] = {**sizes_of(checkpoint), **(dropout or published.dropout)}
+    if "nhead" in published.architecture["transformer"]:
+        head["nhead"] = checkpoint.meta.heads
     architecture = {
         "backbone": backbone_of(checkpoint.tensors),
-        "seq_modeling": VGG_SEQ2SEQ["seq_modeling"],
+        "seq_modeling": published.seq_modeling,
         "cnn": {"ks": pools, "ss": pools, "hidden": channels},
-        "transformer": sizes_of(checkpoint.tensors) | {"dropout": dropout},
+        "transformer": head,
     }
     config = VietOCRConfig(checkpoint.meta.chars, architecture, checkpoint.meta.image)
     network = build_float(config, cnn_dropout, channels_of(checkpoint.tensors), rows_at_once(checkpoint.tensors))

@@ -40,17 +40,35 @@ class Decoder(nn.Module):
 
 
 class Seq2Seq(nn.Module):
-    """Encoder and decoder of characters; VietOCR calls it a transformer, after its other head."""
+    """Encoder and decoder of characters; VietOCR calls any head a transformer."""
 
     encoder: nn.Module
     decoder: Decoder
 
 
+class LanguageTransformer(nn.Module):
+    """Encoder and decoder of characters of the other head."""
+
+    def forward_encoder(self, src: Tensor) -> Tensor:
+        """Features (S,N,C) to memory of the same shape."""
+        raise NotImplementedError
+
+    def forward_decoder(self, tgt: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
+        """Characters so far (T,N) and memory (S,N,C) to logits (N,T,classes) and that memory."""
+        raise NotImplementedError
+
+
 class Network(nn.Module):
-    """VietOCR's whole network."""
+    """VietOCR's whole network.
+
+    Attributes:
+        seq_modeling: What its head is, `seq2seq` or `transformer`.
+        transformer: The head: `Seq2Seq`, or VietOCR's `LanguageTransformer`.
+    """
 
     cnn: nn.Module
-    transformer: Seq2Seq
+    transformer: nn.Module
+    seq_modeling: str
 
 
 class GRUWeights(nn.Module):

@@ -17,7 +17,7 @@ from PIL import Image
 from ...checkpoint.files import sha256
 from ...checkpoint.types import Checkpoint
 from ...checkpoint.vietocr_yaml import BridgeError
-from ...engines.base import EngineError, need
+from ...engines.base import Encoded, EngineError, need
 from ...engines.openvino_engine import OpenVinoEngine
 from ...engines.torch_engine import TorchEngine
 from ...export.onnx import export_onnx
@@ -104,11 +104,10 @@ def _build(name: str, checkpoint: Checkpoint, model: Path | str, threads: int) -
 class _Encoded:
     """An engine that has done its work, so that what is left of reading is the decoder."""
 
-    memory: np.ndarray
-    hidden: np.ndarray
+    encoded: Encoded
 
-    def encode(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return self.memory, self.hidden
+    def encode(self, pixels: np.ndarray) -> Encoded:
+        return self.encoded
 
 
 def _ours(name: str, predictor: Predictor) -> Timed:
@@ -131,7 +130,7 @@ def _ours(name: str, predictor: Predictor) -> Timed:
             cnn, _ = milliseconds(partial(on_openvino.features, pixels))
         both, encoded = milliseconds(lambda: engine.encode(pixels))
         both -= converting
-        done = _Encoded(*encoded)
+        done = _Encoded(encoded)
         with one_blas_thread()():
             decoder, _ = milliseconds(
                 lambda: recognize_batch(done, predictor.recognizer.decoder, predictor.meta.chars, pixels)

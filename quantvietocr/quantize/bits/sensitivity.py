@@ -202,8 +202,8 @@ def _measure_batch(
             traces.append((keys, before + inputs))
         features = x.dequantize() if x.is_quantized else x
         reference = features if reference is None else reference
-        _, memory, hidden = engine.encode_features(features)
-        read = texts(greedy(decoder, memory.numpy(), hidden.numpy()), chars)
+        _, *encoded = engine.encode_features(features)
+        read = texts(greedy(decoder, tuple(part.numpy() for part in encoded)), chars)
         error = (features - reference).double()
         yield {
             "references": batch.texts,

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...checkpoint.vocab import Vocab
-from ..decode import EOS, GO, MAX_LENGTH, Decoder, Reading, log_softmax
+from ...engines.base import Encoded
+from ..decode import EOS, GO, MAX_LENGTH, Reading, log_softmax
+from ..decoder import Decoder
 from .model import WordModel
 
 WIDTH = 6  # readings followed at a time
@@ -84,8 +86,7 @@ class _Path:
 
 def search(
     decoder: Decoder,
-    memory: np.ndarray,
-    hidden: np.ndarray,
+    encoded: Encoded,
     spelling: Spelling,
     max_length: int = MAX_LENGTH,
     refused: np.ndarray | None = None,
@@ -94,8 +95,7 @@ def search(
 
     Args:
         decoder: The decoder.
-        memory: The encoder's outputs, float32 (1,S,2E).
-        hidden: The encoder's last state for the decoder, float32 (1,D).
+        encoded: The encoder's outputs for it.
         spelling: The words.
         max_length: At most this many characters and one more are read.
         refused: Class numbers that the reading may not hold, as for `decode.greedy`.
@@ -104,15 +104,12 @@ def search(
         The reading; None where none ended in time. The probability of a character is its share beside what else could
         stand there, words counted in.
     """
-    # The same line for every path: views, for copies would not stay in the cache together.
-    keys = np.broadcast_to(decoder.keys(memory), (WIDTH, *memory.shape[1:-1], decoder.key_bias.size))
-    memory = np.broadcast_to(memory, (WIDTH, *memory.shape[1:]))
+    state = decoder.start(encoded)
     paths, tokens = [_Path()], np.array([GO])
     ended: list[_Path] = []
     left: list[_Path] = []
-    for _ in range(max_length + 1):
-        count = len(paths)
-        logits, hidden, _ = decoder.step(tokens, hidden, memory[:count], keys[:count])
+    for _ in range(min(max_length + 1, decoder.limit)):
+        logits, _ = decoder.step(tokens, state)
         following = _following(paths, log_softmax(logits, refused), spelling)
         ended += [path for path, _ in following if path.ids[-1] == EOS]
         best = max((path.score for path in ended), default=-np.inf)
@@ -125,7 +122,8 @@ def search(
         staying = {id(path) for path, _ in kept}
         left += [path for path, _ in going if id(path) not in staying]
         paths, slots = [path for path, _ in kept], [slot for _, slot in kept]
-        hidden, tokens = hidden[slots], np.array([path.ids[-1] for path in paths])
+        state.follow(np.array(slots))
+        tokens = np.array([path.ids[-1] for path in paths])
     if not ended:
         return None
     chosen = max(ended, key=lambda path: path.score)

@@ -1,4 +1,4 @@
-"""The greedy attention decoder of `decode.py` as an ONNX Loop."""
+"""The encoder of seq2seq networks, and the decoder of `seq2seq_decoder.py` as an ONNX Loop."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..checkpoint import layout
 from ..checkpoint.layout import DECODER
-from ..reading.decode import EOS, GO
+from ..checkpoint.types import Meta
+from .onnx_choice import Carried, add_loop
 from .onnx_graph import Graph
 
 
@@ -36,39 +38,37 @@ class _Constants:
     hidden_bias: str
 
 
-def add_decoder(graph: Graph, memory: str, hidden: str) -> None:
-    """Add the decoder, with the outputs `ids` and `probabilities` (N, L); see `onnx.py`.
-
-    What does not depend on the step stands before the loop, as in `decode.Decoder`, or follows from weights alone, so
-    that runtimes compute it when they load the file.
+def add_seq2seq(graph: Graph, sequence: str, meta: Meta) -> None:
+    """Add encoder and decoder of a seq2seq network; see `onnx.py` for their outputs.
 
     Args:
         graph: the graph to add to; it gets an input `max_length`.
+        sequence: name of the CNN's features (N, S, C).
+        meta: what the network is.
+    """
+    memory, hidden = _add_encoder(graph, sequence)
+    _add_decoder(graph, memory, hidden)
+
+
+def _add_decoder(graph: Graph, memory: str, hidden: str) -> None:
+    """Add the decoder.
+
+    What does not depend on the step stands before the loop, as in `Seq2SeqDecoder`, or follows from weights alone, so
+    that runtimes compute it when they load the file.
+
+    Args:
+        graph: the graph to add to.
         memory: name of the encoder's outputs (N, S, 2E).
         hidden: name of the decoder's first hidden state (N, D).
     """
     constants = _add_constants(graph, memory)
     d = graph.tensors[DECODER + "rnn.weight_hh_l0"].shape[1]
-    end = graph.constant("end", np.int64(EOS))
-    lines = graph.op("Slice", [graph.op("Shape", [memory]), graph.integers([0]), graph.integers([1])])
-    tensor = graph.onnx.helper.make_tensor
-    start = graph.op("ConstantOfShape", [lines], value=tensor("go", 7, [1], [GO]))
-    ended = graph.op("ConstantOfShape", [lines], value=tensor("no", 9, [1], [False]))
 
-    body = Graph(graph.tensors, graph)
-    body.input("step", np.int64, ())
-    body.input("going", np.bool_, ())
-    tokens = body.input("tokens", np.int64, ("N",))
-    state = body.input("state", np.float32, ("N", d))
-    done = body.input("done", np.bool_, ("N",))
-    following, logits = _add_step(body, constants, memory, tokens, state)
-    _add_choice(body, logits, following, done, end, d)
+    def step(body: Graph, number: str, tokens: str, states: list[str]) -> tuple[str, list[str]]:
+        following, logits = _add_step(body, constants, memory, tokens, states[0])
+        return logits, [following]
 
-    graph.input("max_length", np.int64, ())
-    true = graph.constant("true", np.bool_(True))
-    *_, ids, chances = graph.ops("Loop", ["max_length", true, start, hidden, ended], 5, body=body.build("step"))
-    graph.output("ids", graph.op("Transpose", [ids], perm=[1, 0]), np.int64, ("N", "L"))
-    graph.output("probabilities", graph.op("Transpose", [chances], perm=[1, 0]), np.float32, ("N", "L"))
+    add_loop(graph, memory, [Carried("state", hidden, ("N", d))], step)
 
 
 def _add_constants(graph: Graph, memory: str) -> _Constants:
@@ -126,17 +126,35 @@ def _add_step(body: Graph, constants: _Constants, memory: str, tokens: str, stat
     return following, body.op("Add", [logits, body.op("Gather", [constants.token_output, tokens])])
 
 
-def _add_choice(body: Graph, logits: str, following: str, done: str, end: str, d: int) -> None:
-    """Add the choice of the most probable character, and the outputs of the loop's body."""
-    best = body.op("ArgMax", [logits], axis=1, keepdims=0)
-    chosen = body.op("Where", [done, end, best])
-    top = body.op("ReduceMax", [body.op("Softmax", [logits], axis=1)], axes=[1], keepdims=0)
-    chance = body.op("Where", [done, body.constant("zero", np.float32(0)), top])
-    over = body.op("Or", [done, body.op("Equal", [chosen, end])])
-    left = body.op("ReduceMin", [body.op("Cast", [over], to=6)], keepdims=0)
-    body.output("go_on", body.op("Equal", [left, body.constant("int32.0", np.int32(0))]), np.bool_, ())
-    body.output("next_tokens", chosen, np.int64, ("N",))
-    body.output("next_state", following, np.float32, ("N", d))
-    body.output("next_done", over, np.bool_, ("N",))
-    body.output("id", chosen, np.int64, ("N",))
-    body.output("probability", chance, np.float32, ("N",))
+def _add_encoder(graph: Graph, sequence: str) -> tuple[str, str]:
+    """Add the bidirectional GRU over (N,S,C): ONNX's gates (update, reset, new) from torch's (reset, update, new).
+
+    Returns memory (N,S,2E) and the decoder's first hidden state (N,D).
+    """
+    prefix = layout.ENCODER
+    sizes = graph.tensors[prefix + "rnn.weight_hh_l0"].shape[1]
+
+    def both(kind: str) -> str:
+        sides = []
+        for side in ("", "_reverse"):
+            thirds = graph.ops("Split", [graph.weight(f"{prefix}rnn.{kind}_l0{side}")], 3, axis=0)
+            sides.append(graph.op("Concat", [thirds[1], thirds[0], thirds[2]], axis=0))
+        return graph.op("Concat", [graph.op("Unsqueeze", [side, graph.integers([0])]) for side in sides], axis=0)
+
+    biases = graph.op("Concat", [both("bias_ih"), both("bias_hh")], axis=1)
+    steps = graph.op("Transpose", [sequence], perm=[1, 0, 2])
+    outputs, last = graph.ops(
+        "GRU",
+        [steps, both("weight_ih"), both("weight_hh"), biases],
+        2,
+        hidden_size=sizes,
+        direction="bidirectional",
+        linear_before_reset=1,
+    )
+    outputs = graph.op("Transpose", [outputs], perm=[2, 0, 1, 3])  # (S,2,N,E) → (N,S,2,E)
+    outputs = graph.op("Reshape", [outputs, graph.integers([0, 0, 2 * sizes])])
+    memory = graph.output("memory", outputs, np.float32, ("N", "S", 2 * sizes))
+    last = graph.op("Reshape", [graph.op("Transpose", [last], perm=[1, 0, 2]), graph.integers([0, 2 * sizes])])
+    fc = graph.op("Gemm", [last, graph.weight(prefix + "fc.weight"), graph.named(prefix + "fc.bias")], transB=1)
+    width = graph.tensors[prefix + "fc.bias"].size
+    return memory, graph.output("hidden", graph.op("Tanh", [fc]), np.float32, ("N", width))

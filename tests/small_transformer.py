@@ -1,0 +1,25 @@
+"""A transformer that reads clean print: the CNN of the shipped float weights with a small head behind it.
+
+`networks/README.md` says how the head was trained, and what it is not for.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from safetensors.numpy import load_file
+
+from quantvietocr.checkpoint import Checkpoint, Meta, read
+from quantvietocr.checkpoint.layout import FEATURES
+
+HEAD = Path(__file__).parent / "networks" / "transformer-head-float16.safetensors"
+
+
+def float_checkpoint(shipped: Path) -> Checkpoint:
+    """The whole float network.
+
+    Args:
+        shipped: The shipped float weights, whose convolutions it takes, all but the last one.
+    """
+    cnn = {name: tensor for name, tensor in read(shipped).tensors.items() if name.startswith(FEATURES)}
+    return Checkpoint(cnn | load_file(HEAD), Meta(seq_modeling="transformer"), str(HEAD))
