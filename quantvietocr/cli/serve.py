@@ -8,6 +8,7 @@ import argparse
 def serve(options: argparse.Namespace) -> None:
     """Serve the page until Ctrl-C."""
     from ..errors import UserError
+    from ..pictures.apart import decoding_apart
     from ..serve.server import serve as serve_page
     from ..shipped import find_weights, weights_file
 
@@ -20,7 +21,8 @@ def serve(options: argparse.Namespace) -> None:
         weights = [weights_file("int8"), *filter(None, [find_weights("float")])]
     else:
         weights = [weights_file(name) for name in options.weights]
-    serve_page(weights, options.port, options.threads)
+    with decoding_apart():
+        serve_page(weights, options.port, options.threads)
 
 
 def add(verbs: argparse._SubParsersAction) -> None:
