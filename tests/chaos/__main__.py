@@ -18,7 +18,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent)]
 
 from disks import on_disks
-from harness import Result, disturb, fill, serving, table
+from killing import Result, disturb, fill, serving, table
 from scenes import scenes
 
 

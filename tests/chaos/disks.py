@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness import OUT, _after_refusal, repeated, run, undisturbed
+from killing import OUT, _after_refusal, repeated, run, undisturbed
 from scenes import Scene
 
 SMALL, LARGE = "8k", "64m"  # of the disk: too small for any result, and large enough for all

@@ -1,11 +1,12 @@
 """`make fuzz`: tries many damaged inputs on every reader and prints a table. Ends with 1 where anything went wrong.
 
-    python tests/fuzz [--only NAME] [--tries N] [--first N] [--keep DIR]
+    python tests/fuzz [--only NAME] [--tries N] [--also NAME=N] [--quick] [--json] [--keep DIR]
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 import tempfile
@@ -23,20 +24,27 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="tests/fuzz", description=__doc__.splitlines()[0])
     parser.add_argument("--only", default="", metavar="NAME", help="targets whose names hold this")
     parser.add_argument("--tries", type=int, metavar="N", help="inputs of each target (default: as each has)")
-    parser.add_argument("--first", type=int, default=0, metavar="N", help="number of the first input (default 0)")
+    parser.add_argument("--also", action="append", default=[], metavar="NAME=N", help="one more input of a target")
+    parser.add_argument("--quick", action="store_true", help="as few inputs as the test suite tries")
+    parser.add_argument("--json", action="store_true", help="print JSON, not a table")
     parser.add_argument("--keep", type=Path, default=Path("build/fuzz"), metavar="DIR", help="for what went wrong")
     options = parser.parse_args()
+    also = [one.rpartition("=") for one in options.also]
     outcomes = []
     with tempfile.TemporaryDirectory() as folder:
         for target in targets(Path(folder)):
             if options.only not in target.name:
                 continue
-            outcomes.append(fuzz(target, options.tries or target.tries, options.keep, first=options.first))
+            tries = options.tries or (target.quick if options.quick else target.tries)
+            numbers = [int(number) for name, _, number in also if name == target.name]
+            outcomes.append(fuzz(target, tries, options.keep, numbers=numbers))
             done = outcomes[-1]
             print(f"{done.name}: {done.tried:,} tried in {done.seconds:.0f} s", file=sys.stderr, flush=True)
-    print(table(outcomes))
     wrong = [sentence for outcome in outcomes for sentence in outcome.wrong]
-    print("".join(wrong), end="")
+    if options.json:
+        print(json.dumps([vars(outcome) for outcome in outcomes]))
+    else:
+        print(table(outcomes), *wrong, sep="\n")
     return 1 if wrong else 0
 
 

@@ -19,7 +19,7 @@ from targets import Target
 from quantvietocr.errors import UserError
 
 HANG = 20.0  # seconds of the CPU that one input may take
-IDLE = 120.0  # seconds that may pass for one input, as where it waits for ever; much, for machines that others use too
+IDLE = 120.0  # seconds that may pass for one, as where it waits for ever; many, for machines that others use too
 MAX_EXAMPLES = 5  # inputs of each target that are kept where something is wrong
 UNTRIED, READ, REFUSED, FOREIGN, CRASHED, HUNG = range(6)
 OUTCOMES = "untried", "read", "refused", "foreign exceptions", "crashes", "hangs"
@@ -51,15 +51,18 @@ class Outcome:
         return self.counts.total()
 
 
-def fuzz(target: Target, tries: int, folder: Path, hang: float = HANG, first: int = 0) -> Outcome:
+def fuzz(
+    target: Target, tries: int, folder: Path, hang: float = HANG, idle: float = IDLE, numbers: Sequence[int] = ()
+) -> Outcome:
     """Try inputs on one target.
 
     Args:
         target: what is tried.
-        tries: how many inputs.
+        tries: how many inputs, the first ones.
         folder: where inputs that went wrong are kept, and what was raised; it is made when the first goes wrong.
-        hang: seconds after which an input is taken to hang.
-        first: number of the first input.
+        hang: seconds of the CPU after which an input is taken to hang.
+        idle: seconds after which it is so too, whatever it used of the CPU.
+        numbers: of further inputs.
 
     Returns:
         What came of them.
@@ -67,12 +70,13 @@ def fuzz(target: Target, tries: int, folder: Path, hang: float = HANG, first: in
     outcome, started, number = Outcome(target.name), time.monotonic(), 0
     for file in folder.glob(f"{_slug(target)}-*"):  # of an earlier run
         file.unlink()
-    with mmap.mmap(-1, HEADER + tries) as board:
-        while number < tries:
+    inputs = [*range(tries), *numbers]
+    with mmap.mmap(-1, HEADER + len(inputs)) as board:
+        while number < len(inputs):
             child = os.fork()
             if not child:
-                _work(target, number, tries, first, board, folder)
-            number = _watch(target, child, board, outcome, folder, hang, first)
+                _work(target, number, inputs, board, folder)
+            number = _watch(target, child, inputs, board, outcome, folder, hang, idle)
         for code in board[HEADER:]:
             outcome.counts[OUTCOMES[code]] += 1
     outcome.seconds = time.monotonic() - started
@@ -80,18 +84,18 @@ def fuzz(target: Target, tries: int, folder: Path, hang: float = HANG, first: in
     return outcome
 
 
-def _work(target: Target, number: int, tries: int, first: int, board: mmap.mmap, folder: Path) -> None:
-    """Read inputs from `number` on, in the child; never returns."""
+def _work(target: Target, start: int, inputs: list[int], board: mmap.mmap, folder: Path) -> None:
+    """Read inputs from the one at index `start` on, in the child; never returns."""
     devnull = os.open(os.devnull, os.O_RDWR)
     for stream in (1, 2):  # libraries in C speak of damaged files there
         os.dup2(devnull, stream)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     warnings.simplefilter("ignore")
-    for number in range(number, tries):
-        data = target.input(first + number)
-        board[:HEADER] = struct.pack("<q", number)
-        board[HEADER + number] = _outcome(target, data, first + number, folder)
-    board[:HEADER] = struct.pack("<q", tries)
+    for index in range(start, len(inputs)):
+        data = target.input(inputs[index])
+        board[:HEADER] = struct.pack("<q", index)
+        board[HEADER + index] = _outcome(target, data, inputs[index], folder)
+    board[:HEADER] = struct.pack("<q", len(inputs))
     os._exit(0)
 
 
@@ -114,30 +118,38 @@ def _outcome(target: Target, data: bytes, number: int, folder: Path) -> int:
 
 
 def _watch(
-    target: Target, child: int, board: mmap.mmap, outcome: Outcome, folder: Path, hang: float, first: int
+    target: Target,
+    child: int,
+    inputs: list[int],
+    board: mmap.mmap,
+    outcome: Outcome,
+    folder: Path,
+    hang: float,
+    idle: float,
 ) -> int:
-    """Wait for the child; the number of the input to go on with."""
+    """Wait for the child; the index of the input to go on with."""
     last, since, spent = -1, time.monotonic(), 0.0
     while True:
         done, status, usage = os.wait4(child, os.WNOHANG)
-        (number,) = struct.unpack("<q", board[:HEADER])
+        (index,) = struct.unpack("<q", board[:HEADER])
         if done:
             outcome.peak = max(outcome.peak, usage.ru_maxrss // 1024)
             if status == 0:
-                return number
+                return index
             why = f"ended by signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else f"ended with {status >> 8}"
-            board[HEADER + number] = CRASHED
-            _keep(target, first + number, target.input(first + number), folder, f"the process {why}")
-            return number + 1
-        if number != last:
-            last, since, spent = number, time.monotonic(), _cpu_seconds(child)
-        elif _cpu_seconds(child) - spent > hang or time.monotonic() - since > max(IDLE, hang):
+            end, said = CRASHED, f"the process {why}"
+            break
+        if index != last:
+            last, since, spent = index, time.monotonic(), _cpu_seconds(child)
+        elif _cpu_seconds(child) - spent > hang or time.monotonic() - since > idle:
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
-            board[HEADER + number] = HUNG
-            _keep(target, first + number, target.input(first + number), folder, f"no answer within {hang:g} s")
-            return number + 1
+            end, said = HUNG, f"no answer within {hang:g} s of the CPU or {idle:g} s"
+            break
         time.sleep(POLL)
+    board[HEADER + index] = end
+    _keep(target, inputs[index], target.input(inputs[index]), folder, said)
+    return index + 1
 
 
 def _cpu_seconds(process: int) -> float:

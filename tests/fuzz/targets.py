@@ -41,28 +41,39 @@ class Target:
         return self.make(Random(f"{self.name} {number}"))
 
 
+#: How many inputs of each target `make fuzz` tries, and how many the test suite.
+TRIES = {
+    "pictures": (10_000, 400),
+    "PDFs": (2_000, 60),
+    "checkpoints, .safetensors": (2_000, 60),
+    "checkpoints, .pth": (2_000, 60),
+    "checkpoints, .onnx": (2_000, 100),
+    "annotations": (5_000, 200),
+    "VietOCR's YAML": (3_000, 100),
+    "settings": (3_000, 100),
+    "rows of --out": (3_000, 100),
+    "HTTP bodies": (3_000, 100),
+}
+NAMES = tuple(TRIES)
+
+
 def targets(folder: Path) -> list[Target]:
-    """All readers. `folder` is for the files that some of them need; it must exist."""
+    """All readers, in the order of `NAMES`. `folder` is for the files that some of them need; it must exist."""
     checkpoints = seeds.checkpoints(folder)
-    return [
-        Target("pictures", _picture, partial(_feed_picture, _predictor(folder)), 10_000, 700),
-        Target("PDFs", partial(_bytes_of, tuple(seeds.pdfs())), _feed_pdf, 2_000, 60),
+    parts: list[tuple[Callable[[Random], bytes], Callable[[bytes], object]]] = [
+        (_picture, partial(_feed_picture, _predictor(folder))),
+        (partial(_bytes_of, tuple(seeds.pdfs())), _feed_pdf),
         *(
-            Target(
-                f"checkpoints, {suffix}",
-                partial(_checkpoint, tuple(checkpoints[suffix]), suffix),
-                partial(_feed_checkpoint, folder / f"fuzzed{suffix}"),
-                2_000,
-                90,
-            )
-            for suffix in checkpoints
+            (partial(_checkpoint, tuple(whole), suffix), partial(_feed_checkpoint, folder / f"fuzzed{suffix}"))
+            for suffix, whole in checkpoints.items()
         ),
-        Target("annotations", _annotation, partial(_feed_annotation, folder), 5_000, 300),
-        Target("VietOCR's YAML", partial(_yaml, seeds.VIETOCR_YAML), partial(_feed_vietocr_yaml, folder), 3_000, 150),
-        Target("settings", partial(_yaml, _settings()), partial(_feed_settings, folder), 3_000, 150),
-        Target("rows of --out", partial(_result, "rows.tsv"), partial(_feed_rows, folder), 3_000, 100),
-        Target("HTTP bodies", _request, _feed_request, 3_000, 120),
+        (_annotation, partial(_feed_annotation, folder)),
+        (partial(_yaml, seeds.VIETOCR_YAML), partial(_feed_vietocr_yaml, folder)),
+        (partial(_yaml, _settings()), partial(_feed_settings, folder)),
+        (_rows, partial(_feed_rows, folder)),
+        (_request, _feed_request),
     ]
+    return [Target(name, *part, *TRIES[name]) for name, part in zip(NAMES, parts, strict=True)]
 
 
 # --- pictures and PDF files ------------------------------------------------------------------------------------------
@@ -219,7 +230,7 @@ def _feed_settings(folder: Path, data: bytes) -> None:
 # --- results of an earlier run ---------------------------------------------------------------------------------------
 
 
-def _result(name: str, random: Random) -> bytes:
+def _rows(random: Random) -> bytes:
     rows = "".join(f"a/{number}.png\tTổng cộng\t0.9\n" for number in range(5)).encode()
     if random.random() < 0.5:
         rows = "".join(f'{{"path": "{number}.png", "text": "a"}}\n' for number in range(5)).encode()
