@@ -163,7 +163,7 @@ def _train(run: Run) -> None:
     network_loss = _objective(run)
     objective = world.parallel(network_loss, some_unused=settings.freeze_cnn > 0)
     best = BestKeeper(run.network, run.cnn, run.config, run.meta, run.valid, progress, run.folder)
-    window: list[dict[str, float]] = []
+    window = progress.window
     with (
         closing(world.shares(_stream(run))) as shares,
         StopRequests(world.size > 1) as stop,

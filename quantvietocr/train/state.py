@@ -31,6 +31,7 @@ class Progress:
         losses: rows of step, mean loss since the row before, learning rate, and the loss's parts.
         parts: names of these parts, where there is more than one.
         scores: a row for each validation, by column of `scores.csv`.
+        window: the loss's parts of each step since the last row of `losses`.
     """
 
     step: int = 0
@@ -41,6 +42,7 @@ class Progress:
     losses: list[tuple[float, ...]] = field(default_factory=list)
     parts: list[str] = field(default_factory=list)
     scores: list[dict[str, float]] = field(default_factory=list)
+    window: list[dict[str, float]] = field(default_factory=list)
 
 
 def random_state() -> list[torch.Tensor]:

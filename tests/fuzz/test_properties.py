@@ -159,4 +159,4 @@ def test_text_survives_its_classes(text):
 def test_a_picture_of_one_pixel_is_read():
     file = io.BytesIO()
     Image.new("1", (1, 1)).save(file, "PNG")
-    assert line_pixels(open_line(file.getvalue())).shape == (32, 32, 3)
+    assert line_pixels(open_line(file.getvalue())).shape == (32, 40, 3)  # VietOCR rounds widths up to 10
