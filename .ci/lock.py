@@ -3,8 +3,8 @@
     make lock
 
 `uv` resolves pyproject.toml with all extras and requirements-dev.txt, held to the versions that are installed. CUDA's
-packages, which PyPI's torch asks for, are left out: what is here runs on CPUs, and `pip install --no-deps` does not ask
-for them. torch's and torchvision's CPU builds lie on an index of their own; where a wheel of theirs is given, its hash is
+packages, which PyPI's torch asks for, are left out: what is here runs on CPUs, and `pip install --no-deps` asks for
+none of them. torch's and torchvision's CPU builds lie on an index of their own; where a wheel of theirs is given, its hash is
 added, so that pip takes either.
 """
 
@@ -23,7 +23,8 @@ LOCK = ROOT / "requirements-lock.txt"
 PYTHON, PLATFORM = "3.11.7", "x86_64-manylinux_2_28"
 HEADER = f"""\
 # The tested set, for Python {PYTHON.rpartition(".")[0]} on x86-64 Linux. `make lock` writes it. To install it:
-#   pip install --no-deps --require-hashes --extra-index-url https://download.pytorch.org/whl/cpu -r requirements-lock.txt
+#   export PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu
+#   pip install --no-deps --require-hashes -r requirements-lock.txt
 #   pip install --no-deps -r requirements-nodeps.txt .
 """
 

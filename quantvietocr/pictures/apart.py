@@ -2,12 +2,14 @@
 
 Pictures and PDF files are taken apart by libraries in C, which a damaged or malicious file may bring down.
 `decoding_apart` forks a keeper, early, while the process is small and has one thread. The keeper forks a decoder, and
-another one where that dies. Requests and answers are small JSON messages; the bytes of files and pixels go through memory that both share.
+another one where that dies. Requests and answers are small JSON messages; the bytes of files and pixels go through
+memory that both share.
 
     this process ──request──► decoder ──answer──► this process
                               keeper: the decoder died ──answer──► this process
 
-The system ends the decoder first where memory runs out (`oom_score_adj`), and a decoder that takes too long ends itself.
+The system ends the decoder first where memory runs out (`oom_score_adj`), and a decoder that takes too long ends
+itself.
 """
 
 from __future__ import annotations
@@ -161,7 +163,7 @@ def _error_of(module: str, name: str, sentence: str) -> UserError:
     return kind(sentence) if isinstance(kind, type) and issubclass(kind, UserError) else ImageError(sentence)
 
 
-# --- in the keeper and in the decoder ----------------------------------------------------------------------------------
+# --- in the keeper and in the decoder -------------------------------------------------------------------------------
 
 
 def _keep(channel: socket.socket, sent: int, received: int) -> None:

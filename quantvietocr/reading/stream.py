@@ -77,10 +77,17 @@ def _read_all(
     predictor: Predictor, lines: list[Line], candidates: dict[int, Candidates], progress: Callable[[int], object]
 ) -> list[Line]:
     """The lines of the candidates, read together; one by one where that fails, so that only those fail that must."""
+    told = 0
+
+    def tell(count: int) -> None:
+        nonlocal told
+        told += count
+        progress(count)
+
     try:
-        read = predictor.lines_from_candidates(list(candidates.values()), progress)
+        read = predictor.lines_from_candidates(list(candidates.values()), tell)
     except Exception:  # whatever is wrong with one line, the others are read
-        progress(len(candidates))
+        progress(len(candidates) - told)
         return [_read_one(predictor, lines[index], one) for index, one in candidates.items()]
     return [_taken(lines[index], line) for index, line in zip(candidates, read)]
 

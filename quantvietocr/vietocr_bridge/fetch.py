@@ -74,7 +74,8 @@ def fetch(out: str | os.PathLike, url: str | None = None, blob_id: str | None = 
         except requests.exceptions.RequestException as error:
             raise FetchError(
                 f"{address} could not be downloaded ({_reason(error)}). Without a network here: download it elsewhere, "
-                f"with a browser, and put it at {out}; or train with weights of your own (any VietOCR vgg_seq2seq .pth)."
+                f"with a browser, and put it at {out}; or train with weights of your own (any VietOCR vgg_seq2seq "
+                ".pth)."
             ) from error
         if wanted is None:
             tqdm.write(f"{address} was taken as it came: give --blob-id to have its content checked.")

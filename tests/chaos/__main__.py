@@ -1,6 +1,6 @@
-"""`make chaos`: ends commands at random moments and repeats them, and prints a table. Ends with 1 where a result differs.
+"""`make chaos`: ends commands at random moments, repeats them, and prints tables. Ends with 1 where a result differs.
 
-    python tests/chaos [--only NAME] [--tries N] [--seed N]
+python tests/chaos [--only NAME] [--tries N] [--seed N] [--into FILE#NAME]
 """
 
 from __future__ import annotations
@@ -21,12 +21,15 @@ from disks import on_disks
 from killing import Result, disturb, fill, serving, table
 from scenes import scenes
 
+from quantvietocr.measure.markdown import insert_section
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="tests/chaos", description=__doc__.splitlines()[0])
     parser.add_argument("--only", default="", metavar="NAME", help="commands whose names hold this")
     parser.add_argument("--tries", type=int, default=100, metavar="N", help="of each command (default 100)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="decides the moments (default 0)")
+    parser.add_argument("--into", metavar="FILE#NAME", help="also put the tables into that section of a Markdown file")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
     killed: list[Result] = []
@@ -41,10 +44,10 @@ def main() -> int:
             filled.append(fill(scene, folder / f"fill-{number}", max(options.tries // 5, 1), options.seed))
             disks += on_disks(scene, folder / f"disk-{number}")
             print(f"{scene.name}: {killed[-1].seconds + filled[-1].seconds:.0f} s", file=sys.stderr, flush=True)
-    print(table(killed, "Killed before the end"))
-    print()
-    print(table(filled, "Found the disk full"))
-    print()
+    tables = f"{table(killed, 'Killed before the end')}\n\n{table(filled, 'Found the disk full')}"
+    if options.into:
+        insert_section(options.into, tables)
+    print(tables, end="\n\n")
     print("\n".join(disks))
     wrong = [sentence for result in (*killed, *filled) for sentence in result.wrong]
     wrong += [sentence for sentence in disks if "WRONG" in sentence]

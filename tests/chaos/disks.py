@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from killing import OUT, _after_refusal, repeated, run, undisturbed
+from killing import OUT, after_refusal, repeated, run, undisturbed
 from scenes import Scene
 
 SMALL, LARGE = "8k", "64m"  # of the disk: too small for any result, and large enough for all
@@ -34,12 +34,14 @@ def on_disks(scene: Scene, folder: Path) -> list[str]:
         (work / OUT).mkdir(parents=True)
         with mounted(work / OUT, options):
             code = run(scene, work)
-            problems = _after_refusal(scene, work, code)
+            problems = after_refusal(scene, work, code)
             if code != 2:
                 problems.append(f"it ended with {code}, not 2")
             _mount("-o", f"remount,{cure}", work / OUT)
             problems += repeated(scene, work, expected)
-        said.append(f"{scene.name}, {kind} disk: " + (f"WRONG: {'; '.join(problems)}" if problems else "as it should be"))
+        said.append(
+            f"{scene.name}, {kind} disk: " + (f"WRONG: {'; '.join(problems)}" if problems else "as it should be")
+        )
     return said
 
 

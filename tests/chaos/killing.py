@@ -1,4 +1,4 @@
-"""Runs a command in a process of its own, ends that at a random moment, and looks at what is left and what comes next."""
+"""Runs a command in a process of its own, ends that at a random moment, looks at what is left, and repeats it."""
 
 from __future__ import annotations
 
@@ -158,14 +158,14 @@ def fill(scene: Scene, folder: Path, tries: int, seed: int = 0) -> Result:
         largest = max(path.stat().st_size for path in (folder / "whole" / OUT).rglob("*") if path.is_file())
         code = run(scene, work, most=random.randrange(largest))
         result.killed += code != 0
-        problems = _after_refusal(scene, work, code)
+        problems = after_refusal(scene, work, code)
         problems += repeated(scene, work, expected)
         result.wrong += [f"{scene.name}, full disk {number}: {problem} (in {work})" for problem in problems]
     result.seconds = time.monotonic() - began
     return result
 
 
-def _after_refusal(scene: Scene, work: Path, code: int) -> list[str]:
+def after_refusal(scene: Scene, work: Path, code: int) -> list[str]:
     """What is wrong after a run that could not write."""
     said = (work / LOG).read_text(errors="replace")
     problems = _not_whole(scene, work / OUT)

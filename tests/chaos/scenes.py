@@ -57,7 +57,9 @@ def scenes(folder: Path, address: str) -> list[Scene]:
         Scene("read receipts", inputs.receipts, _whole_pages, _pages),
         Scene("train", inputs.train, _whole_training, _training),
         Scene("quantize", inputs.quantize, _whole_checkpoints, _files),
-        Scene("fetch", lambda out: main(["fetch", "--out", str(out / "w.pth"), "--url", address]), _whole_fetch, _files),
+        Scene(
+            "fetch", lambda out: main(["fetch", "--out", str(out / "w.pth"), "--url", address]), _whole_fetch, _files
+        ),
         Scene("export", inputs.export, _whole_checkpoints, _files),
     ]
 

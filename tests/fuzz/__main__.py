@@ -1,6 +1,6 @@
 """`make fuzz`: tries many damaged inputs on every reader and prints a table. Ends with 1 where anything went wrong.
 
-    python tests/fuzz [--only NAME] [--tries N] [--also NAME=N] [--quick] [--json] [--keep DIR]
+python tests/fuzz [--only NAME] [--tries N] [--also NAME=N] [--quick] [--json] [--keep DIR] [--into FILE#NAME]
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent)]
 from harness import fuzz, table
 from targets import targets
 
+from quantvietocr.measure.markdown import insert_section
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="tests/fuzz", description=__doc__.splitlines()[0])
@@ -28,6 +30,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="as few inputs as the test suite tries")
     parser.add_argument("--json", action="store_true", help="print JSON, not a table")
     parser.add_argument("--keep", type=Path, default=Path("build/fuzz"), metavar="DIR", help="for what went wrong")
+    parser.add_argument("--into", metavar="FILE#NAME", help="also put the table into that section of a Markdown file")
     options = parser.parse_args()
     also = [one.rpartition("=") for one in options.also]
     outcomes = []
@@ -41,6 +44,8 @@ def main() -> int:
             done = outcomes[-1]
             print(f"{done.name}: {done.tried:,} tried in {done.seconds:.0f} s", file=sys.stderr, flush=True)
     wrong = [sentence for outcome in outcomes for sentence in outcome.wrong]
+    if options.into:
+        insert_section(options.into, table(outcomes))
     if options.json:
         print(json.dumps([vars(outcome) for outcome in outcomes]))
     else:

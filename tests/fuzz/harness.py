@@ -111,7 +111,11 @@ def _outcome(target: Target, data: bytes, number: int, folder: Path) -> int:
         where = traceback.extract_tb(error.__traceback__)[-1]
         said = " ".join(str(error).split())[:200]
         _keep(
-            target, number, data, folder, f"{type(error).__name__} at {where.filename}:{where.lineno}: {said}",
+            target,
+            number,
+            data,
+            folder,
+            f"{type(error).__name__} at {where.filename}:{where.lineno}: {said}",
             "".join(traceback.format_exception(error)),
         )
     return FOREIGN

@@ -120,8 +120,34 @@ def changed_zip(data: bytes, random: Random) -> bytes:
 
 def changed_words(text: str, random: Random) -> str:
     """Change a text by its words: leave out, repeat, swap, or put a troublesome one in."""
-    odd = "\t", "\n", "\r", "\0", "\ufeff", "\ud83d\ude00", "e\u0302\u0301", "- ", ": ", "&a *a", "!!python/name:os.system"
-    odd += "2024-13-01", "0x", ".inf", "[[[", "{", "'", "%", "../..", "/dev/null", "é" * 5000, "1e999", "<<: *a", "\u2028"
+    odd = (
+        "\t",
+        "\n",
+        "\r",
+        "\0",
+        "\ufeff",
+        "\ud83d\ude00",
+        "e\u0302\u0301",
+        "- ",
+        ": ",
+        "&a *a",
+        "!!python/name:os.system",
+    )
+    odd += (
+        "2024-13-01",
+        "0x",
+        ".inf",
+        "[[[",
+        "{",
+        "'",
+        "%",
+        "../..",
+        "/dev/null",
+        "é" * 5000,
+        "1e999",
+        "<<: *a",
+        "\u2028",
+    )
     words = text.split(" ")
     for _ in range(random.randint(1, MAX_CHANGES)):
         at = random.randrange(len(words) + 1)

@@ -146,7 +146,9 @@ def _checkpoint(whole: tuple[bytes, ...], suffix: str, random: Random) -> bytes:
 
 
 def _changed_safetensors(data: bytes, random: Random) -> bytes:
-    return mutate.changed_safetensors(data, random) if b'"__metadata__"' in data[:80_000] else mutate.changed(data, random)
+    return (
+        mutate.changed_safetensors(data, random) if b'"__metadata__"' in data[:80_000] else mutate.changed(data, random)
+    )
 
 
 def _changed_onnx(data: bytes, random: Random) -> bytes:
@@ -161,7 +163,7 @@ def _changed_onnx(data: bytes, random: Random) -> bytes:
 
 
 def _feed_checkpoint(path: Path, data: bytes) -> None:
-    """Read it; what is accepted must also read a line. An ONNX file's graph is left to its digest, as in the product."""
+    """Read it; what is accepted must also read a line. An ONNX file's graph is guarded by its digest, as for users."""
     import tiny
 
     from quantvietocr import Predictor
@@ -171,7 +173,9 @@ def _feed_checkpoint(path: Path, data: bytes) -> None:
     yaml = path.with_name("vocabulary.yml")
     yaml.write_text(f"vocab: '{tiny.CHARS}'\n", encoding="utf-8")
     checkpoint = read(path, yaml if path.suffix == ".pth" else None)
-    if path.suffix == ".onnx" or checkpoint.is_float:  # a float network of these few channels is none that VietOCR builds
+    if (
+        path.suffix == ".onnx" or checkpoint.is_float
+    ):  # a float network of these few channels is none that VietOCR builds
         return
     text = Predictor(checkpoint, threads=1, words=None).predict(seeds.line())
     assert isinstance(text, str)

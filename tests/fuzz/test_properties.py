@@ -100,9 +100,20 @@ def test_what_is_written_into_an_annotation_is_read_from_it(tmp_path, texts):
 
 
 @steady
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | TEXTS, lambda inner: st.lists(inner) | (
-    st.dictionaries(st.sampled_from(["train", "data", "model", "steps", "quant", "base", "x"]) | TEXTS, inner)
-), max_leaves=12))
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | TEXTS,
+        lambda inner: (
+            st.lists(inner)
+            | (
+                st.dictionaries(
+                    st.sampled_from(["train", "data", "model", "steps", "quant", "base", "x"]) | TEXTS, inner
+                )
+            )
+        ),
+        max_leaves=12,
+    )
+)
 def test_any_yaml_is_settings_or_refused(tmp_path, tree):
     path = tmp_path / "settings.yml"
     path.write_text(yaml.safe_dump(tree, allow_unicode=True), encoding="utf-8")
