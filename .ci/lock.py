@@ -4,8 +4,8 @@
 
 `uv` resolves pyproject.toml with all extras and requirements-dev.txt, held to the versions that are installed. CUDA's
 packages, which PyPI's torch asks for, are left out: what is here runs on CPUs, and `pip install --no-deps` asks for
-none of them. torch's and torchvision's CPU builds lie on an index of their own; where a wheel of theirs is given, its hash is
-added, so that pip takes either.
+none of them. torch's and torchvision's CPU builds lie on an index of their own; where a wheel of theirs is given, its
+hash is added, so that pip takes either.
 """
 
 from __future__ import annotations

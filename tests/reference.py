@@ -46,8 +46,9 @@ def shipped_lines() -> tuple[list[Image.Image], list[str]]:
 
 
 def files() -> dict[str, Path]:
-    """The shipped weights of this clone by their short names."""
-    return {name: path for name, file in WEIGHTS.items() if (path := ROOT / "weights" / file).is_file()}
+    """The shipped weights of this clone by their short names, the first one of each file."""
+    names = {file: name for name, file in reversed(WEIGHTS.items())}
+    return {name: path for file, name in reversed(names.items()) if (path := ROOT / "weights" / file).is_file()}
 
 
 def measured(names: list[str]) -> dict[str, dict[str, float]]:
