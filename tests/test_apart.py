@@ -5,10 +5,13 @@ from __future__ import annotations
 import faulthandler
 import io
 import os
+import re
 import signal
+import sys
 import time
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,7 +25,7 @@ from quantvietocr.pictures.decoding import MendedWarning
 from quantvietocr.pictures.image import ImageError, NotAPictureError, open_line
 from quantvietocr.receipt.pages import PageFile, count_pages
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="the system shares no memory by descriptors")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes share memory otherwise here")
 
 
 @pytest.fixture
@@ -82,6 +85,25 @@ def test_errors_keep_their_class_and_their_sentence(decoder, tmp_path):
 def test_warnings_come_through(decoder):
     with pytest.warns(MendedWarning, match="lacks its end"):
         call(open_line, None, encoded("JPEG")[:-2])
+
+
+def large(source: bytes) -> Image.Image:
+    return Image.effect_noise((8000, 4500), 50).convert("RGB")
+
+
+def test_large_pictures_come_through_and_memory_is_given_back(decoder):
+    for _ in range(2):
+        found = call(large, None, b"")
+        assert found.size == (8000, 4500) and found.getextrema()[0][1] > 200
+        about = Path("/proc/self/smaps_rollup").read_text()  # in kB
+        assert int(re.search(r"Pss_Shmem:\s+(\d+)", about)[1]) < apart.MAX_KEPT // 1024
+    assert call(open_line, None, encoded()).tobytes() == picture().tobytes()
+
+
+def test_content_that_is_too_large_to_send_is_opened_here(decoder, monkeypatch):
+    monkeypatch.setattr(apart, "MAX_SENT", 10)
+    monkeypatch.setattr(apart._keeper, "ask", None)
+    assert call(open_line, None, encoded()).tobytes() == picture().tobytes()
 
 
 def crash(source: bytes) -> int:

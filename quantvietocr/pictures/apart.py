@@ -22,6 +22,7 @@ import os
 import resource
 import signal
 import socket
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -38,6 +39,10 @@ MAX_SENTENCE = 2000  # characters of an error or a warning that are passed on, e
 MAX_WARNINGS = 2  # to an answer
 MAX_SECONDS = 300  # for one page; the slowest that decodes takes a tenth of it
 MAX_MEMORY = 6 << 30  # bytes of addresses beside those at the start: the largest picture allowed needs a third of it
+MAX_SENT = 64 << 20  # bytes of a file that is given by its content; a larger one is opened here
+MAX_RECEIVED = 3 * decoding.MAX_PIXELS  # bytes of the largest picture
+NO_RESERVE = 0x4000  # MAP_NORESERVE of mmap(2), which Python names from 3.13 on
+MAX_KEPT = 32 << 20  # bytes of shared memory that are kept for the next picture
 MAX_OOM_SCORE = 1000  # of /proc/PID/oom_score_adj: the first to be ended where memory runs out
 PACKAGE = __name__.split(".")[0]
 
@@ -58,7 +63,7 @@ def decoding_apart() -> Iterator[None]:
     Nothing changes where that process is there already, and where other threads run, beside which forking is not safe.
     """
     global _keeper
-    if _keeper is not None or threading.active_count() > 1 or not hasattr(os, "memfd_create"):
+    if _keeper is not None or threading.active_count() > 1 or sys.platform != "linux":
         yield
         return
     _keeper = _Keeper()
@@ -87,7 +92,7 @@ def call(operation: Operation, path: str | os.PathLike | None, content: bytes | 
         CrashError: the decoder died, whatever of.
     """
     source = os.fspath(path) if content is None and path is not None else content
-    if _keeper is None or _keeper.lost:
+    if _keeper is None or _keeper.lost or (isinstance(source, bytes) and len(source) > MAX_SENT):
         return operation(source, *numbers)
     return _keeper.ask(operation, source, numbers)
 
@@ -97,7 +102,7 @@ class _Keeper:
 
     def __init__(self) -> None:
         self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.sent, self.received = os.memfd_create("sent"), os.memfd_create("received")
+        self.sent, self.received = _shared(MAX_SENT), _shared(MAX_RECEIVED)
         self.lock = threading.Lock()
         self.lost = False  # whether an answer was not waited for, so that the next one would be taken for another's
         self.process = os.fork()
@@ -109,8 +114,8 @@ class _Keeper:
 
     def close(self) -> None:
         self.socket.close()
-        os.close(self.sent)
-        os.close(self.received)
+        self.sent.close()
+        self.received.close()
         if os.getpid() == self.owner:
             os.waitpid(self.process, 0)
 
@@ -139,7 +144,7 @@ class _Keeper:
         waiting = True
         try:
             if isinstance(source, bytes):
-                _write(self.sent, source)
+                self.sent[: len(source)] = source
             self.socket.send(json.dumps(request).encode())
             message = self.socket.recv(MAX_MESSAGE)
             waiting = False
@@ -150,11 +155,19 @@ class _Keeper:
         return json.loads(message) if message else {"died": "what opens pictures was ended from outside"}
 
 
-def _picture(memory: int, size: tuple[int, int]) -> Image.Image:
-    """The picture that the decoder has left in shared memory."""
-    width, height = size
-    with mmap.mmap(memory, 3 * width * height, prot=mmap.PROT_READ) as pixels:
-        return Image.frombytes("RGB", (width, height), pixels)
+def _shared(size: int) -> mmap.mmap:
+    """Memory that processes forked from now on share; the system gives it as it is written to."""
+    return mmap.mmap(-1, size, flags=mmap.MAP_SHARED | mmap.MAP_ANONYMOUS | NO_RESERVE)
+
+
+def _picture(memory: mmap.mmap, size: tuple[int, int]) -> Image.Image:
+    """The picture that the decoder has left in shared memory; that of a large one is given back to the system."""
+    length = 3 * size[0] * size[1]
+    with memoryview(memory) as whole, whole[:length] as pixels:
+        picture = Image.frombytes("RGB", tuple(size), pixels)
+    if length > MAX_KEPT:
+        memory.madvise(mmap.MADV_REMOVE)
+    return picture
 
 
 def _error_of(module: str, name: str, sentence: str) -> UserError:
@@ -166,7 +179,7 @@ def _error_of(module: str, name: str, sentence: str) -> UserError:
 # --- in the keeper and in the decoder -------------------------------------------------------------------------------
 
 
-def _keep(channel: socket.socket, sent: int, received: int) -> None:
+def _keep(channel: socket.socket, sent: mmap.mmap, received: mmap.mmap) -> None:
     """Fork decoders one after the other, as long as somebody may ask; never returns."""
     for number in (signal.SIGINT, signal.SIGTERM):  # the end of whoever asks ends this too
         signal.signal(number, signal.SIG_IGN)
@@ -196,7 +209,7 @@ def _why_dead(status: int) -> str:
     return f"ended what opened it (exit code {os.WEXITSTATUS(status)})"
 
 
-def _decode(channel: socket.socket, sent: int, received: int) -> None:
+def _decode(channel: socket.socket, sent: mmap.mmap, received: mmap.mmap) -> None:
     """Answer requests until nobody asks any more; never returns."""
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
         score.write(str(MAX_OOM_SCORE))
@@ -223,10 +236,8 @@ def _limit_memory() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (most, hard))
 
 
-def _answer(request: dict[str, Any], sent: int, received: int) -> dict[str, Any]:
-    source = request.get("path")
-    if "bytes" in request:
-        source = _read(sent, request["bytes"])
+def _answer(request: dict[str, Any], sent: mmap.mmap, received: mmap.mmap) -> dict[str, Any]:
+    source = sent[: request["bytes"]] if "bytes" in request else request["path"]
     module, name = request["operation"]
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("ignore")
@@ -242,25 +253,11 @@ def _answer(request: dict[str, Any], sent: int, received: int) -> dict[str, Any]
     return answer | {"warnings": [str(one.message)[:MAX_SENTENCE] for one in caught[:MAX_WARNINGS]]}
 
 
-def _sent(found: Any, received: int) -> dict[str, Any]:
+def _sent(found: Any, received: mmap.mmap) -> dict[str, Any]:
     """Put a picture into shared memory; say how large it is, and the number."""
     picture, *numbers = found if isinstance(found, tuple) else (found,)
     if not isinstance(picture, Image.Image):
         return {"number": picture}
-    _write(received, picture.tobytes())
+    pixels = picture.tobytes()
+    received[: len(pixels)] = pixels
     return {"size": picture.size} | ({"number": numbers[0]} if numbers else {})
-
-
-def _write(memory: int, content: bytes) -> None:
-    os.ftruncate(memory, len(content))
-    if not content:  # of which the system makes no map
-        return
-    with mmap.mmap(memory, len(content)) as shared:
-        shared[:] = content
-
-
-def _read(memory: int, size: int) -> bytes:
-    if not size:
-        return b""
-    with mmap.mmap(memory, size, prot=mmap.PROT_READ) as shared:
-        return shared[:]

@@ -18,7 +18,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent)]
 
 from disks import on_disks
-from killing import Result, disturb, fill, serving, table
+from killing import Result, disturb, fill, serving, table, undisturbed
 from scenes import scenes
 
 from quantvietocr.measure.markdown import insert_section
@@ -40,9 +40,10 @@ def main() -> int:
         for number, scene in enumerate(scenes(folder / "inputs", address)):
             if options.only not in scene.name:
                 continue
-            killed.append(disturb(scene, folder / f"kill-{number}", options.tries, options.seed))
-            filled.append(fill(scene, folder / f"fill-{number}", max(options.tries // 5, 1), options.seed))
-            disks += on_disks(scene, folder / f"disk-{number}")
+            whole = undisturbed(scene, folder / f"whole-{number}")
+            killed.append(disturb(scene, whole, folder / f"kill-{number}", options.tries, options.seed))
+            filled.append(fill(scene, whole, folder / f"fill-{number}", max(options.tries // 5, 1), options.seed))
+            disks += on_disks(scene, whole, folder / f"disk-{number}")
             print(f"{scene.name}: {killed[-1].seconds + filled[-1].seconds:.0f} s", file=sys.stderr, flush=True)
     tables = f"{table(killed, 'Killed before the end')}\n\n{table(filled, 'Found the disk full')}"
     if options.into:

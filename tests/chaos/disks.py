@@ -8,17 +8,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from killing import OUT, after_refusal, repeated, run, undisturbed
+from killing import OUT, Whole, after_refusal, repeated, run
 from scenes import Scene
 
-SMALL, LARGE = "8k", "64m"  # of the disk: too small for any result, and large enough for all
+SMALL, LARGE = "4k", "64m"  # of the disk: too small for any result, and large enough for all
 
 
-def on_disks(scene: Scene, folder: Path) -> list[str]:
+def on_disks(scene: Scene, whole: Whole, folder: Path) -> list[str]:
     """Run a command on a disk that is full, then on one that is read-only, then with space.
 
     Args:
         scene: the command.
+        whole: what it makes undisturbed.
         folder: to work in; it must not exist.
 
     Returns:
@@ -27,7 +28,6 @@ def on_disks(scene: Scene, folder: Path) -> list[str]:
     folder.mkdir()
     if not _may_mount(folder):
         return [f"{scene.name}: no tmpfs can be mounted here, so no disk was full or read-only."]
-    expected, _ = undisturbed(scene, folder / "whole")
     said = []
     for kind, options, cure in (("full", f"size={SMALL}", f"size={LARGE}"), ("read-only", "ro", "rw")):
         work = folder / kind
@@ -38,7 +38,7 @@ def on_disks(scene: Scene, folder: Path) -> list[str]:
             if code != 2:
                 problems.append(f"it ended with {code}, not 2")
             _mount("-o", f"remount,{cure}", work / OUT)
-            problems += repeated(scene, work, expected)
+            problems += repeated(scene, work, whole.results)
         said.append(
             f"{scene.name}, {kind} disk: " + (f"WRONG: {'; '.join(problems)}" if problems else "as it should be")
         )

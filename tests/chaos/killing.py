@@ -6,6 +6,7 @@ import os
 import resource
 import shutil
 import signal
+import subprocess
 import time
 import traceback
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from random import Random
+from typing import IO
 
 from scenes import Scene, content_to_fetch, differences
 
@@ -44,6 +46,15 @@ class Result:
     one: float = 0.0
 
 
+@dataclass(frozen=True)
+class Whole:
+    """What a command makes undisturbed: its results, the size of its largest file in bytes, the seconds it took."""
+
+    results: dict[str, object]
+    largest: int
+    seconds: float
+
+
 def run(scene: Scene, folder: Path, kill_after: float | None = None, most: int | None = None) -> int:
     """Run a command within a folder.
 
@@ -57,9 +68,15 @@ def run(scene: Scene, folder: Path, kill_after: float | None = None, most: int |
         The exit code; -9 where it was killed.
     """
     (folder / OUT).mkdir(parents=True, exist_ok=True)
+    # Through a pipe: a limit of the size of files is not meant for what the command says.
+    with open(folder / LOG, "ab") as file, subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=file) as log:
+        return _run(scene, folder, kill_after, most, log.stdin)
+
+
+def _run(scene: Scene, folder: Path, kill_after: float | None, most: int | None, log: IO[bytes]) -> int:
     child = os.fork()
     if not child:
-        _command(scene, folder, most)
+        _command(scene, folder, most, log.fileno())
     ends = time.monotonic() + (LONGEST if kill_after is None else kill_after)
     while not (done := os.waitpid(child, os.WNOHANG))[0] and time.monotonic() < ends:
         time.sleep(0.002)
@@ -70,13 +87,12 @@ def run(scene: Scene, folder: Path, kill_after: float | None = None, most: int |
     return os.waitstatus_to_exitcode(done[1])
 
 
-def _command(scene: Scene, folder: Path, most: int | None) -> None:
+def _command(scene: Scene, folder: Path, most: int | None, log: int) -> None:
     """In the child; never returns."""
     code = 70
     try:
         os.setsid()
         os.chdir(folder)
-        log = os.open(LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         for stream in (1, 2):
             os.dup2(log, stream)
         if most is not None:
@@ -89,20 +105,24 @@ def _command(scene: Scene, folder: Path, most: int | None) -> None:
         os._exit(code)
 
 
-def disturb(scene: Scene, folder: Path, tries: int, seed: int = 0) -> Result:
+def disturb(scene: Scene, whole: Whole, folder: Path, tries: int, seed: int = 0) -> Result:
     """Kill a command at random moments, and repeat it each time.
 
     Args:
         scene: the command.
-        folder: to work in; it must not exist, and is removed unless something was wrong.
+        whole: what it makes undisturbed.
+        folder: to work in; what was as it should be is removed.
         tries: how often.
         seed: decides the moments.
 
     Returns:
         What came of it.
     """
-    result, random, began = Result(scene.name, tries), Random(f"{scene.name} {seed}"), time.monotonic()
-    expected, result.one = undisturbed(scene, folder / "whole")
+    result, random, began = (
+        Result(scene.name, tries, one=whole.seconds),
+        Random(f"{scene.name} {seed}"),
+        time.monotonic(),
+    )
     for number in range(tries):
         work = folder / f"try-{number}"
         code = run(scene, work, random.uniform(0, result.one))
@@ -111,7 +131,7 @@ def disturb(scene: Scene, folder: Path, tries: int, seed: int = 0) -> Result:
         if random.random() < AGAIN:
             run(scene, work, random.uniform(0, result.one))
             problems += _not_whole(scene, work / OUT)
-        problems += repeated(scene, work, expected)
+        problems += repeated(scene, work, whole.results)
         result.wrong += [f"{scene.name}, try {number}: {problem} (in {work})" for problem in problems]
         if not problems:
             shutil.rmtree(work)
@@ -119,14 +139,15 @@ def disturb(scene: Scene, folder: Path, tries: int, seed: int = 0) -> Result:
     return result
 
 
-def undisturbed(scene: Scene, folder: Path) -> tuple[dict[str, object], float]:
-    """Run a command to its end; its results, and the seconds that it took."""
+def undisturbed(scene: Scene, folder: Path) -> Whole:
+    """Run a command to its end."""
     began = time.monotonic()
     code = run(scene, folder)
     assert code == 0, f"{scene.name} ended with {code}: {(folder / LOG).read_text()[-2000:]}"
     spent = time.monotonic() - began
     scene.whole(folder / OUT)
-    return scene.results(folder / OUT), spent
+    largest = max(path.stat().st_size for path in (folder / OUT).rglob("*") if path.is_file())
+    return Whole(scene.results(folder / OUT), largest, spent)
 
 
 def repeated(scene: Scene, work: Path, expected: dict[str, object]) -> list[str]:
@@ -137,29 +158,32 @@ def repeated(scene: Scene, work: Path, expected: dict[str, object]) -> list[str]
     return differences(scene.results(work / OUT), expected)
 
 
-def fill(scene: Scene, folder: Path, tries: int, seed: int = 0) -> Result:
+def fill(scene: Scene, whole: Whole, folder: Path, tries: int, seed: int = 0) -> Result:
     """Let the disk be full at random places of the output, and repeat the command with space.
 
     The limit is one of the process (RLIMIT_FSIZE): no rights are needed, and a file fails at any of its bytes.
 
     Args:
         scene: the command.
-        folder: to work in; it must not exist.
+        whole: what it makes undisturbed.
+        folder: to work in.
         tries: how often.
         seed: decides the sizes.
 
     Returns:
         What came of it; `killed` counts the runs that found the disk full.
     """
-    result, random, began = Result(scene.name, tries), Random(f"{scene.name} {seed}"), time.monotonic()
-    expected, result.one = undisturbed(scene, folder / "whole")
+    result, random, began = (
+        Result(scene.name, tries, one=whole.seconds),
+        Random(f"{scene.name} {seed}"),
+        time.monotonic(),
+    )
     for number in range(tries):
         work = folder / f"full-{number}"
-        largest = max(path.stat().st_size for path in (folder / "whole" / OUT).rglob("*") if path.is_file())
-        code = run(scene, work, most=random.randrange(largest))
+        code = run(scene, work, most=random.randrange(whole.largest))
         result.killed += code != 0
         problems = after_refusal(scene, work, code)
-        problems += repeated(scene, work, expected)
+        problems += repeated(scene, work, whole.results)
         result.wrong += [f"{scene.name}, full disk {number}: {problem} (in {work})" for problem in problems]
     result.seconds = time.monotonic() - began
     return result

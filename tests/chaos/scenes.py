@@ -21,7 +21,7 @@ from quantvietocr.checkpoint import read, write
 from quantvietocr.cli.main import main
 
 LINES = 60  # pictures of lines that are read: several windows of the stream
-PAGES = 3
+PAGES = 2
 TEMPORARY = ".part"  # what a killed process may leave: files under this suffix are no results
 VARYING = ("timings_ms",)  # of a page's JSON: how long its stages took
 
@@ -80,7 +80,7 @@ class _Inputs:
         self.weights = write(tiny.int8_checkpoint(), folder / "int8.safetensors")
         self.float = write(tiny_network.float_checkpoint(), folder / "float.safetensors")
         self.lines = tiny_network.write_lines(folder / "labelled")
-        self.training = tiny_train.write_lines(folder / "training")
+        self.training = tiny_train.write_lines(folder / "training", 5)
         (folder / "pictures").mkdir()
         for number in range(LINES):
             picture = Image.new("RGB", (60 + number % 7, 16), "white")
@@ -88,7 +88,7 @@ class _Inputs:
             picture.save(folder / "pictures" / f"{number}.png")
         (folder / "pages").mkdir()
         for number in range(PAGES):
-            draw(ROWS[number:]).save(folder / "pages" / f"{number}.png")
+            draw(ROWS[10 + number :]).save(folder / "pages" / f"{number}.png")
 
     def read(self, out: Path) -> int:
         return main(["read", str(self.folder / "pictures"), *self._reader(), "--out", str(out / "rows.tsv")])
@@ -121,13 +121,13 @@ class _Inputs:
             "data.chunk": 7,
             "train.method": "qat",
             "train.out": out,
-            "train.steps": 6,
+            "train.steps": 4,
             "train.batch_size": 4,
             "train.threads": 1,
             "train.device": "cpu",
             "train.bf16": False,
-            "train.validate_every": 3,
-            "train.save_every": 2,
+            "train.validate_every": 4,
+            "train.save_every": 1,
             "quant.calibration_lines": 8,
         }
         return main(["train", *how, *(f"{key}={value}" for key, value in values.items())])

@@ -10,7 +10,7 @@ import pytest
 
 HERE = Path(__file__).resolve().parent
 COMMANDS = ("read a folder", "read receipts", "train", "quantize", "fetch", "export")
-TRIES = 2  # kills of each command
+TRIES = 1  # kills of each command
 
 
 @pytest.fixture(scope="module")
