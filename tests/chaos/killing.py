@@ -7,6 +7,7 @@ import resource
 import shutil
 import signal
 import subprocess
+import sys
 import time
 import traceback
 from collections.abc import Iterator
@@ -95,6 +96,8 @@ def _command(scene: Scene, folder: Path, most: int | None, log: int) -> None:
         os.chdir(folder)
         for stream in (1, 2):
             os.dup2(log, stream)
+        # New ones: the old ones may take it for a file, in which they can seek.
+        sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
         if most is not None:
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # as Python does: writing then fails with an error
             resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
@@ -102,6 +105,7 @@ def _command(scene: Scene, folder: Path, most: int | None, log: int) -> None:
     except BaseException:
         os.write(2, traceback.format_exc().encode())
     finally:
+        sys.stdout.flush()
         os._exit(code)
 
 
