@@ -120,7 +120,7 @@ class _Keeper:
             os.waitpid(self.process, 0)
 
     def ask(self, operation: Operation, source: str | bytes | None, numbers: tuple[int, ...]) -> Any:
-        request = {"operation": [operation.__module__, operation.__qualname__], "numbers": numbers}
+        request: dict[str, Any] = {"operation": [operation.__module__, operation.__qualname__], "numbers": numbers}
         if isinstance(source, bytes):
             request["bytes"] = len(source)
         else:
@@ -162,9 +162,10 @@ def _shared(size: int) -> mmap.mmap:
 
 def _picture(memory: mmap.mmap, size: tuple[int, int]) -> Image.Image:
     """The picture that the decoder has left in shared memory; that of a large one is given back to the system."""
-    length = 3 * size[0] * size[1]
+    width, height = size
+    length = 3 * width * height
     with memoryview(memory) as whole, whole[:length] as pixels:
-        picture = Image.frombytes("RGB", tuple(size), pixels)
+        picture = Image.frombytes("RGB", (width, height), pixels)
     if length > MAX_KEPT:
         memory.madvise(mmap.MADV_REMOVE)
     return picture
