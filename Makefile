@@ -2,6 +2,13 @@
 # make test    style, types, documentation, tests
 # make demo    fine-tune, convert, compare and read, into runs/demo
 # make fonts   bring the fonts of data/bench, by Debian packages, without root
+# make fuzz    damaged inputs on every reader, thousands of each kind: an hour; prints a table
+# make chaos   commands killed at random moments, and on full disks, a hundred times each: an hour; prints tables
+# make lock    write requirements-lock.txt from what is installed; WHEELS adds the hashes of wheels of other indexes
+# make audit   look the locked packages up among known vulnerabilities, where these can be reached
+# make sbom    write what is installed as a CycloneDX bill of materials, build/sbom.json
+# make resolves    ask the package index whether each Python that the metadata name can install everything
+# make reference   write down hashes, sizes and errors of the shipped weights, after they were changed on purpose
 # make clean   remove what these made
 
 PYTHON ?= python3
@@ -14,7 +21,7 @@ PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --no-input
 STAMP := $(VENV)/.quantvietocr-installed
 
-.PHONY: setup test demo fonts clean
+.PHONY: setup test demo fonts fuzz chaos lock audit sbom resolves reference clean
 
 setup: $(STAMP)
 
@@ -43,6 +50,29 @@ fonts: setup
 
 demo: setup
 	@$(PY) -m quantvietocr.cli.demo --out runs/demo
+
+fuzz: setup
+	@$(PY) tests/fuzz
+
+chaos: setup
+	@$(PY) tests/chaos
+
+lock: setup
+	@$(PY) .ci/lock.py $(WHEELS)
+
+audit: setup
+	@$(PY) .ci/audit.py
+
+sbom: setup
+	@mkdir -p build
+	@$(PY) -m cyclonedx_py environment --output-reproducible --pyproject pyproject.toml --of JSON -o build/sbom.json
+	@echo "build/sbom.json: $$(grep -c '"bom-ref"' build/sbom.json) components"
+
+resolves: setup
+	@$(PY) .ci/resolves.py
+
+reference: setup
+	@$(PY) tests/reference.py
 
 clean:
 	rm -rf $(VENV) runs/demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -1,4 +1,4 @@
-"""Puts the shipped int8 weights, full and slim, and the configs, which lie beside the package in the repository, into the built one."""
+"""Puts the shipped int8 weights, full and slim, and the configs, which lie beside the package, into the built one."""
 
 import re
 from pathlib import Path

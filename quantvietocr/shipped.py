@@ -3,8 +3,10 @@ cache."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from .errors import UserError
@@ -19,6 +21,14 @@ WEIGHTS = {
     "slim": "vgg_seq2seq-slim-qat-int8.safetensors",
     "float": "vgg_seq2seq-float16.safetensors",
 }
+
+
+#: A line each: the SHA-256 of a shipped file, and its name. `make reference` writes it.
+HASHES = PACKAGE / "weights.sha256"
+
+
+class ChangedWeightsError(UserError):
+    """A file lies where shipped weights do, and is another one."""
 
 
 class NotShippedError(UserError):
@@ -46,6 +56,7 @@ def weights_file(name: str | os.PathLike = "int8") -> Path:
 
     Raises:
         NotShippedError: if the shipped file of that name is not in this install.
+        ChangedWeightsError: if it is damaged or another one.
     """
     if name not in WEIGHTS:
         return Path(name)
@@ -56,7 +67,22 @@ def weights_file(name: str | os.PathLike = "int8") -> Path:
             f"quantvietocr's repository and put it into {cache_folder()}, or into a folder that the environment "
             f"variable {WEIGHTS_VARIABLE} names."
         )
+    _check(path, path.stat().st_mtime_ns)
     return path
+
+
+@cache
+def _check(path: Path, changed: int) -> None:
+    """Compare a shipped file with its hash, once for each time that it was changed. Raises ChangedWeightsError."""
+    hashes = {name: digest for digest, name in map(str.split, HASHES.read_text(encoding="utf-8").splitlines())}
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if path.name in hashes and hashes[path.name] != found:
+        raise ChangedWeightsError(
+            f"{path} is not the file that this version was released with (SHA-256 {found[:12]}…, not "
+            f"{hashes[path.name][:12]}…): copy it again from weights/ of quantvietocr's repository; to read with it as "
+            "it is, name its path."
+        )
 
 
 def config_file(name: str | os.PathLike) -> Path:

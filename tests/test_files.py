@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import errno
 import io
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from quantvietocr.cli.rows import RowFile
-from quantvietocr.common.files import ReadErrors, read_text, replace_whole, write_bytes
+from quantvietocr.common import files
+from quantvietocr.common.files import TEMPORARY, ReadErrors, read_text, replace_whole, write_bytes
 from quantvietocr.common.wording import counted, on_one_line
 from quantvietocr.common.wordlists import entries
 from quantvietocr.errors import UserError
@@ -103,3 +106,29 @@ def test_things_are_counted_in_singular_and_plural() -> None:
 
 def test_what_breaks_a_line_is_escaped() -> None:
     assert on_one_line("a\n\t\x7f\u2028\udcffĐồng 你") == "a\\n\\t\\x7f\\u2028\\udcffĐồng 你"
+
+
+def test_what_a_killed_process_left_is_removed_and_what_another_writes_is_not(tmp_path: Path) -> None:
+    abandoned = tmp_path / f"{TEMPORARY}0123456789ab.part"
+    abandoned.write_bytes(b"half of a fi")
+    with replace_whole(tmp_path / "a") as mine:
+        assert not abandoned.exists()
+        code = f"from quantvietocr.common.files import write_text; write_text({str(tmp_path / 'b')!r}, 'whole')"
+        subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+        assert mine.exists()  # the other process has looked at it
+        mine.write_bytes(b"whole")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
+
+
+def test_a_temporary_file_that_vanishes_before_it_is_locked_is_made_again(tmp_path: Path, monkeypatch) -> None:
+    usual, seen = files.fcntl.flock, []
+
+    def vanish(descriptor: int, how: int) -> None:
+        if not seen:
+            next(tmp_path.glob("*.part")).unlink()
+        seen.append(how)
+        usual(descriptor, how)
+
+    monkeypatch.setattr(files.fcntl, "flock", vanish)
+    files.write_text(tmp_path / "a", "whole")
+    assert len(seen) == 2 and (tmp_path / "a").read_text() == "whole" and len(list(tmp_path.iterdir())) == 1

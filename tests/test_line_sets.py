@@ -108,3 +108,14 @@ def test_what_cannot_be_told_apart_or_found_is_said(recipes, tmp_path):
         sets_of(recipes)
     with pytest.raises(RecipeError, match="no recipe"):
         sets_of(tmp_path / "mine", out=tmp_path)
+
+
+def test_a_picture_that_cannot_be_opened_is_named_before_anything_is_read(tmp_path, capsys):
+    path = write_lines(tmp_path / "own", ["ab", "cd", "ef"])
+    broken = sorted((tmp_path / "own").rglob("*.png"))[1]
+    broken.write_bytes(broken.read_bytes()[:60])
+    with pytest.raises(LineSetError, match=rf"1 picture cannot be opened.*--problems skip:\n  - {broken}: damaged"):
+        sets_of(path)
+    (found,) = sets_of(path, problems="skip")
+    assert [sample.text for sample in found.samples] == ["ab", "ef"] and len(found.widths) == len(found.sizes) == 2
+    assert "1 picture cannot be opened and left out" in capsys.readouterr().out

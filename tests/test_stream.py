@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from quantvietocr import Predictor
+from quantvietocr.pictures.image import open_line
 from quantvietocr.reading import stream
 from quantvietocr.reading.stream import read_stream
 
@@ -85,3 +87,36 @@ def test_the_next_window_is_opened_while_this_one_is_read(predictor, paths, monk
 
 def test_no_paths_no_windows(predictor):
     assert list(read_stream(predictor, [])) == []
+
+
+def test_a_line_that_cannot_be_read_costs_itself_alone(predictor, paths, monkeypatch):
+    whole = [line for window in read_stream(predictor, paths) for line in window]
+    usual = predictor.lines_from_candidates
+    odd = predictor.candidates_of(open_line(paths[1]))[0][0]
+
+    def fails(lines, progress=lambda count: None):
+        if any(np.array_equal(candidates[0][0], odd) for candidates in lines):
+            raise ZeroDivisionError("on this line")
+        return usual(lines, progress)
+
+    monkeypatch.setattr(predictor, "lines_from_candidates", fails)
+    seen = []
+    lines = [line for window in read_stream(predictor, paths, progress=seen.append) for line in window]
+    assert lines[1].error == f"{paths[1]}: passed over (ZeroDivisionError: on this line)."
+    assert (lines[1].text, lines[1].confidence) == ("", 0.0)
+    others = [(line.path, line.text, line.error) for line in lines if line.path != paths[1]]
+    assert others == [(line.path, line.text, line.error) for line in whole if line.path != paths[1]]
+    assert sum(seen) == len(paths)
+
+
+def test_whatever_opening_raises_costs_that_picture_alone(predictor, paths, monkeypatch):
+    usual = predictor.candidates_of
+
+    def fails(picture):
+        if picture.size == open_line(paths[0]).size:
+            raise MemoryError
+        return usual(picture)
+
+    monkeypatch.setattr(predictor, "candidates_of", fails)
+    lines = [line for window in read_stream(predictor, paths) for line in window]
+    assert lines[0].error == f"{paths[0]}: passed over (MemoryError)."

@@ -221,7 +221,7 @@ def _is_torchscript(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return any(name.endswith("/constants.pkl") for name in archive.namelist())
-    except zipfile.BadZipFile:  # the bare pickle of old, or damaged
+    except Exception:  # the bare pickle of old; or damaged, which may raise anything here and does so again in torch
         return False
 
 

@@ -18,6 +18,8 @@ import numpy as np
 from .types import METADATA_KEY, Checkpoint, CheckpointError, meta_of_json
 
 DIGEST_KEY = "graph_sha256"  # of a property of the file: the digest of its graph
+#: What is raised for bytes that are no message of the kind expected.
+UNUSABLE = (ValueError, LookupError, TypeError, AttributeError, MemoryError, OverflowError)
 MAX_VARINT_BITS = 63  # past which a number is longer than 64 bits
 _MODEL_GRAPH, _MODEL_PROPERTIES, _GRAPH_INITIALIZER = 7, 14, 5
 _TENSOR_DIMS, _TENSOR_TYPE, _TENSOR_NAME, _TENSOR_RAW = 1, 2, 8, 9
@@ -52,7 +54,7 @@ def read_onnx(path: str | os.PathLike, prefix: str | tuple[str, ...] = "") -> Ch
         graph = next((_bytes(value) for number, value in model if number == _MODEL_GRAPH), None)
         if graph is None:
             raise ValueError("no graph")
-    except (ValueError, IndexError, TypeError, AttributeError) as error:
+    except UNUSABLE as error:
         raise CheckpointError(f"{path} is no ONNX file, or damaged or truncated: copy or download it again.") from error
     if METADATA_KEY not in properties or DIGEST_KEY not in properties:
         raise CheckpointError(
@@ -64,9 +66,15 @@ def read_onnx(path: str | os.PathLike, prefix: str | tuple[str, ...] = "") -> Ch
             f"{path} is damaged, or was changed after its export (its digest differs): copy or export it again."
         )
     meta = meta_of_json(properties[METADATA_KEY], path)
-    entries = (_bytes(value) for number, value in _fields(graph) if number == _GRAPH_INITIALIZER)
-    named = ((_tensor_name(entry), entry) for entry in entries)
-    return Checkpoint({name: _tensor(entry) for name, entry in named if name.startswith(prefix)}, meta, str(path))
+    try:
+        entries = [_bytes(value) for number, value in _fields(graph) if number == _GRAPH_INITIALIZER]
+        named = [(_tensor_name(entry), entry) for entry in entries]
+        tensors = {name: _tensor(entry) for name, entry in named if name.startswith(prefix)}
+    except UNUSABLE as error:
+        raise CheckpointError(
+            f"{path}: its tensors are not those that `quantvietocr export` writes ({error!r}): export it again."
+        ) from error
+    return Checkpoint(tensors, meta, str(path))
 
 
 def _fields(content: memoryview) -> Iterator[tuple[int, int | memoryview]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,8 @@ from .head_validation import check_seq2seq, check_transformer
 from .recognise import SIGNS
 from .types import METHODS, Checkpoint, CheckpointError, Layer
 from .vocab import Vocab, VocabError
+
+MAX_SIDE = 65_535  # pixels or positions of a picture, kernel or stride; far above any network's, far below an overflow
 
 
 def validate(checkpoint: Checkpoint) -> None:
@@ -86,8 +89,8 @@ class Check:
         except VocabError as error:
             raise CheckpointError(f"{self.origin}: {error}") from error
         sizes = dataclasses.astuple(meta.image)  # ImageSpec itself checks their order
-        if not all(type(size) is int for size in sizes):
-            raise self.failure(f"its image sizes must be whole numbers of pixels, not {sizes}")
+        if not all(type(size) is int and size <= MAX_SIDE for size in sizes):
+            raise self.failure(f"its image sizes must be whole numbers of pixels up to {MAX_SIDE:,}, not {sizes}")
         if len(meta.pools) != layout.POOLS or not all(_is_pair(pool, 1) for pool in meta.pools):
             raise self.failure(f"its pools must be {layout.POOLS} pairs of whole numbers above 0, not {meta.pools}")
         if not isinstance(meta.accuracy, Mapping) or not isinstance(meta.float_reasons, Mapping):
@@ -219,12 +222,12 @@ def _is_calibration(stored: Mapping[str, Any]) -> bool:
 
 
 def _is_finite(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def _is_pair(value: Any, minimum: int) -> bool:
     return (
         isinstance(value, tuple)
         and len(value) == 2
-        and all(type(number) is int and number >= minimum for number in value)
+        and all(type(number) is int and minimum <= number <= MAX_SIDE for number in value)
     )

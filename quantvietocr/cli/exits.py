@@ -3,8 +3,8 @@
 | code | meaning |
 |------|---------|
 | 0    | everything was done |
-| 1    | some inputs failed; stderr names each |
-| 2    | nothing could be done: a wrong option, a missing file or package, a full disk; one sentence says what to do |
+| 1    | some inputs failed, others were done; stderr names each |
+| 2    | nothing could be done: a wrong option, a missing file or package, a full disk; or every input failed |
 | 130  | interrupted by Ctrl-C |
 | 141  | whoever read the output closed the pipe, as in `| head` |
 | 143  | ended by SIGTERM, as `timeout`, systemd and Slurm do |

@@ -116,8 +116,13 @@ def read(options: argparse.Namespace) -> int:
     session.announced.update(absent)
     if not inputs.listed and len(absent) == len(inputs.named):
         return _nothing_there(session, absent, form, table)
-    _read_groups(session, inputs, groups, form, table)
-    return SOME_FAILED if session.failed or inputs.problems else DONE
+    from ..pictures.apart import decoding_apart
+
+    with decoding_apart():  # before torch loads, so that the process which opens pictures is small
+        _read_groups(session, inputs, groups, form, table)
+    if not session.failed and not inputs.problems:
+        return DONE
+    return SOME_FAILED if session.read + session.kept else UNUSABLE
 
 
 def _with_some(groups: Iterator[list[str] | bytes]) -> Iterator[list[str] | bytes] | None:
@@ -189,12 +194,13 @@ def _windows(
     session: Session, predictor: Predictor, group: list[str] | bytes, file: RowFile | None, bar: Any
 ) -> Iterator[list[Line]]:
     """The lines of a group, as they are read."""
+    from ..pictures.apart import call
     from ..pictures.image import ImageError, open_line
     from ..reading.stream import Line, read_stream
 
     if isinstance(group, bytes):
         try:
-            (result,) = predictor.lines_from_candidates([predictor.candidates_of(open_line(group))])
+            (result,) = predictor.lines_from_candidates([predictor.candidates_of(call(open_line, None, group))])
             yield [Line("-", result.text, result.confidence)]
         except ImageError as error:
             yield [Line("-", error=str(error).replace("the given bytes", "-", 1))]

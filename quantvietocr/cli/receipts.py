@@ -62,7 +62,10 @@ def receipts(options: argparse.Namespace) -> int:
     present = [path for path in paths if path not in set(absent)]
     if not present:
         return UNUSABLE
-    failed = _read(session, present)
+    from ..pictures.apart import decoding_apart
+
+    with decoding_apart():  # before torch loads, so that the process which opens pictures is small
+        failed = _read(session, present)
     return failed or (SOME_FAILED if absent or found.problems else DONE)
 
 

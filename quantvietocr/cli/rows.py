@@ -91,8 +91,8 @@ class RowFile:
         whole = content[: content.rfind(b"\n") + 1]
         if whole != content:
             write_bytes(self.path, whole)
-        rows = whole.decode("utf-8", ERRORS[self.form] if self.form == "tsv" else "strict").split("\n")[:-1]
         try:
+            rows = whole.decode("utf-8", ERRORS[self.form] if self.form == "tsv" else "strict").split("\n")[:-1]
             return {json.loads(row)["path"] if self.form == "json" else row.split("\t")[0] for row in rows}
         except (ValueError, LookupError, TypeError) as error:
             raise UserError(f"{self.path} does not hold rows in the form {self.form}: name another --out.") from error

@@ -13,6 +13,7 @@ def serve(options: argparse.Namespace) -> None:
         _serve_api(options)
         return
     from ..errors import UserError
+    from ..pictures.apart import decoding_apart
     from ..serve.server import serve as serve_page
     from ..shipped import find_weights, weights_file
 
@@ -25,7 +26,8 @@ def serve(options: argparse.Namespace) -> None:
         weights = [weights_file("int8"), *filter(None, [find_weights("float")])]
     else:
         weights = [weights_file(name) for name in options.weights]
-    serve_page(weights, options.port, options.threads)
+    with decoding_apart():
+        serve_page(weights, options.port, options.threads)
 
 
 def _serve_api(options: argparse.Namespace) -> None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import secrets
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UserError
 
+TEMPORARY = ".quantvietocr-"  # how the names of files that are being written begin
 STDOUT = "stdout"  # what the errors of writing there call it
+
+_tidied: set[Path] = set()  # folders in which this process has looked for what others have left
 
 
 @contextmanager
@@ -22,29 +26,62 @@ def replace_whole(path: str | os.PathLike) -> Iterator[Path]:
 
     A reader sees the old file or the new one, never a part. Each caller has a temporary name of its own, so that two
     programs may write the same file: the last one wins. The name does not depend on that of `path`, which may already
-    be as long as the system allows. Where writing fails, the temporary file is removed.
+    be as long as the system allows. Where writing fails, the temporary file is removed. What a process that was killed
+    has left in the folder is removed by the next one that writes there.
 
     Args:
         path: file to write. Its folder is made where it is missing.
 
     Yields:
-        The path to write to, in the same folder. No file is there yet.
+        The path to write to, in the same folder. An empty file is there.
 
     Raises:
         OSError: the folder or the file cannot be written; the error names `path`.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".quantvietocr-{secrets.token_hex(6)}.part")
+    if path.parent not in _tidied:
+        _tidied.add(path.parent)
+        _remove_abandoned(path.parent)
+    temporary = path.with_name(f"{TEMPORARY}{secrets.token_hex(6)}.part")
     try:
-        yield temporary
-        os.replace(temporary, path)
+        with _held(temporary):
+            yield temporary
+            os.replace(temporary, path)
     except OSError as error:
         if error.errno is None or error.filename not in (None, str(temporary)):
             raise
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _held(temporary: Path) -> Iterator[None]:
+    """Make a temporary file and hold a lock on it for as long as the block lasts, or until this process dies."""
+    while True:
+        descriptor = os.open(str(temporary), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        with suppress(OSError):  # a file system without locks, where nobody else gets one and removes the file either
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if temporary.exists():
+            break
+        os.close(descriptor)  # it was taken for abandoned before it was locked
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove temporary files of processes that were killed: those on which nobody holds a lock."""
+    for path in folder.glob(f"{TEMPORARY}*.part"):
+        with suppress(OSError):  # gone meanwhile, or not ours to remove
+            descriptor = os.open(path, os.O_RDWR)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
+            finally:
+                os.close(descriptor)
 
 
 @contextmanager

@@ -37,6 +37,7 @@ DAMAGE = (
     TypeError,
     LookupError,
     AttributeError,
+    AssertionError,
     ArithmeticError,
     RuntimeError,
     MemoryError,

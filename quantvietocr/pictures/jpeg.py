@@ -35,5 +35,5 @@ def _decoded(content: bytes) -> np.ndarray | None:
     try:
         with Image.open(io.BytesIO(content)) as picture:
             return np.asarray(picture)
-    except (OSError, ValueError, SyntaxError):
+    except Exception:  # damaged bytes may raise anything; what the picture's first decoding raised is what is said
         return None

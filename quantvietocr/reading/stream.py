@@ -13,7 +13,10 @@ from itertools import islice
 
 from PIL import Image
 
+from ..common.wording import on_one_line
+from ..pictures.apart import call
 from ..pictures.image import ImageError, open_line
+from .confidence import LineText
 from .predictor import Candidates, Predictor
 
 FIRST_WINDOW, WINDOW = 16, 512  # pictures at a time: few at first, to show something; then enough to fill batches
@@ -65,10 +68,46 @@ def read_stream(
             following = next(windows, None)
             opened = opener.submit(_open_all, predictor, following, thumbnails) if following else None
             progress(len(lines) - len(candidates))
-            read = predictor.lines_from_candidates(list(candidates.values()), progress)
-            for index, line in zip(candidates, read):
-                lines[index] = replace(lines[index], text=line.text, confidence=line.confidence)
+            for index, line in zip(candidates, _read_all(predictor, lines, candidates, progress)):
+                lines[index] = line
             yield lines
+
+
+def _read_all(
+    predictor: Predictor, lines: list[Line], candidates: dict[int, Candidates], progress: Callable[[int], object]
+) -> list[Line]:
+    """The lines of the candidates, read together; one by one where that fails, so that only those fail that must."""
+    told = 0
+
+    def tell(count: int) -> None:
+        nonlocal told
+        told += count
+        progress(count)
+
+    try:
+        read = predictor.lines_from_candidates(list(candidates.values()), tell)
+    except Exception:  # whatever is wrong with one line, the others are read
+        progress(len(candidates) - told)
+        return [_read_one(predictor, lines[index], one) for index, one in candidates.items()]
+    return [_taken(lines[index], line) for index, line in zip(candidates, read)]
+
+
+def _read_one(predictor: Predictor, line: Line, candidates: Candidates) -> Line:
+    try:
+        (read,) = predictor.lines_from_candidates([candidates])
+    except Exception as error:
+        return replace(line, error=_passed_over(line.path, error), thumbnail=None)
+    return _taken(line, read)
+
+
+def _taken(line: Line, read: LineText) -> Line:
+    return replace(line, text=read.text, confidence=read.confidence)
+
+
+def _passed_over(path: str, error: Exception) -> str:
+    """Say why a line could not be read that no other error explains."""
+    reason = " ".join(str(error).split()).rstrip(".")
+    return f"{on_one_line(path)}: passed over ({type(error).__name__}{reason and ': '}{reason})."
 
 
 def _windows(paths: Iterable[str]) -> Generator[list[str]]:
@@ -84,11 +123,14 @@ def _open_all(predictor: Predictor, paths: list[str], thumbnails: int) -> tuple[
     candidates: dict[int, Candidates] = {}
     for index, path in enumerate(paths):
         try:
-            picture = open_line(path)
+            picture = call(open_line, path)
+            candidates[index] = predictor.candidates_of(picture)
         except ImageError as error:
             lines.append(Line(path, error=str(error)))
             continue
-        candidates[index] = predictor.candidates_of(picture)
+        except Exception as error:  # whatever is wrong with one picture, the others are read
+            lines.append(Line(path, error=_passed_over(path, error)))
+            continue
         if len(candidates) <= thumbnails:
             picture.thumbnail(THUMBNAIL)
             lines.append(Line(path, thumbnail=picture))

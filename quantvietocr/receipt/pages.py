@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,8 +13,9 @@ from typing import Any
 from PIL import Image
 
 from ..common.packages import need
+from ..pictures.apart import call
 from ..pictures.find import SUFFIXES
-from ..pictures.image import ImageError, frame_count, open_frame
+from ..pictures.image import ImageError, frame_count, open_frame, source_name
 from ..pictures.kinds import HEAD_BYTES, PDF_MAGIC, kind_of_file
 
 PAGE_SUFFIXES = SUFFIXES | {".pdf"}
@@ -36,13 +38,6 @@ class PageFile:
     content: bytes | None = None
 
     @cached_property
-    def is_pdf(self) -> bool:
-        """Whether it is a PDF: by how its content begins, or by the name of a file that cannot be read."""
-        if self.content is not None:
-            return PDF_MAGIC in self.content[:HEAD_BYTES]
-        return Path(self.path).suffix.lower() == ".pdf" or kind_of_file(self.path) == "PDF"
-
-    @cached_property
     def sha256(self) -> str:
         """Hash of the file's bytes, 64 hexadecimal digits. Raises OSError where they cannot be read."""
         if self.content is not None:
@@ -53,10 +48,8 @@ class PageFile:
     @cached_property
     def count(self) -> int:
         """Number of pages."""
-        if not self.is_pdf:
-            return frame_count(self._source)
-        with closing(self._pdf()) as document:
-            return len(document)
+        with self._named():
+            return call(count_pages, self.path, self.content)
 
     def open(self, number: int) -> tuple[Image.Image, float]:
         """Open a page.
@@ -70,45 +63,69 @@ class PageFile:
         Raises:
             ImageError: the page cannot be read or drawn.
         """
-        if not self.is_pdf:
-            picture = open_frame(self._source, number - 1)
-            return picture, _believed(picture.info.get("dpi"))
-        with closing(self._pdf()) as document:
-            try:
-                page = document[number - 1]
-                width, height = page.get_size()
-                dpi = min(PDF_DPI, (MAX_DRAWN / max(width * height, 1)) ** 0.5 * 72)
-                return page.render(scale=dpi / 72).to_pil().convert("RGB"), dpi
-            except (_pdfium().PdfiumError, ValueError) as error:
-                raise ImageError(
-                    f"{self.path}, page {number}: cannot be drawn ({_reason(error)}); save the PDF "
-                    "again, or the page as a picture."
-                ) from error
+        with self._named():
+            return call(open_page, self.path, self.content, number)
 
-    @property
-    def _source(self) -> str | bytes:
-        return self.path if self.content is None else self.content
-
-    def _pdf(self) -> Any:
-        pdfium = _pdfium()
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Call content that is given by the name that is given with it."""
         try:
-            content = self.content
-            if content is None:
-                content = Path(self.path).read_bytes()
-        except FileNotFoundError as error:
-            raise ImageError(f"{self.path}: no such file; check the path.") from error
-        except OSError as error:
+            yield
+        except ImageError as error:
+            if self.content is None:
+                raise
+            raise type(error)(str(error).replace(source_name(self.content), self.path, 1)) from error
+
+
+def count_pages(source: str | bytes) -> int:
+    """Number of pages of a file, or of content. Raises ImageError."""
+    if not _is_pdf(source):
+        return frame_count(source)
+    with closing(_pdf(source)) as document:
+        return len(document)
+
+
+def open_page(source: str | bytes, number: int) -> tuple[Image.Image, float]:
+    """Page `number`, from 1, of a file or of content, and its pixels per inch. Raises ImageError."""
+    if not _is_pdf(source):
+        picture = open_frame(source, number - 1)
+        return picture, _believed(picture.info.get("dpi"))
+    with closing(_pdf(source)) as document:
+        try:
+            page = document[number - 1]
+            width, height = page.get_size()
+            dpi = min(PDF_DPI, (MAX_DRAWN / max(width * height, 1)) ** 0.5 * 72)
+            return page.render(scale=dpi / 72).to_pil().convert("RGB"), dpi
+        except (_pdfium().PdfiumError, ValueError) as error:
             raise ImageError(
-                f"{self.path}: cannot be read ({error.strerror}); check the file and its permissions."
+                f"{source_name(source)}, page {number}: cannot be drawn ({_reason(error)}); save the PDF again, or the "
+                "page as a picture."
             ) from error
-        try:
-            document = pdfium.PdfDocument(content)
-            document.init_forms()  # without it, what was filled into a form is not drawn
-            return document
-        except pdfium.PdfiumError as error:
-            if "password" in str(error).lower():
-                raise ImageError(f"{self.path}: encrypted; save the PDF without a password first.") from error
-            raise ImageError(f"{self.path}: not a PDF, or a damaged one ({_reason(error)}); save it again.") from error
+
+
+def _is_pdf(source: str | bytes) -> bool:
+    """Whether it is a PDF: by how its content begins, or by the name of a file that cannot be read."""
+    if isinstance(source, bytes):
+        return PDF_MAGIC in source[:HEAD_BYTES]
+    return Path(source).suffix.lower() == ".pdf" or kind_of_file(source) == "PDF"
+
+
+def _pdf(source: str | bytes) -> Any:
+    pdfium, name = _pdfium(), source_name(source)
+    try:
+        content = source if isinstance(source, bytes) else Path(source).read_bytes()
+    except FileNotFoundError as error:
+        raise ImageError(f"{name}: no such file; check the path.") from error
+    except OSError as error:
+        raise ImageError(f"{name}: cannot be read ({error.strerror}); check the file and its permissions.") from error
+    try:
+        document = pdfium.PdfDocument(content)
+        document.init_forms()  # without it, what was filled into a form is not drawn
+        return document
+    except pdfium.PdfiumError as error:
+        if "password" in str(error).lower():
+            raise ImageError(f"{name}: encrypted; save the PDF without a password first.") from error
+        raise ImageError(f"{name}: not a PDF, or a damaged one ({_reason(error)}); save it again.") from error
 
 
 def _pdfium() -> Any:

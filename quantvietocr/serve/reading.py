@@ -12,7 +12,7 @@ from PIL import Image
 
 from ..common.files import reader_name
 from ..errors import UserError
-from ..pictures.image import MAX_PIXELS, ImageError, source_name
+from ..pictures.image import MAX_PIXELS
 from ..reading.predictor import Predictor
 from ..receipt.detect import about, open_detector
 from ..receipt.pages import PageFile
@@ -92,13 +92,10 @@ class PageReading:
     def read(self, content: bytes, name: str, number: int, reader: int, plain: bool) -> dict[str, Any]:
         """See Reading."""
         file = PageFile(name, content)
-        try:
-            count = file.count
-            if number > count:
-                raise UserError(f"{name}: has {count} page(s) and no page {number}; ask for another.")
-            picture, dpi = file.open(number)
-        except ImageError as error:  # its kind is the answer's status
-            raise type(error)(str(error).replace(source_name(content), name, 1)) from error
+        count = file.count
+        if number > count:
+            raise UserError(f"{name}: has {count} page(s) and no page {number}; ask for another.")
+        picture, dpi = file.open(number)
         page = read_page(
             picture,
             self._predictor(reader),

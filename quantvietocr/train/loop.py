@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ..checkpoint.types import Meta
 from ..checkpoint.vocab import Vocab
+from ..common.files import write_text
 from ..common.machine import has_bf16
 from ..common.yaml_settings import to_yaml
 from ..config import Config
@@ -140,7 +141,7 @@ def _prepared(config: Config, resume: bool, command: str, world: World) -> Run:
         schedule.load_state_dict(state["schedule"])
         progress = restore_progress(state, world.rank)
     if world.rank == 0:
-        (folder / "config.yml").write_text(settings, encoding="utf-8")
+        write_text(folder / "config.yml", settings)
     parts = (config, settings, folder, world, device, network, cnn, meta, sources, valid, distillation)
     return Run(*parts, optimizer, schedule, progress, state is not None)
 
@@ -162,7 +163,7 @@ def _train(run: Run) -> None:
     network_loss = _objective(run)
     objective = world.parallel(network_loss, some_unused=settings.freeze_cnn > 0)
     best = BestKeeper(run.network, run.cnn, run.config, run.meta, run.valid, progress, run.folder)
-    window: list[dict[str, float]] = []
+    window = progress.window
     with (
         closing(world.shares(_stream(run))) as shares,
         StopRequests(world.size > 1) as stop,

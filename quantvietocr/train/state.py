@@ -11,6 +11,8 @@ import torch
 from ..common.files import replace_whole
 from ..errors import UserError
 
+MAX_REASON = 120  # characters of torch's message that are passed on
+
 
 class TrainError(UserError):
     """Training cannot start or go on; the message says why and what to do."""
@@ -29,6 +31,7 @@ class Progress:
         losses: rows of step, mean loss since the row before, learning rate, and the loss's parts.
         parts: names of these parts, where there is more than one.
         scores: a row for each validation, by column of `scores.csv`.
+        window: the loss's parts of each step since the last row of `losses`.
     """
 
     step: int = 0
@@ -39,6 +42,7 @@ class Progress:
     losses: list[tuple[float, ...]] = field(default_factory=list)
     parts: list[str] = field(default_factory=list)
     scores: list[dict[str, float]] = field(default_factory=list)
+    window: list[dict[str, float]] = field(default_factory=list)
 
 
 def random_state() -> list[torch.Tensor]:
@@ -74,12 +78,21 @@ def load_state(folder: Path) -> dict[str, Any]:
     """Read `state.pt` for --resume.
 
     Raises:
-        TrainError: there is none.
+        TrainError: there is none, or it is damaged.
     """
     path = folder / "state.pt"
     if not path.exists():
         raise TrainError(f"Nothing to resume: {path} does not exist; start without --resume.")
-    return torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except OSError:
+        raise
+    except Exception as error:  # damaged bytes may raise anything on the way, none of it from the file's own code
+        why = str(error).partition("\n")[0][:MAX_REASON] or "it ends too early"
+        raise TrainError(
+            f"{path} is damaged ({why}): copy it again, or begin anew with --restart, with the run's "
+            "best-float.safetensors as model.weights."
+        ) from error
 
 
 def restore_progress(state: dict[str, Any], rank: int = 0) -> Progress:

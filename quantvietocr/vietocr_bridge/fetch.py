@@ -6,6 +6,9 @@ import hashlib
 import logging
 import os
 import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
@@ -71,28 +74,45 @@ def fetch(
             "another --out."
         )
     address = url or published_address(network)
-    part = out.with_name(f"{out.name}.part")
-    part.unlink(missing_ok=True)  # of a run that was killed: pooch would take it for the file
-    try:
-        _download(address, part)
-    except requests.exceptions.RequestException as error:
-        raise FetchError(
-            f"{address} could not be downloaded ({_reason(error)}). Without a network here: download it elsewhere, "
-            f"with a browser, and put it at {out}; or train with weights of your own (a .pth of VietOCR's vgg_seq2seq "
-            "or vgg_transformer)."
-        ) from error
-    if wanted is None:
-        tqdm.write(f"{address} was taken as it came: give --blob-id to have its content checked.")
-    elif (blob := git_blob_id(part)) != wanted:
-        size = part.stat().st_size
-        part.unlink()
-        raise FetchError(
-            f"{address} gave another file than the expected one ({size:,} bytes with git blob id {blob}, not "
-            f"{wanted}); it was deleted. Try again; if the weights were published anew, name the address with --url to "
-            "take them as they are."
-        )
-    os.replace(part, out)
+    with _folder_beside(out) as folder:
+        part = folder / out.name
+        try:
+            _download(address, part)
+        except requests.exceptions.RequestException as error:
+            raise FetchError(
+                f"{address} could not be downloaded ({_reason(error)}). Without a network here: download it elsewhere, "
+                f"with a browser, and put it at {out}; or train with weights of your own (a .pth of VietOCR's "
+                "vgg_seq2seq or vgg_transformer)."
+            ) from error
+        if wanted is None:
+            tqdm.write(f"{address} was taken as it came: give --blob-id to have its content checked.")
+        elif (blob := git_blob_id(part)) != wanted:
+            raise FetchError(
+                f"{address} gave another file than the expected one ({part.stat().st_size:,} bytes with git blob id "
+                f"{blob}, not {wanted}); it was deleted. Try again; if the weights were published anew, name the "
+                "address with --url to take them as they are."
+            )
+        os.replace(part, out)
     return out
+
+
+@contextmanager
+def _folder_beside(out: Path) -> Iterator[Path]:
+    """A folder on the same disk as `out`, empty at the start and gone at the end; pooch has temporary files in it."""
+    folder = out.with_name(f"{out.name}.part")
+    _remove(folder)  # of a run that was killed
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        _remove(folder)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def git_blob_id(path: str | os.PathLike) -> str:

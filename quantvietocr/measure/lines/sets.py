@@ -13,9 +13,10 @@ from tqdm import tqdm
 
 from ...checkpoint.vocab import Vocab
 from ...common.files import ReadErrors, read_text
-from ...dataset.annotation import Sample, read_annotation
+from ...common.wording import counted
+from ...dataset.annotation import SHOWN, Sample, read_annotation
 from ...errors import UserError
-from ...pictures.image import ImageSpec, line_size, line_width
+from ...pictures.image import ImageError, ImageSpec, line_width, open_line
 from ...synth.recipe_files import read_recipe, recipes_in
 from ...synth.recipes import lines_of
 
@@ -82,8 +83,9 @@ def line_sets(
         workers: processes that generate a recipe's lines.
 
     Raises:
-        LineSetError: a set is named twice, a recipe has no output folder, or `lines.tsv` is no such table.
-        RecipeError, AnnotationError, ImageError: lines cannot be made or read.
+        LineSetError: a set is named twice, a picture cannot be opened, a recipe has no output folder, or `lines.tsv` is
+            no such table.
+        RecipeError, AnnotationError: lines cannot be made or read.
     """
     paths = [part for path in map(Path, data) for part in (recipes_in(path) if path.is_dir() else [path])]
     recipes = {path: read_recipe(path).name for path in paths if path.suffix in RECIPES}
@@ -112,9 +114,31 @@ def _line_set(
         chosen = sorted(np.random.default_rng(0).permutation(len(samples))[:limit])
         tqdm.write(f"Comparing on {limit} of them, drawn with seed 0.")
         samples = tuple(samples[i] for i in chosen)
-    sizes = tuple(line_size(sample.path) for sample in samples)
-    widths = tuple(line_width(*size, spec) for size in sizes)
-    return LineSet(name, samples, widths, sizes, _groups(path.parent, samples))
+    opened = _opened(path, samples, problems)
+    widths = tuple(line_width(*size, spec) for size in opened.values())
+    return LineSet(name, tuple(opened), widths, tuple(opened.values()), _groups(path.parent, tuple(opened)))
+
+
+def _opened(path: Path, samples: Sequence[Sample], problems: Problems) -> dict[Sample, tuple[int, int]]:
+    """Width and height of each picture that can be opened: all of it, since a reader would stop at it after an hour."""
+    opened, failed = {}, []
+    for sample in samples:
+        try:
+            opened[sample] = open_line(sample.path).size
+        except ImageError as error:
+            failed.append(str(error))
+    if not failed:
+        return opened
+    listed = "\n".join(f"  - {sentence}" for sentence in failed[:SHOWN]) + (
+        f"\n  - and {len(failed) - SHOWN} more" if len(failed) > SHOWN else ""
+    )
+    if problems == "stop" or not opened:
+        raise LineSetError(
+            f"{path}: {counted(len(failed), 'picture')} cannot be opened; mend them, or leave them out with "
+            f"--problems skip:\n{listed}"
+        )
+    tqdm.write(f"{path}: {counted(len(failed), 'picture')} cannot be opened and left out:\n{listed}")
+    return opened
 
 
 def _groups(folder: Path, samples: Sequence[Sample]) -> dict[str, tuple[str, ...]]:

@@ -25,6 +25,7 @@ from ...checkpoint.files import sha256
 from ...checkpoint.vocab import Vocab
 from ...common.files import ReadErrors, read_text
 from ...dataset.annotation import Sample, read_annotation
+from ...pictures.image import open_line
 from ...receipt.page import FIELD_NAMES
 from .readers import ScoreError
 
@@ -116,10 +117,13 @@ def read_real_lines(source: Path) -> RealLines:
     Raises:
         ScoreError: the annotation cannot be read.
         AnnotationError: it is no annotation, or a crop is missing.
+        ImageError: a crop cannot be opened.
     """
     path = source / ANNOTATION if source.is_dir() else source
     text = unicodedata.normalize("NFC", read_text(path, _READ_ERRORS))
     samples = read_annotation(path, Vocab("".join(sorted({*text, " "} - {"\t", "\n", "\r"})))).samples
+    for sample in samples:  # now, not when readers have worked for an hour
+        open_line(sample.path)
     hashes = (sha256(path), *(sha256(sample.path) for sample in samples))
     return RealLines(source.name if source.is_dir() else f"{source.parent.name}/{source.name}", samples, hashes)
 
