@@ -263,7 +263,11 @@ def test_metadata_are_plain_json_in_a_plain_safetensors_file(written):
 def test_describe_says_what_the_file_is(written):
     first, *rest = describe(written).splitlines()
     assert first.startswith(f"file        {written} (")
-    assert rest == [
+    widths, size = (line for line in rest if line.startswith(("widths", "size")))
+    assert widths == "widths      5 6 channels; 4 in each direction of the encoder, 4 in the decoder"
+    assert "positions" in size and "M multiplications in the CNN" in size
+    assert [line for line in rest if line not in (widths, size)] == [
+        "network     vgg_seq2seq",
         "method      qat",
         "contents    0.00 MB float32, 0.00 MB int32, 0.00 MB int8",
         "vocabulary  5 characters",
