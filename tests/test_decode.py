@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from tiny_network import HeadModel
 
 from quantvietocr.checkpoint.vocab import DEFAULT_CHARS
 from quantvietocr.reading import decode
@@ -17,17 +17,6 @@ from quantvietocr.vietocr_bridge.network import import_vietocr
 
 CLASSES, CHANNELS, MOST = 233, 48, 24
 WIDTHS = (8, 37, 160)  # places in the sequence: a 32-pixel line has 16, a 320-pixel one 160
-
-
-class Model(nn.Module):
-    """What VietOCR's `translate` asks of a model, with the CNN's output given as the image: (N, S, C)."""
-
-    def __init__(self, head: nn.Module) -> None:
-        super().__init__()
-        self.transformer = head
-
-    def cnn(self, features: torch.Tensor) -> torch.Tensor:
-        return features.transpose(0, 1)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +31,7 @@ def theirs() -> SimpleNamespace:
         for parameter in head.parameters():
             parameter.mul_(3)  # initial weights are so small that every step says the same
         head.decoder.fc_out.bias[EOS] += 3
-    return SimpleNamespace(translate=translate, model=Model(head).eval(), head=head)
+    return SimpleNamespace(translate=translate, model=HeadModel(head).eval(), head=head)
 
 
 @pytest.fixture(scope="module")

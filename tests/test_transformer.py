@@ -10,7 +10,7 @@ import tiny
 import tiny_transformer
 import torch
 import yaml
-from torch import nn
+from tiny_network import HeadModel
 
 from quantvietocr.checkpoint import Checkpoint, CheckpointError, read, write
 from quantvietocr.checkpoint.describe import describe
@@ -34,22 +34,11 @@ PLACES = (5, 37)
 MOST = 36  # more steps than `FIRST_STEPS` have room
 
 
-class Model(nn.Module):
-    """What VietOCR's `translate` asks of a model, with the CNN's output given as the image: (N, S, C)."""
-
-    def __init__(self, head: nn.Module) -> None:
-        super().__init__()
-        self.transformer = head
-
-    def cnn(self, features: torch.Tensor) -> torch.Tensor:
-        return features.transpose(0, 1)
-
-
 @pytest.fixture(scope="module")
 def theirs() -> SimpleNamespace:
     """VietOCR's translate module, and a model with random weights that ends its lines now and then."""
     head = tiny_transformer.head()
-    return SimpleNamespace(translate=import_vietocr().translate, model=Model(head).eval(), head=head)
+    return SimpleNamespace(translate=import_vietocr().translate, model=HeadModel(head).eval(), head=head)
 
 
 @pytest.fixture(scope="module")

@@ -58,6 +58,17 @@ class Network(nn.Module):
         self.transformer = seq2seq(len(tiny.CHARS) + 4, tiny.HIDDEN, tiny.HIDDEN, tiny.FEATURES, tiny.HIDDEN, 0.0)
 
 
+class HeadModel(nn.Module):
+    """What VietOCR's `translate` asks of a model, with the CNN's output given as the image: (N, S, C)."""
+
+    def __init__(self, head: nn.Module) -> None:
+        super().__init__()
+        self.transformer = head
+
+    def cnn(self, features: Tensor) -> Tensor:
+        return features.transpose(0, 1)
+
+
 def pictures(count: int = 4, seed: int = 0) -> list[Tensor]:
     """Inputs (2,3,32,64) in [0,1]."""
     generator = torch.Generator().manual_seed(seed)

@@ -15,7 +15,7 @@ from quantvietocr.quantize.recurrent import quantize_decoder
 from quantvietocr.vietocr_bridge.network import import_vietocr
 
 WIDTH, HEADS, PLACES = 8, 2, 260
-SEED = 2  # of weights whose readings differ from line to line and end at several places
+SEED = 29  # of weights whose readings differ from line to line and end at several places
 SIZES = {
     "d_model": WIDTH,
     "nhead": HEADS,

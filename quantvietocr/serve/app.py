@@ -44,6 +44,7 @@ from ..pictures.image import NotAPictureError, TooLargeError
 from .guard import Guard
 from .reading import MAX_BYTES, Reading
 from .turns import Full, Turns
+from .uploads import limited
 
 STATIC = {
     "/": ("index.html", "text/html"),
@@ -146,18 +147,9 @@ async def _form(request: Request, name: str) -> tuple[str, bytes]:
     return name, content
 
 
-async def _limited(request: Request, name: str, most: int) -> AsyncGenerator[bytes, None]:
-    """The request's body piece by piece, as long as it keeps to the limit. Raises HTTPException."""
-    too_large = HTTPException(413, f"{name}: larger than {MAX_BYTES // 2**20} MB; save it smaller, or split it.")
-    declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > most:
-        raise too_large
-    size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size > most:
-            raise too_large
-        yield part
+def _limited(request: Request, name: str, most: int) -> AsyncGenerator[bytes, None]:
+    sentence = f"{name}: larger than {MAX_BYTES // 2**20} MB; save it smaller, or split it."
+    return limited(request, most, sentence)
 
 
 def _whole(text: str, least: int, most: int | None, name: str) -> int:

@@ -57,17 +57,29 @@ class Upload:
         await form.close()
         return content
 
-    async def _body(self, request: Request, most: int) -> AsyncGenerator[bytes, None]:
-        """The request's body piece by piece, as long as it keeps to the limit. Raises HTTPException."""
-        too_large = HTTPException(
-            413, f"The request is larger than {self.max_bytes / 2**20:g} MB; send less at a time."
-        )
-        declared = request.headers.get("content-length", "")
-        if declared.isdigit() and int(declared) > most:
+    def _body(self, request: Request, most: int) -> AsyncGenerator[bytes, None]:
+        size = f"{self.max_bytes / 2**20:g} MB"
+        return limited(request, most, f"The request is larger than {size}; send less at a time.")
+
+
+async def limited(request: Request, most: int, sentence: str) -> AsyncGenerator[bytes, None]:
+    """The request's body piece by piece, as long as it keeps to a limit.
+
+    Args:
+        request: whose body it is.
+        most: bytes.
+        sentence: said where there are more.
+
+    Raises:
+        HTTPException: 413, with that sentence.
+    """
+    too_large = HTTPException(413, sentence)
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > most:
+        raise too_large
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > most:
             raise too_large
-        size = 0
-        async for part in request.stream():
-            size += len(part)
-            if size > most:
-                raise too_large
-            yield part
+        yield part
