@@ -54,6 +54,7 @@ class Network(nn.Module):
         super().__init__()
         import_vietocr()
         seq2seq = importlib.import_module("vietocr.model.seqmodel.seq2seq").Seq2Seq
+        self.seq_modeling = "seq2seq"
         self.cnn = CNN()
         self.transformer = seq2seq(len(tiny.CHARS) + 4, tiny.HIDDEN, tiny.HIDDEN, tiny.FEATURES, tiny.HIDDEN, 0.0)
 

@@ -175,7 +175,9 @@ def _dataset(ray: Any, job: Job, sources: Sources, selection: Selection, tally: 
         files = ray.data.from_items([{"uri": one.uri} for one in within], override_num_blocks=len(within))
         parts.append(files.flat_map(partial(_unpacked, job, known), num_cpus=0, concurrency=UNPACKERS))
     missing = {digest_of(document.uri) for document in left} | {digest_of(one.uri) for one in within}
-    return (parts[0].union(*parts[1:]) if parts else None), missing
+    if len(parts) > 1:
+        return parts[0].union(*parts[1:]), missing
+    return (parts[0] if parts else None), missing  # Ray does not take a union of one
 
 
 def _unpacked(job: Job, known: Any, file: dict[str, str]) -> Iterator[dict[str, bytes]]:

@@ -137,7 +137,11 @@ class _Inputs:
 
 
 def _results_in(out: Path) -> list[Path]:
-    return sorted(path for path in out.rglob("*") if path.is_file() and not path.name.endswith(TEMPORARY))
+    return sorted(
+        path
+        for path in out.rglob("*")
+        if path.is_file() and not any(part.endswith(TEMPORARY) for part in path.relative_to(out).parts)
+    )
 
 
 def _whole_rows(inputs: _Inputs) -> Callable[[Path], None]:
