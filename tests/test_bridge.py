@@ -14,7 +14,7 @@ from quantvietocr.checkpoint import Checkpoint, Meta
 from quantvietocr.checkpoint.vietocr_yaml import VGG_SEQ2SEQ, BridgeError, VietOCRConfig, read_yaml
 from quantvietocr.checkpoint.vocab import DEFAULT_CHARS
 from quantvietocr.pictures.image import ImageSpec
-from quantvietocr.train.teacher import label_smoothing_loss, teacher_forced_logits
+from quantvietocr.train.teacher import decoder_logits, encode, label_smoothing_loss
 from quantvietocr.vietocr_bridge import network as bridge
 from quantvietocr.vietocr_bridge.network import load_float
 
@@ -114,7 +114,7 @@ def test_teacher_forcing_gives_vietocrs_logits(network, batch):
     images, tokens, _ = batch
     network.eval()
     theirs = network(images, tokens, None)
-    ours = teacher_forced_logits(network, network.cnn(images), tokens)
+    ours = decoder_logits(network, encode(network, network.cnn(images)), tokens)
     assert theirs.std() > 0.01
     torch.testing.assert_close(ours, theirs, rtol=0, atol=5e-6)
 
@@ -129,7 +129,7 @@ def test_teacher_forcing_gives_vietocrs_gradients(batch):
     features = torch.randn(18, 2, 20)
     grads = []
     network = SimpleNamespace(transformer=head, seq_modeling="seq2seq")
-    for forward in (head, lambda *inputs: teacher_forced_logits(network, *inputs)):
+    for forward in (head, lambda features, tokens: decoder_logits(network, encode(network, features), tokens)):
         head.zero_grad()
         label_smoothing_loss(forward(features, tokens), targets, 0.1).backward()
         grads.append({name: p.grad.clone() for name, p in head.named_parameters()})

@@ -26,7 +26,7 @@ from quantvietocr.reading.decode import EOS, GO
 from quantvietocr.reading.predictor import Predictor
 from quantvietocr.reading.recognizer import decoder_of
 from quantvietocr.reading.transformer_decoder import FIRST_STEPS, TransformerDecoder
-from quantvietocr.train.teacher import teacher_forced_logits
+from quantvietocr.train.teacher import decoder_logits, encode
 from quantvietocr.vietocr_bridge.network import float_network, import_vietocr
 
 CLASSES = len(tiny.CHARS) + 4
@@ -189,7 +189,7 @@ def test_known_texts_get_vietocrs_logits():
     network = float_network(wide_checkpoint())
     images, tokens = torch.rand(2, 3, 32, 40), torch.tensor([[1, 1], [5, 6], [7, 2], [2, 0]])
     expected = network(images, tokens, tokens.T == 0)
-    found = teacher_forced_logits(network, network.cnn(images), tokens)
+    found = decoder_logits(network, encode(network, network.cnn(images)), tokens)
     real = tokens.T[..., None] != 0
     torch.testing.assert_close(found * real, expected * real, rtol=0, atol=1e-5)
 

@@ -18,20 +18,6 @@ from torch import Tensor, nn
 from ..vietocr_bridge.types import GRUWeights, LanguageTransformer, Network, Seq2Seq
 
 
-def teacher_forced_logits(network: nn.Module, features: Tensor, tokens: Tensor) -> Tensor:
-    """Logits of VietOCR's network for known texts.
-
-    Args:
-        network: VietOCR's; its dropout is applied as in its own forward.
-        features: (S, N, C), from the CNN.
-        tokens: (T, N), the go token and then characters.
-
-    Returns:
-        (N, T, classes), as `network.transformer(features, tokens, …)` does.
-    """
-    return decoder_logits(network, encode(network, features), tokens)
-
-
 def encode(network: nn.Module, features: Tensor) -> tuple[Tensor, ...]:
     """What the encoder of VietOCR's network makes of the CNN's features.
 

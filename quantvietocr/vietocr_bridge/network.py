@@ -112,7 +112,8 @@ def build_float(
             architecture["seq_modeling"],
         )
     vgg = cast(CNN, network.cnn).model
-    _set_channels(vgg, channels or [module.out_channels for module in vgg.features if isinstance(module, nn.Conv2d)])
+    if channels is not None:
+        _set_channels(vgg, channels)
     if rows > 1:
         last = vgg.last_conv_1x1
         vgg.last_conv_1x1 = nn.Conv2d(last.in_channels, last.out_channels, (rows, 1))
