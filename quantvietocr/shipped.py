@@ -72,15 +72,21 @@ def weights_file(name: str | os.PathLike = "int8") -> Path:
 
 
 @cache
+def hashes() -> dict[str, str]:
+    """The SHA-256 of each shipped file by its name."""
+    return {name: digest for digest, name in map(str.split, HASHES.read_text(encoding="utf-8").splitlines())}
+
+
+@cache
 def _check(path: Path, changed: int) -> None:
     """Compare a shipped file with its hash, once for each time that it was changed. Raises ChangedWeightsError."""
-    hashes = {name: digest for digest, name in map(str.split, HASHES.read_text(encoding="utf-8").splitlines())}
+    expected = hashes().get(path.name)
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
-    if path.name in hashes and hashes[path.name] != found:
+    if expected is not None and expected != found:
         raise ChangedWeightsError(
             f"{path} is not the file that this version was released with (SHA-256 {found[:12]}…, not "
-            f"{hashes[path.name][:12]}…): copy it again from weights/ of quantvietocr's repository; to read with it as "
+            f"{expected[:12]}…): copy it again from weights/ of quantvietocr's repository; to read with it as "
             "it is, name its path."
         )
 

@@ -18,12 +18,14 @@ from tiny import int8_checkpoint
 
 from quantvietocr import Predictor
 from quantvietocr.checkpoint import Checkpoint, read, write
+from quantvietocr.checkpoint.files import sha256
 from quantvietocr.dataset.annotation import AnnotationError, Sample
 from quantvietocr.measure.lines import compare as module
 from quantvietocr.measure.lines.compare import compare
 from quantvietocr.measure.lines.readers import CompareError, name_of, stored_as
 from quantvietocr.metrics.accuracy import score
 from quantvietocr.reading.options import ReadingOptions
+from quantvietocr.shipped import WEIGHTS
 
 
 @pytest.fixture
@@ -401,5 +403,8 @@ def test_the_shipped_file_is_known_by_its_bytes(tiny, tmp_path, monkeypatch):
     assert name_of(read(tiny)) == "int8, all"
     copy = tmp_path / "copy.safetensors"
     copy.write_bytes(tiny.read_bytes())
-    monkeypatch.setattr("quantvietocr.measure.lines.readers.find_weights", lambda name: copy)
-    assert name_of(read(tiny)) == "int8, all (shipped)"
+    for name, called in (("int8", "int8, all (shipped)"), ("slim", "slim int8, all (shipped)")):
+        monkeypatch.setattr(
+            "quantvietocr.measure.lines.readers.hashes", lambda name=name: {WEIGHTS[name]: sha256(copy)}
+        )
+        assert name_of(read(tiny)) == called

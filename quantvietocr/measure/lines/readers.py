@@ -17,7 +17,7 @@ from ...errors import UserError
 from ...pictures.image import ImageSpec
 from ...reading.options import USUAL, ReadingOptions
 from ...reading.predictor import Predictor
-from ...shipped import find_weights
+from ...shipped import WEIGHTS, hashes
 from ...vietocr_bridge.reader import VietOCRReader
 from ..peers import OTHER_READERS, AsterOCR, RapidOCR, Tesseract, squeezed_for_asterocr
 
@@ -124,9 +124,8 @@ def _shipped_as(checkpoint: Checkpoint) -> str | None:
     path = Path(checkpoint.origin)
     if not path.is_file():
         return None
-    digest = sha256(path)
-    shipped = {name: find_weights(name) for name in ("int8", "slim")}
-    return next((name for name, file in shipped.items() if file is not None and sha256(file) == digest), None)
+    digest, known = sha256(path), hashes()
+    return next((name for name in ("int8", "slim") if known.get(WEIGHTS[name]) == digest), None)
 
 
 def contestants(
