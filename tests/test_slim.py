@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tiny
 import tiny_network
+import tiny_transformer
 import torch
 from PIL import Image
 
@@ -200,6 +201,16 @@ def test_a_one_row_network_can_be_slimmed_again(narrow):
     pixels = pixels_of()
     for found, expected in zip(encoded_by(again, pixels), encoded_by(narrow, pixels)):
         np.testing.assert_allclose(found, expected, atol=2e-2)
+
+
+def test_a_transformer_gets_narrower_and_keeps_its_rows():
+    full = tiny_transformer.float_checkpoint()
+    widths = [2] * 16
+    made, _ = slim(full, tiny_network.pictures(4), widths)
+    validate(made)
+    assert channels_of(made.tensors) == (2,) * 16
+    with pytest.raises(SlimError, match="leave --one-row away"):
+        slim(full, tiny_network.pictures(4), widths, one_row=True)
 
 
 def test_lines_that_show_nothing_are_one_sentence(full):

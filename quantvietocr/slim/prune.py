@@ -89,7 +89,7 @@ def slim(
         The narrow float network, and what each of its convolutions keeps.
 
     Raises:
-        SlimError: For widths that do not fit the network.
+        SlimError: For widths that do not fit the network, or one row for another head than `seq2seq`.
     """
     layers, folded = float_layers(checkpoint)
     channels = layout.channels_of(checkpoint.tensors)
@@ -97,6 +97,11 @@ def slim(
         raise SlimError(
             f"The widths {', '.join(map(str, widths))} do not fit {checkpoint.origin}: give {len(channels)}, at most "
             f"{', '.join(map(str, channels))}."
+        )
+    if one_row and checkpoint.meta.seq_modeling != "seq2seq":
+        raise SlimError(
+            f"{checkpoint.origin} has the head {checkpoint.meta.seq_modeling!r}, and one row of positions is for the "
+            "encoder of 'seq2seq' alone: leave --one-row away."
         )
     generator = torch.Generator().manual_seed(seed)
     wide, narrow = list(images), list(images)
