@@ -35,13 +35,17 @@ def table_of(tmp_path: Path, weights: Path, capsys, *options: str) -> str:
 def test_bulk_has_a_row_for_every_target(tmp_path, capsys, monkeypatch):
     (tmp_path / "pages").mkdir()
     (tmp_path / "pages" / "a.png").write_text("text=a seconds=0.01")
+    (tmp_path / "lines").mkdir()
+    (tmp_path / "lines" / "a.png").write_text("text=a seconds=0")
     (tmp_path / "weights.bin").write_bytes(b"weights")
     monkeypatch.setattr(bulk_runs, "open_reader", timed)
     options = ["--parts", "bulk", "--pages", str(tmp_path / "pages"), "--count", "12", "--rounds", "1", "--rows", "300"]
+    options += ["--lines", str(tmp_path / "lines"), "--steady", "120"]
     printed = table_of(tmp_path, tmp_path / "weights.bin", capsys, *options)
     for said in (
         "pages/s per worker, 2 workers over 1",
-        "memory of a worker, flat",
+        "memory of a worker, pages",
+        "memory of a worker, 120 lines",
         "overhead of bulk and parquet",
         "resume of a finished job of 300 rows",
         "2 workers killed in 12 pages",

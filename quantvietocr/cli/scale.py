@@ -26,6 +26,7 @@ def bench_scale(options: argparse.Namespace) -> None:
         Path(options.lines),
         options.count,
         options.rounds,
+        options.steady,
         options.rows,
         options.requests,
         options.uploads,
@@ -49,6 +50,9 @@ def add(verbs: argparse._SubParsersAction) -> None:
     verb.add_argument("--parts", nargs="+", choices=("bulk", "service"), default=("bulk", "service"), help="what")
     verb.add_argument("--count", type=int, default=40, metavar="N", help="pages of each run (default 40)")
     verb.add_argument("--rounds", type=int, default=2, metavar="N", help="of one and two workers, in turns (default 2)")
+    verb.add_argument(
+        "--steady", type=int, default=5_000, metavar="N", help="lines over which memory is watched (default 5,000)"
+    )
     verb.add_argument("--rows", type=int, default=100_000, metavar="N", help="of the job that is resumed")
     verb.add_argument("--requests", type=int, default=20, metavar="N", help="of each of the 16 clients (default 20)")
     verb.add_argument("--uploads", type=int, default=200, metavar="N", help="that come at once (default 200)")
