@@ -3,8 +3,7 @@
 FROM python:3.11-slim AS weights
 WORKDIR /build
 COPY . .
-# PyTorch's CPU build, where its index answers; PyPI's is several gigabytes larger, and stays behind in this stage.
-RUN pip install --no-cache-dir --extra-index-url https://download.pytorch.org/whl/cpu '.[onnx]'
+RUN pip install --no-cache-dir -r requirements-light.txt && pip install --no-cache-dir --no-deps .
 RUN quantvietocr export int8 --format onnx --out line.onnx && pip wheel --no-deps --wheel-dir dist .
 
 FROM python:3.11-slim AS light

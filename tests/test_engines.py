@@ -19,7 +19,8 @@ from quantvietocr.checkpoint.onnx_file import DIGEST_KEY, read_onnx
 from quantvietocr.engines.base import EngineError
 from quantvietocr.engines.choose import open_file
 from quantvietocr.engines.cpu import int8_instructions, int8_warning
-from quantvietocr.export.onnx import export_onnx, to_onnx
+from quantvietocr.engines.graphs.network import to_onnx
+from quantvietocr.export.onnx import export_onnx
 
 ONNX_ENGINES = ["onnxruntime", "openvino"]
 
@@ -87,30 +88,42 @@ def hide(monkeypatch, *packages: str) -> None:
 def test_auto_takes_what_is_there(tiny, tmp_path, monkeypatch):
     assert Predictor(tiny).recognizer.engine.name == "openvino"
     assert Predictor(write(int8_checkpoint(), tmp_path / "tiny.safetensors")).recognizer.engine.name == "torch"
+    hide(monkeypatch, "torch")
+    assert Predictor(tmp_path / "tiny.safetensors").recognizer.engine.name == "openvino"
     hide(monkeypatch, "openvino")
     assert Predictor(tiny).recognizer.engine.name == "onnxruntime"
+    assert Predictor(tmp_path / "tiny.safetensors").recognizer.engine.name == "onnxruntime"
+
+
+@pytest.mark.parametrize("engine", ONNX_ENGINES)
+def test_a_checkpoint_is_read_as_its_export_is(engine, exported, lines):
+    """No `.onnx` file is needed."""
+    pictures = sorted((lines / "img").iterdir())
+    for weights, graph in exported.values():
+        found, expected = (Predictor(file, threads=1, engine=engine) for file in (weights, graph))
+        assert found.predict_batch(pictures) == expected.predict_batch(pictures)
+        assert found.about == expected.about
 
 
 @pytest.mark.parametrize(
     ("gone", "file", "engine", "said"),
     [
         ((), "tiny.onnx", "torch", "engine torch reads .safetensors"),
-        (
-            (),
-            "tiny.safetensors",
-            "onnxruntime",
-            "quantvietocr export .*tiny.safetensors --format onnx --out .*tiny.onnx",
-        ),
-        ((), "tiny.safetensors", "openvino", "engine openvino reads .onnx"),
+        (("onnx",), "tiny.safetensors", "onnxruntime", "ONNX graph needs the package onnx: run `make setup`"),
+        (("onnx",), "tiny.safetensors", "openvino", "ONNX graph needs the package onnx: run `make setup`"),
         (("openvino",), "tiny.onnx", "openvino", "needs the package openvino: run `make setup`"),
         (("onnxruntime",), "tiny.onnx", "onnxruntime", "needs the package onnxruntime: run `make setup`"),
         (("onnxruntime", "openvino"), "tiny.onnx", "auto", "neither is installed: run `make setup`"),
-        (("torch",), "tiny.safetensors", "auto", "need PyTorch: run `make setup`"),
+        (("torch", "onnx"), "tiny.safetensors", "auto", "need PyTorch: run `make setup`"),
+        (("torch", "onnxruntime", "openvino"), "tiny.safetensors", "auto", "need PyTorch: run `make setup`"),
+        (("torch",), "tiny.pth", "auto", "need PyTorch: run `make setup`"),
         ((), "tiny.onnx", "tensorrt", "no engine 'tensorrt'; choose one of auto, torch"),
     ],
 )
 def test_what_does_not_fit_is_one_sentence(gone, file, engine, said, tiny, tmp_path, monkeypatch):
-    path = tiny if file == "tiny.onnx" else write(int8_checkpoint(), tmp_path / file)
+    path = (
+        tiny if file == "tiny.onnx" else write(int8_checkpoint(), tmp_path / "tiny.safetensors").rename(tmp_path / file)
+    )
     hide(monkeypatch, *gone)
     with pytest.raises(EngineError, match=said) as caught:
         Predictor(path, engine=engine)
@@ -119,7 +132,7 @@ def test_what_does_not_fit_is_one_sentence(gone, file, engine, said, tiny, tmp_p
 
 def test_exporting_without_onnx_says_so(monkeypatch):
     hide(monkeypatch, "onnx")
-    with pytest.raises(EngineError, match="Exporting to ONNX needs the package onnx: run `make setup`"):
+    with pytest.raises(EngineError, match="ONNX graph needs the package onnx: run `make setup`"):
         to_onnx(int8_checkpoint())
 
 

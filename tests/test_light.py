@@ -1,4 +1,4 @@
-"""The light install: infer.py in an environment that holds what requirements-light.txt names, and nothing else."""
+"""The light install: reading in an environment that holds what requirements-light.txt names, and nothing else."""
 
 from __future__ import annotations
 
@@ -68,10 +68,8 @@ def test_it_is_light(light_python):
         "torch",
         "torchvision",
         "vietocr",
-        "safetensors",
         "threadpoolctl",
         "tqdm",
-        "onnx",
         "openvino",
         "matplotlib",
         "rapidfuzz",
@@ -110,6 +108,20 @@ def test_it_prints_what_torch_prints(light_python, onnx_file, lines, capsys):
     assert light.stdout == capsys.readouterr().out
 
 
+@pytest.mark.parametrize("name", ["int8", "slim"])
+def test_it_reads_the_shipped_weights_and_exports_them(name, light_python, lines, tmp_path):
+    code = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r}); from quantvietocr.cli.main import main\n"
+        "sys.exit(main(sys.argv[1:]))"
+    )
+    read_lines = ["-c", code, "read", lines / "img", "--weights"]
+    straight = run(light_python, *read_lines, name)
+    made = run(light_python, "-c", code, "export", name, "--format", "onnx", "--out", tmp_path / "line.onnx")
+    assert (straight.returncode, made.returncode) == (0, 0), straight.stderr + made.stderr
+    assert straight.stdout == run(light_python, *read_lines, tmp_path / "line.onnx").stdout
+    assert straight.stdout.count("\n") == 8 and "engine: onnxruntime" in straight.stderr
+
+
 def test_beam_search_works_there(light_python, onnx_file, lines):
     picture = next((lines / "img").iterdir())
     beam = run(light_python, ROOT / "infer.py", "--weights", onnx_file, "--beam", "4", picture)
@@ -119,7 +131,7 @@ def test_beam_search_works_there(light_python, onnx_file, lines):
 def test_what_needs_torch_says_so_in_one_sentence(light_python, tmp_path):
     picture = tmp_path / "line.png"
     Image.new("RGB", (40, 8)).save(picture)
-    weights = write(int8_checkpoint(), tmp_path / "tiny.safetensors")
+    weights = write(int8_checkpoint(), tmp_path / "tiny.safetensors").rename(tmp_path / "tiny.pth")
     for arguments, said in (
         (["--weights", weights], "need PyTorch: run `make setup`"),
         (

@@ -16,10 +16,11 @@ from quantvietocr.checkpoint import Checkpoint, CheckpointError, Layer, read
 from quantvietocr.checkpoint.onnx_file import read_onnx
 from quantvietocr.cli import main as cli
 from quantvietocr.engines.choose import open_file
+from quantvietocr.engines.graphs.builder import Graph
+from quantvietocr.engines.graphs.network import input_scale, to_onnx
 from quantvietocr.engines.torch_engine import TorchEngine
-from quantvietocr.export import onnx as onnx_export
 from quantvietocr.export import verify as onnx_verify
-from quantvietocr.export.onnx import export_onnx, input_scale, to_onnx
+from quantvietocr.export.onnx import export_onnx
 from quantvietocr.pictures.image import LEVELS, ImageSpec
 from quantvietocr.quantize.recurrent import quantize_decoder
 from quantvietocr.reading import decode
@@ -182,7 +183,7 @@ def test_verify_passes_a_right_file_and_fails_a_wrong_one(lines, tmp_path, capsy
     said = capsys.readouterr().out
     assert "onnxruntime: 0 of 8 lines" in said and "openvino: 0 of 8 lines" in said
 
-    make = onnx_export.Graph.weight
+    make = Graph.weight
 
     def wrong(self, name):
         made = make(self, name)
@@ -190,7 +191,7 @@ def test_verify_passes_a_right_file_and_fails_a_wrong_one(lines, tmp_path, capsy
             self.constant(name + ".scale", self.tensors[name + ".scale"] * np.float32(1.1))
         return made
 
-    monkeypatch.setattr(onnx_export.Graph, "weight", wrong)
+    monkeypatch.setattr(Graph, "weight", wrong)
     assert cli.main([*command, str(tmp_path / "wrong.onnx")]) == 2
     said = capsys.readouterr().err.splitlines()[-1]
     assert "wrong.onnx" in said and "computes other features" in said

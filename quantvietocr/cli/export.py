@@ -62,14 +62,15 @@ def _export_torchscript(options: argparse.Namespace) -> None:
 
 
 def _export_onnx(options: argparse.Namespace) -> None:
-    from ..checkpoint.vocab import Vocab
-    from ..dataset.annotation import read_annotation
-    from ..export.onnx import OPSET, export_onnx
-    from ..export.verify import VerifyError, failure, report, verify
+    from ..engines.graphs.network import OPSET
+    from ..export.onnx import export_onnx
 
     checkpoint = read_noting(weights_file(options.checkpoint), options.config)
     annotation = None
     if options.verify:
+        from ..checkpoint.vocab import Vocab
+        from ..dataset.annotation import read_annotation
+
         annotation = read_annotation(
             options.verify, Vocab(checkpoint.meta.chars), unknown="skip", problems=options.problems
         )
@@ -78,6 +79,8 @@ def _export_onnx(options: argparse.Namespace) -> None:
     print(f"{path}: {path.stat().st_size / 2**20:.1f} MiB, ONNX opset {OPSET}, method {checkpoint.meta.method}")
     if annotation is None:
         return
+    from ..export.verify import VerifyError, failure, report, verify
+
     differences = verify(checkpoint, path, [sample.path for sample in annotation.samples])
     print(report(path, differences))
     if sentence := failure(differences):

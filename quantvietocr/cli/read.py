@@ -50,7 +50,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config", metavar="VIETOCR_YAML", help="for a .pth with another vocabulary or sizes than VietOCR's"
     )
-    parser.add_argument("--engine", choices=ENGINES, default="auto", help="torch: .pth, .safetensors; others: .onnx")
+    parser.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default="auto",
+        help="what computes (default: torch; for .onnx files OpenVINO, ONNX Runtime)",
+    )
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads (default 0: one per core)")
     parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="most lines run together (default 32)")
     add_reading_options(parser)

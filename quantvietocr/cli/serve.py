@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from .read import ENGINES
 from .receipts import add_detector
 
 
@@ -51,6 +52,7 @@ def _serve_api(options: argparse.Namespace) -> None:
             options.max_wait_ms,
             options.detector,
             limits,
+            options.engine,
         )
     )
 
@@ -82,5 +84,11 @@ def add(verbs: argparse._SubParsersAction) -> None:
     )
     api.add_argument(
         "--max-wait-ms", type=float, default=5.0, metavar="MS", help="a line waits so long for company (default 5)"
+    )
+    api.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default="auto",
+        help="what computes (default: torch; for .onnx files OpenVINO, ONNX Runtime)",
     )
     add_detector(api)

@@ -32,8 +32,8 @@ def open_file(
 
     Args:
         weights: The file, or what was read from one.
-        engine: One of `ENGINES`. `auto` takes torch for `.pth` and `.safetensors`, and for `.onnx` the fastest of
-            `ONNX_ENGINES` that is installed.
+        engine: One of `ENGINES`. `auto` takes torch for `.pth` and `.safetensors` where it is installed, else, and for
+            `.onnx`, the fastest of `ONNX_ENGINES` that is.
         threads: CPU threads; 0 leaves the engine's choice.
         config: The YAML that a float model was trained with, as `checkpoint.files.read` takes it.
 
@@ -76,30 +76,34 @@ def _engine(name: str, checkpoint: Checkpoint, threads: int) -> Engine:
 def _engine_for(path: Path, engine: str) -> str:
     """The engine that runs a file, where `engine` may be `auto`. Raises EngineError where none does."""
     if path.suffix != ".onnx":
-        if engine in ONNX_ENGINES:
+        if engine != "auto":
+            return engine  # if it is missing, it says so itself
+        if installed("torch"):
+            return "torch"
+        name = _fastest()
+        if name is None or path.suffix != ".safetensors" or not installed("onnx"):
             raise EngineError(
-                f"{path}: the engine {engine} reads .onnx files: make one with `quantvietocr export {path} "
-                f"--format onnx --out {path.with_suffix('.onnx')}`, or use the engine torch."
+                f"{path}: .pth and .safetensors files need PyTorch: {how_to_install('torch')}; .safetensors files can "
+                "do with `pip install safetensors onnx onnxruntime`."
             )
-        if not installed("torch"):
-            raise EngineError(
-                f"{path}: .pth and .safetensors files need PyTorch: {how_to_install('torch')}, or read an "
-                ".onnx file (`quantvietocr export --format onnx` makes one where PyTorch is)."
-            )
-        return "torch"
+        return name
     if engine == "torch":
         raise EngineError(
             f"{path}: the engine torch reads .safetensors and .pth files: give the checkpoint that this file was "
             "exported from, or use the engine onnxruntime or openvino."
         )
-    if engine != "auto":
-        return engine  # if it is missing, it says so itself
-    for name in ONNX_ENGINES:
-        if installed(name):
-            return name
-    raise EngineError(
-        f"{path}: .onnx files need onnxruntime or openvino, and neither is installed: {how_to_install('onnxruntime')}."
-    )
+    name = _fastest() if engine == "auto" else engine
+    if name is None:
+        raise EngineError(
+            f"{path}: .onnx files need onnxruntime or openvino, and neither is installed: "
+            f"{how_to_install('onnxruntime')}."
+        )
+    return name
+
+
+def _fastest() -> str | None:
+    """The first of `ONNX_ENGINES` that is installed."""
+    return next(filter(installed, ONNX_ENGINES), None)
 
 
 def installed(package: str) -> bool:

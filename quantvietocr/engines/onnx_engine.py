@@ -1,4 +1,4 @@
-"""The ONNX Runtime engine: an exported `.onnx` file on onnxruntime's CPU kernels."""
+"""The ONNX Runtime engine: a checkpoint's graph on onnxruntime's CPU kernels."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ import numpy as np
 from ..checkpoint.types import Checkpoint, CheckpointError
 from .base import STAGES, Encoded, cores, need
 from .cpu import graph_precision
+from .graphs import graph_of
 
 NO_STEPS = np.array(0, np.int64)  # steps of the graph's decoder: the encoder alone is wanted
 MAX_REASON = 200  # characters of ONNX Runtime's message that are passed on
 
 
 class OnnxEngine:
-    """CNN and encoder of an exported `.onnx` file.
+    """CNN and encoder of an exported `.onnx` file, or of another checkpoint's graph.
 
     Args:
-        checkpoint: What was read from the file; its `origin` is opened.
+        checkpoint: What was read from the file. Of an `.onnx` file its `origin` is opened.
         threads: CPU threads; 0 is one per core.
 
     Raises:
-        EngineError: Where onnxruntime is missing.
+        EngineError: Where onnxruntime is missing, or `onnx` for a file of another kind.
         CheckpointError: Where it cannot load the file.
     """
 
@@ -33,7 +34,7 @@ class OnnxEngine:
 
     def __init__(self, checkpoint: Checkpoint, threads: int = 0) -> None:
         self.threads = threads or cores()
-        self._origin = checkpoint.origin
+        self._origin, self._graph = checkpoint.origin, graph_of(checkpoint)
         self._session = self._open(threads)
         names = {output.name for output in self._session.get_outputs()}
         self._outputs = [name for name in STAGES if name in names]
@@ -54,7 +55,7 @@ class OnnxEngine:
         options.enable_cpu_mem_arena = False
         options.enable_mem_pattern = False
         try:
-            return runtime.InferenceSession(self._origin, options, providers=["CPUExecutionProvider"])
+            return runtime.InferenceSession(self._graph, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # its errors share no class; the file has passed its digest by now
             reason = str(error).partition("\n")[0][:MAX_REASON]
             raise CheckpointError(

@@ -1,4 +1,4 @@
-"""The OpenVINO engine: an exported `.onnx` file on OpenVINO's CPU plugin."""
+"""The OpenVINO engine: a checkpoint's graph on OpenVINO's CPU plugin."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ import numpy as np
 from ..checkpoint.types import Checkpoint, CheckpointError
 from .base import STAGES, Encoded, cores, need
 from .cpu import graph_precision
+from .graphs import graph_of
 
 MAX_REASON = 200  # characters of OpenVINO's message that are passed on, its end
 
 
 class OpenVinoEngine:
-    """CNN and encoder of an exported `.onnx` file.
+    """CNN and encoder of an exported `.onnx` file, or of another checkpoint's graph.
 
     They are compiled once, for any width and any number of lines, as two models: as one with open shapes, OpenVINO
     2026.4 computes wrong features as soon as a recurrent layer follows its int8 convolutions.
 
     Args:
-        checkpoint: What was read from the file; its `origin` is opened.
+        checkpoint: What was read from the file. Of an `.onnx` file its `origin` is opened.
         threads: CPU threads; 0 is one per core.
         hint: The precision of float layers. None leaves the choice to OpenVINO, which takes bfloat16 where the CPU has
             it.
@@ -33,7 +34,7 @@ class OpenVinoEngine:
         chosen: The precision of float layers that OpenVINO took.
 
     Raises:
-        EngineError: Where openvino is missing.
+        EngineError: Where openvino is missing, or `onnx` for a file of another kind.
         CheckpointError: Where it cannot load the file.
     """
 
@@ -45,7 +46,7 @@ class OpenVinoEngine:
         self._core = runtime.Core()
         self._settings = {"ENABLE_CPU_PINNING": False} | ({"INFERENCE_PRECISION_HINT": hint} if hint else {})
         try:
-            model = self._core.read_model(checkpoint.origin)
+            model = self._core.read_model(graph_of(checkpoint))
             outputs = {output.get_any_name(): output.node for output in model.outputs}
             pixels = next(given.node for given in model.inputs if given.get_any_name() == "pixels")
             features = outputs["features"].input_value(0)

@@ -31,6 +31,7 @@ class ApiSettings:
         max_wait_ms: milliseconds that a line waits for company.
         detector: what finds the lines of a page.
         limits: what is taken.
+        engine: what computes, one of `engines.choose.ENGINES`.
     """
 
     weights: str | os.PathLike
@@ -42,6 +43,7 @@ class ApiSettings:
     max_wait_ms: float = 5.0
     detector: str = "auto"
     limits: Limits = field(default_factory=Limits)
+    engine: str = "auto"
 
     def check(self) -> None:
         """Refuse what makes no sense, or would let everybody in unasked. Raises UserError."""
@@ -99,7 +101,7 @@ def serve_api(settings: ApiSettings) -> None:
             super().handle_exit(sig, frame)
 
     with listen(settings.port, settings.host) as listener:
-        predictor = Predictor(settings.weights, settings.threads)
+        predictor = Predictor(settings.weights, settings.threads, engine=settings.engine)
         detector = open_detector(settings.detector, settings.threads)
         for sentence in (*predictor.about, about(detector)):
             print(sentence, file=sys.stderr)

@@ -18,7 +18,7 @@ from ..markdown import aligned
 from .bulk_runs import SETTLED, Overhead, measure_kills, measure_overhead, measure_resume, run_pool
 from .service_runs import CLIENTS, Load, put_load, service
 
-PACKAGES = ("torch", "onnxruntime", "pyarrow", "rapidocr", "starlette", "fastapi", "uvicorn")
+PACKAGES = ("torch", "onnxruntime", "openvino", "pyarrow", "rapidocr", "starlette", "fastapi", "uvicorn")
 PICTURES = ("*.png", "*.jpg")
 Rows = list[tuple[str, str, str]]
 
@@ -29,6 +29,7 @@ class Plan:
 
     Attributes:
         weights: what reads.
+        engine: what computes, one of `engines.choose.ENGINES`.
         pages: a folder of pictures of receipts.
         lines: a folder of pictures of lines.
         count: pages of each run.
@@ -43,6 +44,7 @@ class Plan:
     """
 
     weights: Path
+    engine: str
     pages: Path
     lines: Path
     count: int = 40
@@ -66,15 +68,17 @@ def measure(plan: Plan, command: str | None) -> str:
         rows += service_rows(plan)
     table = aligned([("What", "Target", "Measured"), *rows], left=3)
     about = machine(conditions_now([1, plan.threads], versions_of(PACKAGES), load, command))
-    read = f"Weights: {plan.weights.name}. Pages of {plan.pages.name}, {plan.count} a run; lines of {plan.lines.name}."
+    read = f"Weights: {plan.weights.name}, engine: {plan.engine}. Pages of {plan.pages.name}, {plan.count} a run; lines of {plan.lines.name}."
     return "\n".join([*table, "", f"{read} {about}"])
 
 
 def bulk_rows(plan: Plan) -> Rows:
     """Measure bulk."""
-    paths, settings = _pictures(plan.pages), Settings(str(plan.weights))
+    paths, settings = _pictures(plan.pages), Settings(str(plan.weights), runtime=plan.engine)
     runs = [run_pool(settings, paths, plan.count, workers) for _ in range(plan.rounds) for workers in (1, 2)]
-    lines = run_pool(Settings(str(plan.weights), lines=True), _pictures(plan.lines), plan.steady, 1)
+    lines = run_pool(
+        Settings(str(plan.weights), lines=True, runtime=plan.engine), _pictures(plan.lines), plan.steady, 1
+    )
     one, two = (statistics.median(run.pages_per_second for run in runs if run.workers == n) for n in (1, 2))
     alone = max(runs, key=lambda run: run.largest)
     with tempfile.TemporaryDirectory() as folder:
@@ -106,10 +110,10 @@ def bulk_rows(plan: Plan) -> Rows:
 def service_rows(plan: Plan) -> Rows:
     """Measure the service."""
     pictures = [path.read_bytes() for path in _pictures(plan.lines)]
-    predictor = Predictor(plan.weights, plan.threads)
+    predictor = Predictor(plan.weights, plan.threads, engine=plan.engine)
     texts = list(map(str, predictor.predict_batch(pictures)))
     many = pictures * max(1, CLIENTS * plan.requests // len(pictures))
-    with service(plan.weights, plan.threads) as (address, process):
+    with service(plan.weights, plan.engine, plan.threads) as (address, process):
         put_load(address, process, pictures, texts, CLIENTS, 2, 0)  # its first lines load what later ones have
         began = time.perf_counter()
         predictor.predict_batch(many)

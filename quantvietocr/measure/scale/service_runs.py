@@ -48,12 +48,13 @@ class Load:
 
 
 @contextmanager
-def service(weights: Path, threads: int) -> Iterator[tuple[str, int]]:
+def service(weights: Path, engine: str, threads: int) -> Iterator[tuple[str, int]]:
     """A running service: its address and process. Raises UserError where it does not start."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "quantvietocr", "serve", "--api", "--port", str(port), "--weights", str(weights)]
-    command += ["--threads", str(threads), "--detector", "profile"]  # lines alone are sent: nothing is to be found
+    command += ["--engine", engine, "--threads", str(threads)]
+    command += ["--detector", "profile"]  # lines alone are sent: nothing is to be found
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None and process.stderr is not None

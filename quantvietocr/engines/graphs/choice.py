@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..reading.decode import EOS, GO
-from .onnx_graph import Graph
+from ...checkpoint.vocab import Vocab
+from .builder import Graph
 
 #: Adds a step to a loop's body: from its number, the last characters (N,) and the carried values to the logits
 #: (N, classes) and what is carried on.
@@ -42,7 +42,7 @@ def add_loop(graph: Graph, memory: str, carried: Sequence[Carried], step: Step, 
     """
     lines = graph.op("Slice", [graph.op("Shape", [memory]), graph.integers([0]), graph.integers([1])])
     tensor = graph.onnx.helper.make_tensor
-    start = graph.op("ConstantOfShape", [lines], value=tensor("go", 7, [1], [GO]))
+    start = graph.op("ConstantOfShape", [lines], value=tensor("go", 7, [1], [Vocab.go]))
     ended = graph.op("ConstantOfShape", [lines], value=tensor("no", 9, [1], [False]))
 
     body = Graph(graph.tensors, graph)
@@ -66,7 +66,7 @@ def add_loop(graph: Graph, memory: str, carried: Sequence[Carried], step: Step, 
 
 def _add_choice(body: Graph, logits: str, done: str, following: Sequence[tuple[Carried, str]]) -> None:
     """Add the choice of the most probable character, and the outputs of the loop's body."""
-    end = body.constant("end", np.int64(EOS))
+    end = body.constant("end", np.int64(Vocab.eos))
     best = body.op("ArgMax", [logits], axis=1, keepdims=0)
     chosen = body.op("Where", [done, end, best])
     top = body.op("ReduceMax", [body.op("Softmax", [logits], axis=1)], axes=[1], keepdims=0)

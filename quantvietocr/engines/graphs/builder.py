@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engines.base import need_onnx
+from ..base import need_onnx
 
 
 class Graph:

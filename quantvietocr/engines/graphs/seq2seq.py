@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..checkpoint import layout
-from ..checkpoint.layout import DECODER
-from ..checkpoint.types import Meta
-from .onnx_choice import Carried, add_loop
-from .onnx_graph import Graph
+from ...checkpoint import layout
+from ...checkpoint.layout import DECODER
+from ...checkpoint.types import Meta
+from .builder import Graph
+from .choice import Carried, add_loop
 
 
 @dataclass(frozen=True)

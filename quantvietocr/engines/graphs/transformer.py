@@ -9,10 +9,10 @@ import math
 
 import numpy as np
 
-from ..checkpoint import transformer_layout as layout
-from ..checkpoint.types import Meta
-from .onnx_choice import Carried, add_loop
-from .onnx_graph import Graph
+from ...checkpoint import transformer_layout as layout
+from ...checkpoint.types import Meta
+from .builder import Graph
+from .choice import Carried, add_loop
 
 SCALE = "attention_scale"  # the name of what queries are multiplied by
 
