@@ -14,9 +14,8 @@ from ..errors import UserError
 from ..shipped import weights_file
 from .exits import DONE, SOME_FAILED, UNUSABLE
 from .process import leave_cores_alone
-from .read import ENGINES
 from .receipts import add_detector
-from .shared import YAML_HELP, add_reading_options, reading_options
+from .shared import YAML_HELP, add_engine, add_reading_options, reading_options
 
 if TYPE_CHECKING:
     from ..bulk.run import Engine, Job
@@ -137,7 +136,7 @@ def add(verbs: argparse._SubParsersAction) -> None:
     verb.add_argument("--lines", action="store_true", help="every picture is one line of text, not a page")
     verb.add_argument("--weights", default="int8", metavar="FILE", help="as for read (default: the shipped int8)")
     verb.add_argument("--config", metavar="VIETOCR_YAML", help=YAML_HELP)
-    verb.add_argument("--runtime", choices=ENGINES, default="auto", help="what computes; as --engine of read")
+    add_engine(verb, "--runtime")
     add_detector(verb)
     add_reading_options(verb)
     _add_job_options(verb)

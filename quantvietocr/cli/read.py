@@ -20,7 +20,7 @@ from .inputs import Inputs, find_inputs, is_missing, missing_sentence
 from .process import leave_cores_alone, prepare_process
 from .rows import FORM_OF, LOW_CONFIDENCE, RowFile, Table, row
 from .session import MAX_PAGE_HINTS, Session, hint_at_page, open_predictor
-from .shared import add_reading_options, reading_options
+from .shared import add_engine, add_reading_options, reading_options
 
 if TYPE_CHECKING:
     from ..reading.predictor import Predictor
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 SCRIPT = "infer.py"
 MAX_DRAWN = 60  # lines in the picture of --plot
-ENGINES = ("auto", "torch", "onnxruntime", "openvino")
 DESCRIPTION = (
     "Read pictures of single text lines: one row per picture, in input order. A picture that cannot be read keeps its "
     "row, with no text and confidence 0, and gets a sentence on stderr. Exit code: 0 all read, 1 some not, 2 nothing "
@@ -50,12 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config", metavar="VIETOCR_YAML", help="for a .pth with another vocabulary or sizes than VietOCR's"
     )
-    parser.add_argument(
-        "--engine",
-        choices=ENGINES,
-        default="auto",
-        help="what computes (default: torch; for .onnx files OpenVINO, ONNX Runtime)",
-    )
+    add_engine(parser)
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads (default 0: one per core)")
     parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="most lines run together (default 32)")
     add_reading_options(parser)

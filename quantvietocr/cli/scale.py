@@ -7,8 +7,7 @@ from pathlib import Path
 
 from ..common.packages import need
 from ..shipped import weights_file
-from .read import ENGINES
-from .shared import add_into
+from .shared import add_engine, add_into
 
 
 def bench_scale(options: argparse.Namespace) -> None:
@@ -47,12 +46,7 @@ def add(verbs: argparse._SubParsersAction) -> None:
     verb = verbs.add_parser("bench-scale", help="measure bulk and the service on this machine")
     verb.set_defaults(verb=bench_scale)
     verb.add_argument("--weights", default="int8", metavar="FILE", help="what reads (default: the shipped int8)")
-    verb.add_argument(
-        "--engine",
-        choices=ENGINES,
-        default="auto",
-        help="what computes (default: torch; for .onnx files OpenVINO, ONNX Runtime)",
-    )
+    add_engine(verb)
     verb.add_argument("--pages", default="data/receipts", metavar="DIR", help="pictures of receipts")
     verb.add_argument("--lines", default="data/samples", metavar="DIR", help="pictures of lines")
     verb.add_argument("--parts", nargs="+", choices=("bulk", "service"), default=("bulk", "service"), help="what")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from .read import ENGINES
 from .receipts import add_detector
+from .shared import add_engine
 
 
 def serve(options: argparse.Namespace) -> None:
@@ -85,10 +85,5 @@ def add(verbs: argparse._SubParsersAction) -> None:
     api.add_argument(
         "--max-wait-ms", type=float, default=5.0, metavar="MS", help="a line waits so long for company (default 5)"
     )
-    api.add_argument(
-        "--engine",
-        choices=ENGINES,
-        default="auto",
-        help="what computes (default: torch; for .onnx files OpenVINO, ONNX Runtime)",
-    )
+    add_engine(api)
     add_detector(api)

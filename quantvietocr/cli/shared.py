@@ -13,6 +13,7 @@ from ..reading.options import LEADERS, MAX_BEAM, MAX_RETRIES, USUAL, WIDE, Readi
 if TYPE_CHECKING:
     from ..checkpoint.types import Checkpoint
 
+ENGINES = ("auto", "torch", "onnxruntime", "openvino")  # as `engines.choose`, which is heavy to import
 YAML_HELP = "the YAML a VietOCR .pth was trained with, if its vocabulary or sizes are not VietOCR's own"
 
 
@@ -34,6 +35,16 @@ def add_into(parser: argparse.ArgumentParser) -> None:
         default=(),
         metavar="FILE#NAME",
         help="also put the table into a Markdown file, between <!-- table NAME --> and <!-- end NAME -->",
+    )
+
+
+def add_engine(parser: argparse._ActionsContainer, name: str = "--engine") -> None:
+    """Add the choice of what computes."""
+    parser.add_argument(
+        name,
+        choices=ENGINES,
+        default="auto",
+        help="what computes (default: torch, and for .onnx files OpenVINO or ONNX Runtime)",
     )
 
 
