@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import statistics
 import tempfile
 import time
@@ -68,17 +69,17 @@ def measure(plan: Plan, command: str | None) -> str:
         rows += service_rows(plan)
     table = aligned([("What", "Target", "Measured"), *rows], left=3)
     about = machine(conditions_now([1, plan.threads], versions_of(PACKAGES), load, command))
-    read = f"Weights: {plan.weights.name}, engine: {plan.engine}. Pages of {plan.pages.name}, {plan.count} a run; lines of {plan.lines.name}."
-    return "\n".join([*table, "", f"{read} {about}"])
+    reader = f"Weights: {plan.weights.name}, engine: {plan.engine}."
+    what = f"Pages of {plan.pages.name}, {plan.count} a run; lines of {plan.lines.name}."
+    return "\n".join([*table, "", f"{reader} {what} {about}"])
 
 
 def bulk_rows(plan: Plan) -> Rows:
     """Measure bulk."""
     paths, settings = _pictures(plan.pages), Settings(str(plan.weights), runtime=plan.engine)
     runs = [run_pool(settings, paths, plan.count, workers) for _ in range(plan.rounds) for workers in (1, 2)]
-    lines = run_pool(
-        Settings(str(plan.weights), lines=True, runtime=plan.engine), _pictures(plan.lines), plan.steady, 1
-    )
+    of_lines = dataclasses.replace(settings, lines=True)
+    lines = run_pool(of_lines, _pictures(plan.lines), plan.steady, 1)
     one, two = (statistics.median(run.pages_per_second for run in runs if run.workers == n) for n in (1, 2))
     alone = max(runs, key=lambda run: run.largest)
     with tempfile.TemporaryDirectory() as folder:
