@@ -243,7 +243,7 @@ class Scripted:
 
     limit = 1000
 
-    def start(self, encoded: tuple[np.ndarray, ...]) -> Seq2SeqState:
+    def start(self, encoded: tuple[np.ndarray, ...], greedy: bool = False) -> Seq2SeqState:
         memory, hidden = encoded
         return Seq2SeqState(memory, memory, hidden)
 

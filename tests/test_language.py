@@ -43,7 +43,7 @@ class Spoken:
     def __init__(self, *steps: dict[str, float]) -> None:
         self.steps, self.rows = steps, []
 
-    def start(self, encoded: tuple[np.ndarray, ...]) -> Seq2SeqState:
+    def start(self, encoded: tuple[np.ndarray, ...], greedy: bool = False) -> Seq2SeqState:
         return Seq2SeqState(encoded[0], encoded[0], encoded[1])
 
     def step(self, tokens: np.ndarray, state: Seq2SeqState) -> tuple[np.ndarray, None]:

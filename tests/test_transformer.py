@@ -25,13 +25,13 @@ from quantvietocr.reading.beam import beam_search
 from quantvietocr.reading.decode import EOS, GO
 from quantvietocr.reading.predictor import Predictor
 from quantvietocr.reading.recognizer import decoder_of
-from quantvietocr.reading.transformer_decoder import FIRST_STEPS, TransformerDecoder
+from quantvietocr.reading.transformer_decoder import MOST_AT_ONCE, TransformerDecoder
 from quantvietocr.train.teacher import decoder_logits, encode
 from quantvietocr.vietocr_bridge.network import float_network, import_vietocr
 
 CLASSES = len(tiny.CHARS) + 4
 PLACES = (5, 37)
-MOST = 36  # more steps than `FIRST_STEPS` have room
+MOST = 36  # more steps than are run at once
 
 
 @pytest.fixture(scope="module")
@@ -41,10 +41,15 @@ def theirs() -> SimpleNamespace:
     return SimpleNamespace(translate=import_vietocr().translate, model=HeadModel(head).eval(), head=head)
 
 
-@pytest.fixture(scope="module")
-def ours(theirs) -> TransformerDecoder:
+@pytest.fixture(scope="module", params=["numpy", "onnxruntime"])
+def ours(theirs, request) -> TransformerDecoder:
     weights = {f"transformer.{name}": tensor.numpy() for name, tensor in theirs.head.state_dict().items()}
-    return TransformerDecoder(weights, tiny_transformer.HEADS)
+    if request.param == "numpy":
+        return TransformerDecoder(weights, tiny_transformer.HEADS)
+    pytest.importorskip("onnxruntime")
+    decoder = TransformerDecoder.of(Checkpoint(weights, tiny_transformer.meta()))
+    assert decoder.guesser is not None
+    return decoder
 
 
 def features(places: int, count: int = 5) -> torch.Tensor:
@@ -72,7 +77,7 @@ def test_steps_are_vietocrs_which_runs_all_of_them_again(theirs, ours, places):
     inputs = encoded(theirs, features(places))
     memory = torch.from_numpy(inputs[0]).transpose(0, 1)
     state, tokens = ours.start(inputs), [np.full(5, GO)]
-    for _ in range(FIRST_STEPS + 2):
+    for _ in range(MOST_AT_ONCE + 2):
         logits, attention = ours.step(tokens[-1], state)
         expected, _ = theirs.head.forward_decoder(torch.from_numpy(np.stack(tokens)), memory)
         np.testing.assert_allclose(logits, expected[:, -1].numpy(), atol=2e-5)
@@ -132,6 +137,60 @@ def test_beams_take_what_they_have_read_along(theirs, ours):
         left = beam_search(ours, inputs, 4, max_length=MOST, follow_states=False)
         moved += [r.ids for r in left] != [r.ids for r in beam_search(ours, inputs, 4, max_length=MOST)]
     assert moved  # else the beams were never reordered here
+
+
+class Guessing:
+    """Steps that count their runs, and whose guesses follow a script instead of being the decoder's own."""
+
+    def __init__(self, steps, script) -> None:
+        self.steps, self.script, self.runs, self.rounds = steps, script, 0, 0
+
+    def run(self, *inputs):
+        self.runs += 1
+        return self.steps.run(*inputs)
+
+    def guess(self, tokens, at, most, done, memory, kept):
+        self.rounds += 1
+        return self.script[at : at + most]
+
+
+@pytest.mark.parametrize("wrong", [(), (0,), (3,), (9, 10), tuple(range(0, MOST, 2)), tuple(range(MOST))])
+@pytest.mark.parametrize("most_lines", [1, 5])
+def test_guesses_change_no_text_and_no_probability(theirs, ours, wrong, most_lines, monkeypatch):
+    monkeypatch.setattr(decode, "SHRINK_BELOW", 0.0)  # the script knows all lines
+    for places in PLACES:
+        inputs = tuple(part[:most_lines] for part in encoded(theirs, features(places)))
+        plain = TransformerDecoder(
+            {f"transformer.{name}": tensor.numpy() for name, tensor in theirs.head.state_dict().items()},
+            tiny_transformer.HEADS,
+        )
+        expected = decode.greedy(plain, inputs, max_length=MOST)
+        script = np.full((MOST + 1, len(inputs[0])), EOS)
+        for row, reading in enumerate(expected):
+            script[: len(reading.ids), row] = reading.ids
+        for step in wrong:
+            script[step] = (script[step] + 1) % CLASSES
+        guessed = TransformerDecoder.__new__(TransformerDecoder)
+        guessed.__dict__ |= ours.__dict__
+        guessed.steps = guessed.guesser = counted = Guessing(ours.steps, script)
+        found = decode.greedy(guessed, inputs, max_length=MOST)
+        assert [reading.ids for reading in found] == [reading.ids for reading in expected]
+        for one, other in zip(found, expected, strict=True):
+            np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-5)
+            assert one.end == pytest.approx(other.end, abs=1e-5)
+        longest = max(len(reading.ids) for reading in expected)
+        if not wrong:
+            assert counted.runs <= 2
+        if len(wrong) == MOST:
+            assert counted.rounds <= 1 or counted.rounds < longest / 2 < counted.runs  # it gives up guessing
+
+
+def test_beams_guess_nothing(theirs, ours):
+    watched = TransformerDecoder.__new__(TransformerDecoder)
+    watched.__dict__ |= ours.__dict__
+    watched.guesser = Guessing(ours.steps, np.zeros((0, 5)))
+    beam_search(watched, encoded(theirs, features(37)), 2, max_length=MOST)
+    assert not watched.guesser.rounds
 
 
 def test_a_network_of_few_positions_stops_at_the_last_of_them(theirs):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -44,13 +45,7 @@ class OnnxEngine:
     def _open(self, threads: int) -> Any:
         """Open the file for a number of CPU threads. Any number of Python's threads may call the session at once."""
         runtime = need("onnxruntime", "reading .onnx files with ONNX Runtime")
-        options = runtime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.execution_mode = runtime.ExecutionMode.ORT_SEQUENTIAL
-        options.log_severity_level = 3
-        # Threads that spin while they wait make reading slow where something else wants the cores too.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options = session_options(runtime, threads)
         # Lines of many widths: an arena would keep the largest of every shape that ever came by.
         options.enable_cpu_mem_arena = False
         options.enable_mem_pattern = False
@@ -78,3 +73,20 @@ class OnnxEngine:
     def encode(self, pixels: np.ndarray) -> Encoded:
         """See `base.Encoder`."""
         return self.stages(pixels)[1:]
+
+
+def session_options(runtime: ModuleType, threads: int) -> Any:
+    """How sessions run: with a number of CPU threads (0: one per core), node after node.
+
+    Args:
+        runtime: The package onnxruntime.
+        threads: CPU threads.
+    """
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = runtime.ExecutionMode.ORT_SEQUENTIAL
+    options.log_severity_level = 3
+    # Threads that spin while they wait make reading slow where something else wants the cores too.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options

@@ -88,7 +88,7 @@ def greedy(
     lengths = np.full(count, most)
     rows = np.arange(count)  # of the lines that still run
     tokens = np.full(count, GO)
-    state = decoder.start(encoded)
+    state = decoder.start(encoded, greedy=True)
     looped = np.zeros((count, most), dtype=bool)
     least = MIN_ATTENTION_STEP / position_width
     run, reach = np.zeros(count, dtype=np.int32), np.zeros(count, dtype=np.float32)

@@ -42,11 +42,12 @@ class Decoder(Protocol[S]):
     classes: int
     limit: int
 
-    def start(self, encoded: Encoded) -> S:
+    def start(self, encoded: Encoded, greedy: bool = False) -> S:
         """Compute what does not depend on the step.
 
         Args:
             encoded: What `engines.base.Encoder.encode` gives of N lines of one width.
+            greedy: Whether each line will most likely go on with the most probable character of each step.
         """
         ...
 

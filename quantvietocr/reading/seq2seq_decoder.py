@@ -90,7 +90,7 @@ class Seq2SeqDecoder:
         """The decoder of a checkpoint."""
         return cls(checkpoint.weights(DECODER))
 
-    def start(self, encoded: Encoded) -> Seq2SeqState:
+    def start(self, encoded: Encoded, greedy: bool = False) -> Seq2SeqState:
         """See `decoder.Decoder`.
 
         The energy of a position is Σ v·tanh(k + q), with its key k and the query q. tanh(x) = 1 - 2/(e²ˣ + 1), and

@@ -1,25 +1,36 @@
-"""The decoder of VietOCR's transformer networks, in NumPy, so that one implementation serves every engine.
+"""The decoder of VietOCR's transformer networks, one implementation for every engine.
 
 VietOCR runs all characters so far through the decoder again for each further one. A character's keys and values do not
 change any more, so here they are kept: a step runs the last character alone, and looks at what is kept. The keys and
 values of the encoder's outputs are computed once for a line. The layers are those of Vaswani et al. 2017 (arXiv
 1706.03762) with the normalization after each of their parts.
+
+A step in float32 reads every matrix of the decoder for a row or a few, and takes as long as memory takes to hand them
+over. So greedy decoding guesses the next characters in 8 bits, and then runs all of them at once in float32, which costs
+little more than one step. What follows a wrong guess is dropped: the text and its probabilities are those of float32,
+whatever was guessed (Leviathan et al. 2023, arXiv 2211.17192). ONNX Runtime does both, where it is installed, whichever
+engine runs the encoder; else NumPy takes one step after the other.
 """
 
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from ..checkpoint import transformer_layout as layout
 from ..checkpoint.types import Checkpoint
 from ..engines.base import Encoded
-from .decode import softmax
+from ..engines.onnx_steps import OnnxSteps, Pairs, onnx_steps
+from .decode import EOS
+from .transformer_steps import NumpySteps, Steps
 
-FIRST_STEPS = 32  # steps that keys and values have room for at first; it is doubled as lines turn out longer
+MOST_AT_ONCE = 32  # steps that are run at once at most, and at first
+FEWEST_AT_ONCE = 6  # steps that it pays to guess
+MOST_GUESSED_LINES = 6  # of a batch: with more, a step in float32 reads its matrices for many rows
 
 
 @dataclass
@@ -27,94 +38,55 @@ class TransformerState:
     """Where a decoding stands.
 
     Attributes:
-        memory: Keys and values of the encoder's outputs for each layer, float32 (L,heads,S,width).
-        kept: Keys and values of the characters so far for each layer, float32 (layers,2,N,heads,steps,width); there is
-            room for more steps than have been taken.
+        memory: Keys and values of the encoder's outputs, as `Steps` takes them.
+        kept: Those of the characters that have been run, which may be more than steps have been taken.
+        ended: Of which rows the end has come, bool (N): what they go on with does not count.
         step: How many steps have been taken.
+        at_once: How many steps are to be run at once, with guesses for all but the first.
+        ahead: For each step that has been run but not taken: the characters (N) that it was run with, and its logits.
+        used: How many steps of the last run have been taken.
     """
 
-    memory: list[tuple[np.ndarray, np.ndarray]]
-    kept: np.ndarray
+    memory: Pairs
+    kept: Pairs
+    ended: np.ndarray
     step: int = 0
+    at_once: int = 1
+    ahead: deque[tuple[np.ndarray, np.ndarray]] = field(default_factory=deque)
+    used: int = 0
 
     def follow(self, rows: np.ndarray) -> None:
         """See `decoder.State`."""
-        self.kept = self.kept[:, :, rows]
+        self.kept = [(keys[:, rows], values[:, rows]) for keys, values in self.kept]
+        self.ended = self.ended[rows]
+        self.ahead = deque((tokens[rows], logits[rows]) for tokens, logits in self.ahead)
 
     def keep(self, lines: np.ndarray) -> None:
         """See `decoder.State`."""
         count = len(self.memory[0][0])
         self.memory = [(keys[lines], values[lines]) for keys, values in self.memory]
-        rows = np.arange(self.kept.shape[2]).reshape(count, -1)[lines].reshape(-1)
-        self.kept = self.kept[:, :, rows]
+        self.follow(np.arange(len(self.ended)).reshape(count, -1)[lines].reshape(-1))
 
-    def make_room(self) -> None:
-        """Make room for one more step."""
-        if self.step == self.kept.shape[4]:
-            self.kept = np.concatenate([self.kept, np.empty_like(self.kept)], axis=4)
-
-
-class _Linear:
-    """x ↦ x Wᵀ + b of a weight (outputs, inputs), for rows x.
-
-    Args:
-        weight: W, float32.
-        bias: b, float32.
-        factor: Multiplies the whole.
-    """
-
-    def __init__(self, weight: np.ndarray, bias: np.ndarray, factor: float = 1.0) -> None:
-        self.weight = np.ascontiguousarray(weight.T) * np.float32(factor)
-        self.bias = bias * np.float32(factor)
-
-    def __call__(self, x: np.ndarray) -> np.ndarray:
-        y = x @ self.weight
-        y += self.bias
-        return y
-
-
-class _Norm:
-    """Layer normalization over the last axis (Ba et al. 2016, arXiv 1607.06450)."""
-
-    def __init__(self, weight: np.ndarray, bias: np.ndarray) -> None:
-        self.weight, self.bias = weight, bias
-        self.mean = np.full((len(weight), 1), 1 / len(weight), np.float32)
-
-    def __call__(self, x: np.ndarray) -> np.ndarray:
-        """Normalize rows (N,width) in their place."""
-        x -= x @ self.mean
-        variance = np.square(x) @ self.mean
-        variance += np.float32(layout.EPSILON)
-        x /= np.sqrt(variance, out=variance)
-        x *= self.weight
-        x += self.bias
-        return x
-
-
-class _Layer:
-    """The numbers of one layer, from float32 arrays whose names begin with `name`."""
-
-    def __init__(self, weights: Mapping[str, np.ndarray], name: str, heads: int) -> None:
-        def linear(part: str, factor: float = 1.0) -> _Linear:
-            return _Linear(weights[f"{name}{part}weight"], weights[f"{name}{part}bias"], factor)
-
-        def thirds(attention: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
-            parts = (weights[f"{name}{attention}{part}"] for part in (layout.INPUT_WEIGHT, layout.INPUT_BIAS))
-            weight, bias = (np.split(part, 3) for part in parts)
-            return weight, bias
-
-        self.norms = [_Norm(weights[f"{name}norm{n}.weight"], weights[f"{name}norm{n}.bias"]) for n in (1, 2, 3)]
-        self.first, self.second = linear(layout.FIRST), linear(layout.SECOND)
-        self.own_out = linear(layout.SELF_ATTENTION + layout.OUT)
-        self.cross_out = linear(layout.CROSS_ATTENTION + layout.OUT)
-        weight, bias = thirds(layout.SELF_ATTENTION)
-        scale = np.float32((len(bias[0]) // heads) ** -0.5)  # of attention's products, put into the queries
-        self.own = _Linear(
-            np.concatenate([weight[0] * scale, *weight[1:]]), np.concatenate([bias[0] * scale, *bias[1:]])
-        )
-        weight, bias = thirds(layout.CROSS_ATTENTION)
-        self.query = _Linear(weight[0], bias[0], float(scale))
-        self.memory = _Linear(np.concatenate(weight[1:]), np.concatenate(bias[1:]))
+    def take(self, tokens: np.ndarray) -> np.ndarray | None:
+        """The logits of the next step, where it has been run with these characters (N) already."""
+        self.ended = self.ended | (tokens == EOS)
+        if self.ahead:
+            expected, logits = self.ahead.popleft()
+            if np.array_equal(expected[~self.ended], tokens[~self.ended]):
+                self.used += 1
+                return logits
+            # Guess what is left of them, but twice as many as were right at most; no more where few were.
+            self.at_once = min(2 * self.used, len(self.ahead) + 2)
+            self.at_once = self.at_once if self.at_once >= FEWEST_AT_ONCE else 1
+            self.ahead.clear()
+            self.kept = [
+                (np.ascontiguousarray(keys[..., : self.step]), np.ascontiguousarray(values[..., : self.step, :]))
+                for keys, values in self.kept
+            ]
+        elif self.at_once > 1:
+            self.at_once = min(2 * self.at_once, MOST_AT_ONCE)  # all were right
+        self.used = 1
+        return None
 
 
 class TransformerDecoder:
@@ -123,66 +95,82 @@ class TransformerDecoder:
     Args:
         weights: float32, by their names in the state dict.
         heads: Of every attention.
+        steps: What runs its steps; None is NumPy. ONNX Runtime also guesses.
 
     Attributes:
         classes: How many classes of characters there are.
         limit: Steps that there are positions for.
     """
 
-    def __init__(self, weights: Mapping[str, np.ndarray], heads: int = layout.HEADS) -> None:
+    def __init__(
+        self, weights: Mapping[str, np.ndarray], heads: int = layout.HEADS, steps: OnnxSteps | None = None
+    ) -> None:
         embedding = weights[layout.EMBEDDING]
         self.classes, self.width = embedding.shape
         self.heads = heads
         self.embedding = embedding * np.float32(math.sqrt(self.width))
         self.positions = weights[layout.POSITIONS][:, 0]
         self.limit = len(self.positions)
-        count = layout.layers_in(weights, layout.DECODER)
-        self.layers = [_Layer(weights, layout.layer(layout.DECODER, index), heads) for index in range(count)]
-        self.norm = _Norm(weights[f"{layout.DECODER}norm.weight"], weights[f"{layout.DECODER}norm.bias"])
-        self.output = _Linear(weights[f"{layout.OUTPUT}weight"], weights[f"{layout.OUTPUT}bias"])
+        self.guesser = steps
+        self.steps: Steps = steps or NumpySteps(weights, heads)
+        self.memory = [_memory_weights(weights, index) for index in range(layout.layers_in(weights, layout.DECODER))]
 
     @classmethod
     def of(cls, checkpoint: Checkpoint) -> TransformerDecoder:
         """The decoder of a checkpoint."""
         weights = {name: weight for prefix in layout.DECODING for name, weight in checkpoint.weights(prefix).items()}
-        return cls(weights, checkpoint.meta.heads)
+        return cls(weights, checkpoint.meta.heads, onnx_steps(checkpoint))
 
-    def start(self, encoded: Encoded) -> TransformerState:
+    def start(self, encoded: Encoded, greedy: bool = False) -> TransformerState:
         """See `decoder.Decoder`."""
-        (memory,) = encoded
-        count, places = memory.shape[:2]
-        pairs = []
-        for layer in self.layers:
-            both = layer.memory(memory.reshape(-1, self.width)).reshape(count, places, 2, self.heads, -1)
-            keys, values = np.ascontiguousarray(both.transpose(2, 0, 3, 1, 4))
-            pairs.append((keys, values))
-        size = (len(self.layers), 2, count, self.heads, min(FIRST_STEPS, self.limit), self.width // self.heads)
-        return TransformerState(pairs, np.empty(size, np.float32))
+        (outputs,) = encoded
+        count, places = outputs.shape[:2]
+        memory: Pairs = []
+        for weight, bias in self.memory:
+            both = outputs.reshape(-1, self.width) @ weight
+            both += bias
+            keys, values = both.reshape(count, places, 2, self.heads, -1).transpose(2, 0, 3, 1, 4)
+            memory.append((np.ascontiguousarray(keys.swapaxes(-1, -2)), np.ascontiguousarray(values)))
+        each = self.width // self.heads
+        empty = (
+            np.empty((1, count, self.heads, each, 0), np.float32),
+            np.empty((1, count, self.heads, 0, each), np.float32),
+        )
+        guesses = greedy and self.guesser is not None and count <= MOST_GUESSED_LINES
+        at_once = MOST_AT_ONCE if guesses else 1
+        return TransformerState(memory, [empty] * len(memory), np.zeros(count, bool), at_once=at_once)
 
     def step(self, tokens: np.ndarray, state: TransformerState) -> tuple[np.ndarray, None]:
         """See `decoder.Decoder`. The heads of several layers look at many places at a time: no attention is told."""
-        state.make_room()
-        count, at = len(tokens), state.step
-        x = self.embedding[tokens] + self.positions[at]
-        for layer, (own_keys, own_values), (keys, values) in zip(self.layers, state.kept, state.memory):
-            own = layer.own(x).reshape(count, 3, self.heads, -1)
-            own_keys[:, :, at], own_values[:, :, at] = own[:, 1], own[:, 2]
-            looked = _attended(own[:, 0, :, None], own_keys[:, :, : at + 1], own_values[:, :, : at + 1])
-            x += layer.own_out(looked.reshape(count, -1))
-            layer.norms[0](x)
-            # The paths of a line look at the same memory: (L,heads,W,width).
-            query = layer.query(x).reshape(len(keys), -1, self.heads, keys.shape[3]).transpose(0, 2, 1, 3)
-            looked = _attended(query, keys, values).transpose(0, 2, 1, 3)
-            x += layer.cross_out(looked.reshape(count, -1))
-            layer.norms[1](x)
-            inner = layer.first(x)
-            np.maximum(inner, 0, out=inner)
-            x += layer.second(inner)
-            layer.norms[2](x)
+        logits = state.take(tokens)
+        if logits is None:
+            run = self._with_guesses(tokens, state)
+            begin, end = state.step, state.step + len(run)
+            x = self.embedding[run.T] + self.positions[begin:end]
+            later = np.triu(np.full((len(run), end), -np.inf, np.float32), begin + 1)
+            found, state.kept = self.steps.run(x, later, state.memory, state.kept)
+            logits, *others = found.swapaxes(0, 1)
+            state.ahead.extend(zip(run[1:], others))
         state.step += 1
-        return self.output(self.norm(x)), None
+        return logits, None
+
+    def _with_guesses(self, tokens: np.ndarray, state: TransformerState) -> np.ndarray:
+        """The characters to run at once, int (T,N): `tokens`, and what may follow until all lines end."""
+        most = min(state.at_once, self.limit - state.step)
+        run, ended = [tokens], state.ended
+        if most > 1 and self.guesser is not None:
+            guesses = self.guesser.guess(tokens, state.step, most - 1, ended, state.memory, state.kept)
+            for guess in guesses:
+                ended = ended | (guess == EOS)
+                if ended.all():
+                    break
+                run.append(guess)
+        return np.stack(run)
 
 
-def _attended(query: np.ndarray, keys: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """What queries (…,Q,width) find among values (…,S,width) by their keys (…,S,width): (…,Q,width)."""
-    return np.matmul(softmax(np.matmul(query, keys.swapaxes(-1, -2))), values)
+def _memory_weights(weights: Mapping[str, np.ndarray], index: int) -> tuple[np.ndarray, np.ndarray]:
+    """What makes a layer's keys and values of the encoder's outputs: a matrix (C,2C) and a vector."""
+    attention = layout.layer(layout.DECODER, index) + layout.CROSS_ATTENTION
+    weight, bias = weights[attention + layout.INPUT_WEIGHT], weights[attention + layout.INPUT_BIAS]
+    width = weight.shape[1]
+    return np.ascontiguousarray(weight[width:].T), bias[width:]
