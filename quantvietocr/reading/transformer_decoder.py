@@ -6,8 +6,8 @@ values of the encoder's outputs are computed once for a line. The layers are tho
 1706.03762) with the normalization after each of their parts.
 
 A step in float32 reads every matrix of the decoder for a row or a few, and takes as long as memory takes to hand them
-over. So greedy decoding guesses the next characters in 8 bits, and then runs all of them at once in float32, which costs
-little more than one step. What follows a wrong guess is dropped: the text and its probabilities are those of float32,
+over. So greedy decoding guesses the next characters in 8 bits, and then runs them in float32, all at once, which costs
+little more than a step. What follows a wrong guess is dropped: the text and its probabilities are those of float32,
 whatever was guessed (Leviathan et al. 2023, arXiv 2211.17192). ONNX Runtime does both, where it is installed, whichever
 engine runs the encoder; else NumPy takes one step after the other.
 """
