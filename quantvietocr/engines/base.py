@@ -1,4 +1,4 @@
-"""What an engine is: pixels in, encoder memory out. Decoding is the same NumPy code for every engine."""
+"""What an engine is: pixels in, encoder memory out. Decoding is the same code for every engine."""
 
 from __future__ import annotations
 
