@@ -182,7 +182,7 @@ def test_guesses_change_no_text_and_no_probability(theirs, ours, wrong, most_lin
         if not wrong:
             assert counted.runs <= 2
         if len(wrong) == MOST:
-            assert counted.rounds <= 1 or counted.rounds < longest / 2 < counted.runs  # it gives up guessing
+            assert counted.rounds <= 2 and counted.runs == min(longest, MOST) + 1  # it gives up guessing
 
 
 def test_beams_guess_nothing(theirs, ours):

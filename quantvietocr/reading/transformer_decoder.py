@@ -29,7 +29,7 @@ from .decode import EOS
 from .transformer_steps import NumpySteps, Steps
 
 MOST_AT_ONCE = 32  # steps that are run at once at most, and at first
-FEWEST_AT_ONCE = 6  # steps that it pays to guess
+FEWEST_AT_ONCE = 6  # steps of use from a run with guesses, on average, that these pay from
 MOST_GUESSED_LINES = 6  # of a batch: with more, a step in float32 reads its matrices for many rows
 
 
@@ -45,6 +45,7 @@ class TransformerState:
         at_once: How many steps are to be run at once, with guesses for all but the first.
         ahead: For each step that has been run but not taken: the characters (N) that it was run with, and its logits.
         used: How many steps of the last run have been taken.
+        wrong: How many guesses were wrong.
     """
 
     memory: Pairs
@@ -54,6 +55,7 @@ class TransformerState:
     at_once: int = 1
     ahead: deque[tuple[np.ndarray, np.ndarray]] = field(default_factory=deque)
     used: int = 0
+    wrong: int = 0
 
     def follow(self, rows: np.ndarray) -> None:
         """See `decoder.State`."""
@@ -75,9 +77,11 @@ class TransformerState:
             if np.array_equal(expected[~self.ended], tokens[~self.ended]):
                 self.used += 1
                 return logits
-            # Guess what is left of them, but twice as many as were right at most; no more where few were.
-            self.at_once = min(2 * self.used, len(self.ahead) + 2)
-            self.at_once = self.at_once if self.at_once >= FEWEST_AT_ONCE else 1
+            self.wrong += 1
+            if self.wrong > 1 and self.step < FEWEST_AT_ONCE * self.wrong:
+                self.at_once = 1
+            else:  # what is left of them, but hardly more than twice as many as were right
+                self.at_once = min(max(2 * self.used, FEWEST_AT_ONCE), len(self.ahead) + 2)
             self.ahead.clear()
             self.kept = [
                 (np.ascontiguousarray(keys[..., : self.step]), np.ascontiguousarray(values[..., : self.step, :]))
