@@ -30,7 +30,7 @@ from .transformer_steps import NumpySteps, Steps
 
 MOST_AT_ONCE = 32  # steps that are run at once at most, and at first
 FEWEST_AT_ONCE = 6  # steps of use from a run with guesses, on average, that these pay from
-MOST_GUESSED_LINES = 6  # of a batch: with more, a step in float32 reads its matrices for many rows
+MOST_GUESSED_LINES = 4  # of a batch: with more, a step in float32 reads its matrices for many rows, and one errs sooner
 
 
 @dataclass
