@@ -10,7 +10,9 @@ import venv
 from importlib.metadata import distribution
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tiny_transformer
 from PIL import Image
 from tiny import int8_checkpoint
 
@@ -120,6 +122,22 @@ def test_it_reads_the_shipped_weights_and_exports_them(name, light_python, lines
     assert (straight.returncode, made.returncode) == (0, 0), straight.stderr + made.stderr
     assert straight.stdout == run(light_python, *read_lines, tmp_path / "line.onnx").stdout
     assert straight.stdout.count("\n") == 8 and "engine: onnxruntime" in straight.stderr
+
+
+def test_a_transformer_reads_there_as_here(light_python, tmp_path):
+    """Its decoder's steps run on ONNX Runtime, which needs no PyTorch."""
+    path = export_onnx(tiny_transformer.int8_checkpoint(), tmp_path / "transformer.onnx")
+    pictures = []
+    for number in range(4):
+        pixels = np.random.default_rng(number).integers(0, 256, (8, 40, 3), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{number}.png")
+        pictures.append(tmp_path / f"{number}.png")
+    command = [ROOT / "infer.py", "--weights", path, "--engine", "onnxruntime", "--threads", "1", *pictures]
+    light, whole = run(light_python, *command), run(Path(sys.executable), *command)
+    assert light.returncode == 0 and light.stdout == whole.stdout, light.stderr
+    assert light.stdout.count("\n") == 4
+    code = "from quantvietocr.engines.choose import installed; print(installed('onnxruntime') and installed('onnx'))"
+    assert run(light_python, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); {code}").stdout == "True\n"
 
 
 def test_beam_search_works_there(light_python, onnx_file, lines):
