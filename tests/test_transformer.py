@@ -25,7 +25,7 @@ from quantvietocr.reading.beam import beam_search
 from quantvietocr.reading.decode import EOS, GO
 from quantvietocr.reading.predictor import Predictor
 from quantvietocr.reading.recognizer import decoder_of
-from quantvietocr.reading.transformer_decoder import MOST_AT_ONCE, TransformerDecoder
+from quantvietocr.reading.transformer_decoder import MOST_AT_ONCE, MOST_GUESSED_LINES, TransformerDecoder
 from quantvietocr.train.teacher import decoder_logits, encode
 from quantvietocr.vietocr_bridge.network import float_network, import_vietocr
 
@@ -155,7 +155,7 @@ class Guessing:
 
 
 @pytest.mark.parametrize("wrong", [(), (0,), (3,), (9, 10), tuple(range(0, MOST, 2)), tuple(range(MOST))])
-@pytest.mark.parametrize("most_lines", [1, 5])
+@pytest.mark.parametrize("most_lines", [1, MOST_GUESSED_LINES])
 def test_guesses_change_no_text_and_no_probability(theirs, ours, wrong, most_lines, monkeypatch):
     monkeypatch.setattr(decode, "SHRINK_BELOW", 0.0)  # the script knows all lines
     for places in PLACES:
