@@ -201,6 +201,7 @@ def table(load=0.1, **changes) -> Bench:
     """Numbers made up: medians 100 (VietOCR), 60, 50 (float32), 30 (bf16), 20, 20.5 (int8); batches half of that."""
     setup = Setup(
         weights=("f", "q"),
+        network="vgg_seq2seq",
         conditions=Conditions("C", ("avx2",), 2, "S", (1, 2), {}, load, "2000-01-01", None),
         left_out=(),
         repeats=3,
