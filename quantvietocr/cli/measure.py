@@ -137,11 +137,7 @@ def _add_compare(verbs: argparse._SubParsersAction) -> None:
         help="checkpoints whose network also reads alone, as VietOCR reads, a row each: no words, no count of leaders, "
         "wide lines squeezed, no second look",
     )
-    verb.add_argument(
-        "--vietocr",
-        action="store_true",
-        help="first row: VietOCR's own code on the first float weights; of both networks, where both are given",
-    )
+    verb.add_argument("--vietocr", action="store_true", help="first: VietOCR's own code on the first float weights")
     verb.add_argument(
         "--peer",
         nargs="+",
