@@ -232,7 +232,7 @@ def _cold_starts(
     runs: int,
     warm_ups: int,
     threads: int,
-    config: str | os.PathLike | None,
+    config: str | os.PathLike | None = None,
 ) -> list[Cold]:
     """Time `quantvietocr read` of one line in fresh processes, the files taking turns.
 
