@@ -89,8 +89,8 @@ class Predictor:
         self.about = describe_engine(runtime, checkpoint, threads)
         if options.leaders == "drop" and self.meta.seq_modeling not in LOCATING:
             self.about.append(
-                f"leaders drop leaves nothing out: the attention of a vgg_{self.meta.seq_modeling} does not tell where a "
-                "character stands; leaders count counts them in the picture."
+                f"leaders drop leaves nothing out: the attention of a vgg_{self.meta.seq_modeling} does not tell where "
+                "a character stands; leaders count counts them in the picture."
             )
         self.calibration = Calibration.of(checkpoint.meta.confidence)
         whitelist, chars = options.whitelist, checkpoint.meta.chars
