@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from types import ModuleType
 
@@ -42,23 +41,11 @@ def made(architecture: ModuleType, method: str) -> Checkpoint:
     if method == "qat":
         return architecture.int8_checkpoint()
     if method == "mixed":
-        return with_float_matrices(architecture.int8_checkpoint())
+        return tiny.with_float_matrices(architecture.int8_checkpoint())
     original = architecture.float_checkpoint()
     weight = original.tensors[LAST]
     original = tiny.replaced(original, LAST, weight * np.float32(1e-5))  # features of about 1, as trained networks have
     return original if method == "float" else quantize_dynamic(original)
-
-
-def with_float_matrices(checkpoint: Checkpoint) -> Checkpoint:
-    """The first matrix of the encoder and the last one of the decoder are float, and on no grid of 8 bits."""
-    layers = matrices_of(checkpoint.tensors)
-    kept = [next(iter(layers)), list(layers)[-1]]
-    tensors = dict(checkpoint.tensors)
-    for name in map(layers.__getitem__, kept):
-        tensors[name] = checkpoint.weight(name) * np.float32(0.999) + np.float32(1e-3)
-        del tensors[f"{name}.scale"]
-    reasons = {**checkpoint.meta.float_reasons, **dict.fromkeys(kept, "too sensitive for the accuracy budget")}
-    return Checkpoint(tensors, dataclasses.replace(checkpoint.meta, float_reasons=reasons))
 
 
 @pytest.fixture(scope="module", params=[(name, method) for name in ARCHITECTURES for method in METHODS], ids="-".join)

@@ -11,6 +11,8 @@ from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
+import tiny
+import tiny_transformer
 from PIL import Image
 from tiny import int8_checkpoint
 
@@ -120,6 +122,18 @@ def test_it_reads_the_shipped_weights_and_exports_them(name, light_python, lines
     assert (straight.returncode, made.returncode) == (0, 0), straight.stderr + made.stderr
     assert straight.stdout == run(light_python, *read_lines, tmp_path / "line.onnx").stdout
     assert straight.stdout.count("\n") == 8 and "engine: onnxruntime" in straight.stderr
+
+
+@pytest.mark.parametrize("network", [tiny, tiny_transformer])
+def test_it_reads_either_network_with_some_matrices_float(network, light_python, lines, tmp_path):
+    checkpoint = tiny.with_float_matrices(network.int8_checkpoint())
+    files = [write(checkpoint, tmp_path / "a.safetensors"), export_onnx(checkpoint, tmp_path / "a.onnx")]
+    pictures = sorted((lines / "img").iterdir())[:3]
+    common = ["--engine", "onnxruntime", "--threads", "1", "--format", "tsv", *pictures]
+    read_as = [run(light_python, ROOT / "infer.py", "--weights", file, *common) for file in files]
+    assert [one.returncode for one in read_as] == [0, 0], read_as[0].stderr
+    whole = run(Path(sys.executable), ROOT / "infer.py", "--weights", files[0], *common)
+    assert read_as[0].stdout == read_as[1].stdout == whole.stdout and whole.stdout.count("\n") == 3
 
 
 def test_beam_search_works_there(light_python, onnx_file, lines):
