@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from ...common.figures import save_figure
 from ...quantize.bits.sensitivity import Sensitivity
-from ...quantize.scheme import HEAD, PREFIX
+from ...quantize.scheme import PREFIX
 
 COLORS = {8: "#1f6fb2", 4: "#e08f2c"}
 
@@ -80,7 +80,7 @@ def draw_sensitivity(results: Sequence[Sensitivity], lines: int, data: str, path
         axes.set_xlabel(unit, fontsize=9)
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(labelsize=8)
-    panels[0].set_yticks(range(len(layers)), [layer.removeprefix(PREFIX).removeprefix(HEAD) for layer in layers])
+    panels[0].set_yticks(range(len(layers)), [layer.removeprefix(PREFIX) for layer in layers])
     panels[0].invert_yaxis()
     handles, labels = panels[2].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize=9)
