@@ -179,7 +179,7 @@ def test_a_float_file_goes_back_to_vietocr_which_reads_the_same(written, tmp_pat
         return
     assert code == 0
     theirs = VietOCRReader(read(out, yaml_of(tmp_path / "own.yml", checkpoint.meta.seq_modeling)))
-    images = [Image.fromarray(pictures(checkpoint.meta.image, width, 1)[0]) for width in (40, 90, 128)]
+    images = [Image.fromarray(pictures(checkpoint.meta.image, width, 1)[0]) for width in (40, 64)]
     ours = Predictor(checkpoint, threads=1, words=None, leaders="keep", wide="squeeze")
     assert ours.predict_batch(images) == [theirs.predict(image) for image in images]
 
