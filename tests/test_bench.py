@@ -10,7 +10,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import tiny
+import tiny_transformer
 import torch
+import yaml
 from PIL import Image
 from tiny import float_checkpoint, int8_checkpoint
 
@@ -19,12 +22,13 @@ from quantvietocr.cli import main as cli
 from quantvietocr.measure.conditions import Conditions
 from quantvietocr.measure.speed import bench as module
 from quantvietocr.measure.speed.bench import BenchError, bench
-from quantvietocr.measure.speed.cold_start import cold_start
+from quantvietocr.measure.speed.cold_start import Start, cold_start
 from quantvietocr.measure.speed.pictures import TEXTS, line_of, mixed_lines
 from quantvietocr.measure.speed.readers import build, onnx_models
 from quantvietocr.measure.speed.report import Bench, Setup, Timing, choice, markdown, ratios
 from quantvietocr.measure.speed.timing import READERS, Missing, take_turns
 from quantvietocr.pictures.image import line_width
+from quantvietocr.quantize.static import quantize_dynamic
 
 OF_TWO = [name for name, file in READERS.items() if file < 2]  # the rows of a float and an int8 file
 INT8 = Path(__file__).resolve().parents[1] / "weights" / "vgg_seq2seq-qat-int8.safetensors"
@@ -201,6 +205,7 @@ def table(load=0.1, **changes) -> Bench:
     """Numbers made up: medians 100 (VietOCR), 60, 50 (float32), 30 (bf16), 20, 20.5 (int8); batches half of that."""
     setup = Setup(
         weights=("f", "q"),
+        network="vgg_seq2seq",
         conditions=Conditions("C", ("avx2",), 2, "S", (1, 2), {}, load, "2000-01-01", None),
         left_out=(),
         repeats=3,
@@ -287,3 +292,44 @@ def test_without_the_package_onnx_the_runtimes_say_so(tmp_path, monkeypatch):
 def test_two_checkpoints_are_needed(float_weights, tmp_path):
     with pytest.raises(BenchError, match="name two"):
         bench(tmp_path, [float_weights])
+
+
+PAIR = ("VietOCR", "torch int8")
+
+
+@pytest.mark.parametrize("network", [tiny, tiny_transformer])
+def test_either_network_is_timed_beside_vietocrs_own_on_its_weights(network, tmp_path, monkeypatch, capsys):
+    """VietOCR's `.pth` with its YAML first, our int8 file second."""
+    asked: list = []
+
+    def starts(arguments):
+        asked.append(arguments)
+        return Start(1.0, 10_000_000, "a", 0, "")
+
+    monkeypatch.setattr(module, "cold_start", starts)
+    original = network.float_checkpoint()
+    last = f"{tiny.PREFIX}last_conv_1x1.weight"  # features of about 1, as trained networks have
+    original = tiny.replaced(original, last, original.tensors[last] * np.float32(1e-5))
+    torch.save({name: torch.from_numpy(np.array(t)) for name, t in original.tensors.items()}, tmp_path / "f.pth")
+    settings = {"vocab": tiny.CHARS, "transformer": {"nhead": 2} if network is tiny_transformer else {}}
+    (tmp_path / "f.yml").write_text(yaml.safe_dump(settings, allow_unicode=True), encoding="utf-8")
+    write(quantize_dynamic(original), tmp_path / "q.safetensors")
+    files = [str(tmp_path / name) for name in ("f.pth", "q.safetensors", "f.yml")]
+    out = tmp_path / "out"
+    common = ["bench", "--quick", "--threads", "1", "--out", str(out), "--config", files[2], "--weights", files[0]]
+    assert cli.main([*common, files[1]]) == 0
+    found = json.loads((out / "bench.json").read_text(encoding="utf-8"))
+    assert found["setup"]["network"] == f"vgg_{original.meta.seq_modeling}"
+    assert f"with f.pth and q.safetensors, a vgg_{original.meta.seq_modeling} network." in capsys.readouterr().out
+    times = {row["reader"] for row in found["timings"]}
+    assert {"VietOCR", "torch float", "torch int8"} <= times
+    assert {row["case"] for row in found["timings"]} == {"128 px", "320 px", "512 px", "2 mixed lines"}
+    for case in {row["case"] for row in found["timings"]}:  # the int8 row beside VietOCR's own code on the same weights
+        own, int8 = (next(r for r in found["timings"] if (r["reader"], r["case"]) == (name, case)) for name in PAIR)
+        assert int8["faster_than"]["VietOCR"] == pytest.approx(own["median"] / int8["median"])
+    with_yaml = {Path(line[line.index("--weights") + 1]).name for line in asked if "--config" in line}
+    assert with_yaml == {"f.pth"}
+    other = {tiny: tiny_transformer, tiny_transformer: tiny}[network]
+    write(other.int8_checkpoint(), tmp_path / "other.safetensors")
+    assert cli.main([*common, str(tmp_path / "other.safetensors")]) == 2
+    assert "name files of one network, made one from the other." in capsys.readouterr().err

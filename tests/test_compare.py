@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.metadata
 import json
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import tiny as tiny_checkpoints
+import tiny_transformer
 import torch
 from PIL import Image
 from tiny import int8_checkpoint
@@ -22,8 +25,12 @@ from quantvietocr.checkpoint.files import sha256
 from quantvietocr.dataset.annotation import AnnotationError, Sample
 from quantvietocr.measure.lines import compare as module
 from quantvietocr.measure.lines.compare import compare
+from quantvietocr.measure.lines.front import front
 from quantvietocr.measure.lines.readers import CompareError, name_of, stored_as
+from quantvietocr.measure.lines.report import summary
 from quantvietocr.metrics.accuracy import score
+from quantvietocr.quantize.scheme import Scheme
+from quantvietocr.quantize.static import quantize_dynamic
 from quantvietocr.reading.options import ReadingOptions
 from quantvietocr.shipped import WEIGHTS
 
@@ -391,6 +398,52 @@ def test_rows_are_called_by_what_the_files_are(float_weights, tmp_path):
     none = tuple(dataclasses.replace(layer, precision="float") for layer in checkpoint.meta.layers)
     assert name_of(changed(layers=none)) == "int8, decoder only"
     assert name_of(changed(packed={"a": {"bits": 4}})) == "int4 and int8, all"
+
+
+def test_each_network_is_compared_with_itself_and_with_vietocrs_own(annotation, tmp_path):
+    """Both networks in one table: names say which, VietOCR's own code reads with both, ratios are within a network."""
+    files = []
+    for name, network in (("seq2seq", tiny_checkpoints), ("transformer", tiny_transformer)):
+        original = scaled(network.float_checkpoint())
+        files.append(write(original, tmp_path / f"{name}.safetensors"))
+        files.append(write(quantize_dynamic(original), tmp_path / f"{name}-int8.safetensors"))
+    (table,) = compare(annotation, files, tmp_path / "out", vietocr=True, repeats=1, limit=3)
+    version = importlib.metadata.version("vietocr")
+    own, own_too = f"VietOCR {version}, float", f"VietOCR {version}, transformer float"
+    names = [own, own_too, "float", "int8, decoder only", "transformer float", "transformer int8, decoder only"]
+    assert [row.name for row in table.rows] == names and table.setup.reference == own
+    rows = dict(zip(names, table.rows))
+    assert [row.against for row in table.rows] == [own, own_too, own, own, own_too, own_too]
+    read_as = [line.split("\t")[2:] for line in (tmp_path / "out/texts.tsv").read_text("utf-8").splitlines()[1:]]
+    for name, row in rows.items():
+        base, times = rows[row.against], [rows[row.against].ms_per_line, row.ms_per_line]
+        assert row.speed_ratio == times[0] / times[1] and row.size_ratio == base.bytes / row.bytes
+        assert row.cer_delta == row.cer - base.cer
+        columns = names.index(name), names.index(row.against)
+        assert row.same == pytest.approx(sum(texts[columns[0]] == texts[columns[1]] for texts in read_as) / 3)
+    page = (tmp_path / "out/table.md").read_text("utf-8")
+    within = ", ".join(f"“{name}”" for name in (own_too, *names[4:]))
+    assert f"× compares with “{own}”, for {within} with “{own_too}”." in page
+    assert "| Same text |" in page
+    shown = front(table)  # the first page is of one network
+    assert own in shown and "transformer" not in shown.split("<details>")[0]
+    ratio = f"{rows[own_too].ms_per_line / rows['transformer float'].ms_per_line:.2f}"
+    line = next(line for line in summary([table, table]).splitlines() if line.startswith("| transformer float"))
+    assert line.split("|")[-2].strip() == ratio
+
+
+def scaled(checkpoint: Checkpoint) -> Checkpoint:
+    """With features of about 1, as trained networks have."""
+    last = "cnn.model.last_conv_1x1.weight"
+    return Checkpoint({**checkpoint.tensors, last: checkpoint.tensors[last] * np.float32(1e-5)}, checkpoint.meta)
+
+
+def test_rows_tell_which_matrices_stay_float():
+    kept = "transformer.transformer.encoder.layers.0.*"
+    checkpoint = quantize_dynamic(tiny_transformer.float_checkpoint(), Scheme(float_layers=(kept,)))
+    assert name_of(checkpoint) == "transformer int8, decoder only but 4 of 28 matrices"
+    assert stored_as(checkpoint) == "CNN float32, decoder int8 (4 of 28 matrices float32)"
+    assert name_of(checkpoint, plain=True) == "transformer int8, network alone"
 
 
 def test_files_that_are_the_same_are_told_apart_by_their_stems(tiny, annotation, tmp_path):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tiny
 import tiny_transformer
 from PIL import Image
 from tiny import int8_checkpoint
@@ -138,6 +139,18 @@ def test_a_transformer_reads_there_as_here(light_python, tmp_path):
     assert light.stdout.count("\n") == 4
     code = "from quantvietocr.engines.choose import installed; print(installed('onnxruntime') and installed('onnx'))"
     assert run(light_python, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); {code}").stdout == "True\n"
+
+
+@pytest.mark.parametrize("network", [tiny, tiny_transformer])
+def test_it_reads_either_network_with_some_matrices_float(network, light_python, lines, tmp_path):
+    checkpoint = tiny.with_float_matrices(network.int8_checkpoint())
+    files = [write(checkpoint, tmp_path / "a.safetensors"), export_onnx(checkpoint, tmp_path / "a.onnx")]
+    pictures = sorted((lines / "img").iterdir())[:3]
+    common = ["--engine", "onnxruntime", "--threads", "1", "--format", "tsv", *pictures]
+    read_as = [run(light_python, ROOT / "infer.py", "--weights", file, *common) for file in files]
+    assert [one.returncode for one in read_as] == [0, 0], read_as[0].stderr
+    whole = run(Path(sys.executable), ROOT / "infer.py", "--weights", files[0], *common)
+    assert read_as[0].stdout == read_as[1].stdout == whole.stdout and whole.stdout.count("\n") == 3
 
 
 def test_beam_search_works_there(light_python, onnx_file, lines):

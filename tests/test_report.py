@@ -24,7 +24,9 @@ ROW = Row(
     exact=1.0,
     cer=0.0,
     cer_interval=(0.0, 0.01),
+    against="a|b",
     cer_delta=0.0,
+    same=1.0,
     cer_folded=0.0,
     ms_per_line=12.34,
     ms_rounds=(12.34,),
@@ -53,6 +55,7 @@ def test_markdown_of_a_row_that_is_all_right():
     cells = cells_of(markdown([ROW, other], SETUP).splitlines()[:4])
     assert cells[0]["AUROC"] == "-" and cells[1]["AUROC"] == "0.500"
     assert cells[0]["Δ CER"] == "—" and cells[1]["Δ CER"] == "+2.13 pp"
+    assert [row["Same text"] for row in cells] == ["—", "100.0%"]
     assert cells[0]["MB (MiB)"] == "1.0 (1.0)" and cells[0]["ms/line"] == "12.3" and cells[0]["Exact lines"] == "100.0%"
     assert cells[0]["ECE"] == "0.125" and cells[0]["CER 95 %"] == "0.00–1.00%" and cells[0]["File"] == "a"
 
@@ -164,6 +167,7 @@ def four_and_more() -> Table:
         dataclasses.replace(ROW, name="Tesseract 5.3.0 (vie)", method="peer", together=True),
         dataclasses.replace(ROW, name="AsterOCR 1.0.2", method="peer"),
     ]
+    rows = [dataclasses.replace(row, against=rows[0].name) for row in rows]
     return Table(dataclasses.replace(SETUP, reference=rows[0].name), tuple(rows))
 
 

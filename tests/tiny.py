@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 
 from quantvietocr.checkpoint import Checkpoint, Layer, Meta
+from quantvietocr.checkpoint.matrices import matrices_of
 from quantvietocr.pictures.image import ImageSpec
 from quantvietocr.quantize.recurrent import quantize_decoder, quantize_rows
 
@@ -110,3 +111,15 @@ def without(checkpoint: Checkpoint, name: str) -> Checkpoint:
 def replaced(checkpoint: Checkpoint, name: str, value: np.ndarray) -> Checkpoint:
     """The checkpoint with one tensor set."""
     return dataclasses.replace(checkpoint, tensors=dict(checkpoint.tensors) | {name: value})
+
+
+def with_float_matrices(checkpoint: Checkpoint) -> Checkpoint:
+    """The first matrix of the encoder and the last one of the decoder are float, and on no grid of 8 bits."""
+    layers = matrices_of(checkpoint.tensors)
+    kept = [next(iter(layers)), list(layers)[-1]]
+    tensors = dict(checkpoint.tensors)
+    for name in map(layers.__getitem__, kept):
+        tensors[name] = checkpoint.weight(name) * np.float32(0.999) + np.float32(1e-3)
+        del tensors[f"{name}.scale"]
+    reasons = {**checkpoint.meta.float_reasons, **dict.fromkeys(kept, "too sensitive for the accuracy budget")}
+    return Checkpoint(tensors, dataclasses.replace(checkpoint.meta, float_reasons=reasons))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import tiny
+import tiny_transformer
 import torch
 from PIL import Image
 from torch import Tensor, nn
@@ -19,9 +20,9 @@ STAGES = (2, 2, 4, 4, 4)
 
 
 class Vgg(nn.Module):
-    """VietOCR's `Vgg` (vgg19_bn), layer for layer, 4 to 8 channels wide."""
+    """VietOCR's `Vgg` (vgg19_bn), layer for layer, 4 to 8 channels wide; features: that it puts out."""
 
-    def __init__(self) -> None:
+    def __init__(self, features: int = tiny.FEATURES) -> None:
         super().__init__()
         units: list[nn.Module] = []
         inputs = 3
@@ -32,29 +33,33 @@ class Vgg(nn.Module):
             units.append(nn.AvgPool2d(pool, pool))
         self.features = nn.Sequential(*units)
         self.dropout = nn.Dropout(0.0)
-        self.last_conv_1x1 = nn.Conv2d(inputs, tiny.FEATURES, 1)
+        self.last_conv_1x1 = nn.Conv2d(inputs, features, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.last_conv_1x1(self.dropout(self.features(x))).transpose(-1, -2).flatten(2).permute(-1, 0, 1)
 
 
 class CNN(nn.Module):
-    def __init__(self) -> None:
+    def __init__(self, features: int = tiny.FEATURES) -> None:
         super().__init__()
-        self.model = Vgg()
+        self.model = Vgg(features)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.model(x)
 
 
 class Network(nn.Module):
-    """`cnn` and `transformer`, as VietOCR's module has them."""
+    """`cnn` and `transformer`, as VietOCR's module has them; head: `seq2seq` or `transformer`."""
 
-    def __init__(self) -> None:
+    def __init__(self, head: str = "seq2seq") -> None:
         super().__init__()
         import_vietocr()
+        self.seq_modeling = head
+        if head == "transformer":
+            self.cnn = CNN(tiny_transformer.WIDTH)
+            self.transformer = tiny_transformer.head()
+            return
         seq2seq = importlib.import_module("vietocr.model.seqmodel.seq2seq").Seq2Seq
-        self.seq_modeling = "seq2seq"
         self.cnn = CNN()
         self.transformer = seq2seq(len(tiny.CHARS) + 4, tiny.HIDDEN, tiny.HIDDEN, tiny.FEATURES, tiny.HIDDEN, 0.0)
 
@@ -76,10 +81,10 @@ def pictures(count: int = 4, seed: int = 0) -> list[Tensor]:
     return [torch.rand(2, 3, 32, 64, generator=generator) for _ in range(count)]
 
 
-def float_checkpoint() -> Checkpoint:
+def float_checkpoint(head: str = "seq2seq") -> Checkpoint:
     """Random weights whose batch norms have seen pictures: every layer's output has a range worth quantizing."""
     torch.manual_seed(0)
-    network = Network().train()
+    network = Network(head).train()
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = None
@@ -87,12 +92,12 @@ def float_checkpoint() -> Checkpoint:
         for picture in pictures():
             network.cnn(picture)
     state = {name: t.numpy() for name, t in network.state_dict().items() if not name.endswith("num_batches_tracked")}
-    return Checkpoint(state, Meta(chars=tiny.CHARS))
+    return Checkpoint(state, Meta(chars=tiny.CHARS) if head == "seq2seq" else tiny_transformer.meta())
 
 
 def network_of(checkpoint: Checkpoint, *_: object) -> Network:
     """In place of `vietocr_bridge.float_network`."""
-    network = Network()
+    network = Network(checkpoint.meta.seq_modeling)
     network.load_state_dict(
         {name: torch.from_numpy(np.array(t)) for name, t in checkpoint.tensors.items()}, strict=False
     )

@@ -7,7 +7,9 @@ import os
 from . import layout
 from .costs import CHARACTERS, LINE_WIDTH, Costs, costs_of
 from .files import read
+from .matrices import float_and_all
 from .packing import summary
+from .types import Checkpoint
 
 
 def describe(path: str | os.PathLike, vietocr_yaml: str | os.PathLike | None = None) -> str:
@@ -42,7 +44,7 @@ def describe(path: str | os.PathLike, vietocr_yaml: str | os.PathLike | None = N
         quantized = [layer for layer in convolutions if layer.precision == "int8"]
         lines += [
             f"CNN         {len(quantized)} of {len(convolutions)} convolutions int8 (weights per channel)",
-            f"decoder     {meta.decoder}",
+            f"decoder     {_decoder(checkpoint)}",
         ]
         if quantized:
             weights = meta.scheme.get("weight_bits", 8)  # bits of most layers; `scheme` names those that differ
@@ -62,6 +64,13 @@ def describe(path: str | os.PathLike, vietocr_yaml: str | os.PathLike | None = N
         lines.append("accuracy    " + ", ".join(f"{key} {value}" for key, value in meta.accuracy.items()))
     lines += [f"note        {note}" for note in checkpoint.notes]
     return "\n".join(lines)
+
+
+def _decoder(checkpoint: Checkpoint) -> str:
+    """How the matrices of encoder and decoder are stored."""
+    kept, count = float_and_all(checkpoint)
+    mixed = f", {kept} of {count} matrices float" if 0 < kept < count else ""
+    return checkpoint.meta.decoder + mixed
 
 
 def _sizes(costs: Costs) -> list[str]:

@@ -62,10 +62,10 @@ class Meta:
         layers: The operations of a quantized CNN, in order; empty for a float one.
         chars: The characters that the network knows, in the order of its classes.
         image: The sizes of picture that the network takes.
-        decoder: How the weights of encoder and decoder are stored, `float` or `int8`.
+        decoder: How the matrices of encoder and decoder are stored, `float` or `int8`.
         backend: The qconfig whose ranges were trained (`x86` and `fbgemm`: 7-bit).
         activation_bits: Of the CNN's quantized activations.
-        float_reasons: Why a convolution stays float, by its name.
+        float_reasons: Why a layer stays float, by its name: a convolution, or a matrix of an int8 decoder.
         source_sha256: The digest of the float file it was made from.
         torch_version: Of the torch that made it.
         accuracy: What it was measured at.

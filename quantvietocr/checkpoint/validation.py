@@ -12,7 +12,7 @@ import numpy as np
 
 from . import layout
 from .head_validation import check_seq2seq, check_transformer
-from .recognise import SIGNS
+from .recognise import SIGNS, SUPPORTED
 from .types import METHODS, Checkpoint, CheckpointError, Layer
 from .vocab import Vocab, VocabError
 
@@ -135,7 +135,14 @@ class Check:
     def float_cnn(self) -> None:
         """Every convolution and batch norm of the VGG that the file's names fit best."""
         channels = 3
-        for op, index in layout.operations(layout.backbone_of(self.tensors)):
+        backbone = layout.backbone_of(self.tensors)
+        known = {index for op, index in layout.operations(backbone) if op == "conv"}
+        for op, index in layout.operations_of(self.tensors):
+            if op == "conv" and index not in known:
+                raise self.failure(
+                    f"the tensor {layout.feature(index)}.weight is a convolution where a {backbone} has none", SUPPORTED
+                )
+        for op, index in layout.operations(backbone):
             if op != "conv":
                 continue
             name, norm = layout.feature(index), layout.norm_of(index)

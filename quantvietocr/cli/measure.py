@@ -137,7 +137,7 @@ def _add_compare(verbs: argparse._SubParsersAction) -> None:
         help="checkpoints whose network also reads alone, as VietOCR reads, a row each: no words, no count of leaders, "
         "wide lines squeezed, no second look",
     )
-    verb.add_argument("--vietocr", action="store_true", help="first row: VietOCR's own code on the first float weights")
+    verb.add_argument("--vietocr", action="store_true", help="first: VietOCR's own code on the first float weights")
     verb.add_argument(
         "--peer",
         nargs="+",
@@ -206,8 +206,9 @@ def _add_bench(verbs: argparse._SubParsersAction) -> None:
         "--weights",
         nargs="+",
         metavar="FILE",
-        help="a float, an int8 and perhaps a slim int8 file (default: the shipped)",
+        help="a float, an int8 and perhaps a slim int8 file of one network, either of VietOCR's (default: the shipped)",
     )
+    verb.add_argument("--config", metavar="VIETOCR_YAML", help=YAML_HELP)
     verb.add_argument("--threads", nargs="+", type=int, default=(1, 2), metavar="N", help="thread counts (default 1 2)")
     verb.add_argument(
         "--repeats", type=int, default=15, metavar="N", help="timed calls of a line (default 15), thrice a batch's"

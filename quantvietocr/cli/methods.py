@@ -11,7 +11,7 @@ from .shared import YAML_HELP, add_into, read_noting
 
 
 def sensitivity(options: argparse.Namespace) -> None:
-    """Measure what each convolution costs in few bits, and draw it."""
+    """Measure what each layer costs in few bits, and draw it."""
     from ..checkpoint.vocab import Vocab
     from ..common.files import write_text
     from ..dataset.annotation import read_annotation
@@ -26,7 +26,7 @@ def sensitivity(options: argparse.Namespace) -> None:
     print(annotation.report.summary(), file=sys.stderr)
     lines, others = drawn(annotation.samples, options.lines)
     numbers = alternatives(
-        checkpoint, others, Scheme(options.backend), "float", options.calibration_lines, 4 in options.bits
+        checkpoint, others, Scheme(options.backend), options.decoder, options.calibration_lines, 4 in options.bits
     )
     out = Path(options.out)
     results = measure(numbers, lines, tuple(dict.fromkeys(options.bits)), out / "partial.jsonl")
@@ -86,7 +86,7 @@ def add(verbs: argparse._SubParsersAction) -> None:
 
 
 def _add_sensitivity(verbs: argparse._SubParsersAction) -> None:
-    verb = verbs.add_parser("sensitivity", help="which convolutions suffer from quantization")
+    verb = verbs.add_parser("sensitivity", help="which layers suffer from quantization")
     verb.set_defaults(verb=sensitivity)
     verb.add_argument("float", metavar="FLOAT", help="float checkpoint")
     verb.add_argument("--data", required=True, metavar="ANNOTATION", help="lines to read, and others to calibrate on")
@@ -97,7 +97,20 @@ def _add_sensitivity(verbs: argparse._SubParsersAction) -> None:
     verb.add_argument(
         "--calibration-lines", type=int, default=128, metavar="N", help="lines to calibrate on (default %(default)s)"
     )
-    verb.add_argument("--bits", type=int, nargs="+", default=[8], choices=(8, 4), help="of the weights (default 8)")
+    verb.add_argument(
+        "--bits",
+        type=int,
+        nargs="+",
+        default=[8],
+        choices=(8, 4),
+        help="of the weights (default 8); matrices of encoder and decoder have 8 bits where convolutions have 4",
+    )
+    verb.add_argument(
+        "--decoder",
+        default="int8",
+        choices=("int8", "float"),
+        help="float: encoder and decoder stay float, and convolutions alone are judged (default %(default)s)",
+    )
     verb.add_argument("--backend", default="x86", choices=("x86", "fbgemm", "onednn", "qnnpack"), help="whose ranges")
     verb.add_argument("--config", metavar="VIETOCR_YAML", help=YAML_HELP)
     verb.add_argument(

@@ -33,29 +33,39 @@ def quantize(options: argparse.Namespace) -> None:
 
 
 def _dynamic(options: argparse.Namespace, checkpoint: Checkpoint) -> Checkpoint:
-    from ..errors import UserError
     from ..quantize.bits.compact import packed
+    from ..quantize.scheme import Scheme
     from ..quantize.static import quantize_dynamic
 
+    scheme = Scheme(float_layers=options.float_layers) if options.float_layers else None
     if options.max_drop is not None:
-        raise UserError(
-            "--max-drop chooses the bits of convolutions, which dynamic quantization leaves float: use --method static."
-        )
-    quantized = quantize_dynamic(checkpoint)
+        return _quantize_within(options, checkpoint, _lines(options, checkpoint), scheme or Scheme())
+    quantized = quantize_dynamic(checkpoint, scheme)
     return packed(quantized) if options.compact else quantized
 
 
-def _static(options: argparse.Namespace, checkpoint: Checkpoint) -> Checkpoint:
+def _lines(options: argparse.Namespace, checkpoint: Checkpoint) -> Sequence[Sample]:
+    """The lines of --data."""
     from ..checkpoint.vocab import Vocab
     from ..dataset.annotation import read_annotation
+    from ..errors import UserError
+
+    if options.data is None:
+        what = (
+            "--max-drop reads" if options.method == "dynamic" else "Static quantization measures activation ranges on"
+        )
+        raise UserError(f"{what} real lines: name an annotation with --data.")
+    annotation = read_annotation(options.data, Vocab(checkpoint.meta.chars), unknown="skip", problems=options.problems)
+    print(annotation.report.summary(), file=sys.stderr)
+    return annotation.samples
+
+
+def _static(options: argparse.Namespace, checkpoint: Checkpoint) -> Checkpoint:
     from ..errors import UserError
     from ..quantize.bits.compact import quantize_compact
     from ..quantize.static import quantize_static
 
-    if options.data is None:
-        raise UserError("Static quantization measures activation ranges on real lines: name an annotation with --data.")
-    annotation = read_annotation(options.data, Vocab(checkpoint.meta.chars), unknown="skip", problems=options.problems)
-    print(annotation.report.summary(), file=sys.stderr)
+    samples = _lines(options, checkpoint)
     scheme = _scheme(options)
     if options.compact and options.scales == "power-of-two":
         raise UserError(
@@ -64,8 +74,8 @@ def _static(options: argparse.Namespace, checkpoint: Checkpoint) -> Checkpoint:
     if (options.ranges or options.path == "fx") and (options.compact or options.max_drop is not None):
         raise UserError("--ranges and --path fx are for one plain static file: leave --compact and --max-drop away.")
     if options.max_drop is not None:
-        return _quantize_within(options, checkpoint, annotation.samples, scheme)
-    given = annotation.samples, scheme, options.decoder, options.calibration_lines, options.seed
+        return _quantize_within(options, checkpoint, samples, scheme)
+    given = samples, scheme, options.decoder, options.calibration_lines, options.seed
     if options.compact:
         return quantize_compact(checkpoint, *given)
     return quantize_static(checkpoint, *given, path=options.path, ranges=options.ranges)
@@ -107,6 +117,7 @@ def _quantize_within(
         options.compact,
         options.seed,
         partial=Path(options.out).with_suffix(".sensitivity.jsonl"),
+        method=options.method,
     )
     print(
         f"{summary(found.bits)}: CER {100 * found.drop:+.3f} pp against float on "
@@ -209,5 +220,6 @@ def _add_scheme(static: argparse._ArgumentGroup) -> None:
         nargs="+",
         default=(),
         metavar="NAME",
-        help="convolutions that stay float, e.g. features.0 last_conv_1x1 'features.4*'",
+        help="layers that stay float: convolutions, e.g. features.0 'features.4*', or with the names that sensitivity "
+        "gives matrices of encoder and decoder, e.g. 'transformer.*.linear1'",
     )

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ..checkpoint import layout
 from ..checkpoint import transformer_layout as transformer
+from ..checkpoint.matrices import matrices_of
 from ..checkpoint.types import Checkpoint
 
 
@@ -43,7 +44,7 @@ class RecurrentEncoder:
     in_steps: bool = True
 
     def __init__(self, checkpoint: Checkpoint, backend: str | None) -> None:
-        half = checkpoint.meta.decoder == "int8" and backend != "qnnpack"  # which has no such kernels
+        half = gru_is_int8(checkpoint) and backend != "qnnpack"  # which has no such kernels
         self.precision = "float32 encoder with float16 weights" if half else "float32 encoder"
         self._gru = (half_gru if half else float_gru)(gru_weights(checkpoint))
         self._to_hidden = [_tensor(checkpoint, layout.ENCODER_FC + part) for part in ("weight", "bias")]
@@ -122,6 +123,12 @@ def gru_weights(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
     """The float32 weights of the encoder's GRU, by torch's names."""
     prefix = layout.ENCODER_RNN
     return {name.removeprefix(prefix): weight for name, weight in checkpoint.weights(prefix).items()}
+
+
+def gru_is_int8(checkpoint: Checkpoint) -> bool:
+    """Whether all matrices of the encoder's GRU are int8, so that half precision holds what they are."""
+    names = [name for name in matrices_of(checkpoint.tensors).values() if name.startswith(layout.ENCODER_RNN)]
+    return all(checkpoint.tensors[name].dtype == np.int8 for name in names)
 
 
 def float_gru(weights: dict[str, np.ndarray]) -> nn.GRU:

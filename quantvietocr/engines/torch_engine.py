@@ -138,9 +138,14 @@ class TorchEngine:
         Returns:
             The features as a sequence (S,N,C), and what the encoder makes of it (`base.Encoded`), float32.
         """
-        # VietOCR reads column by column: (W', H') flattened in that order, then sequence first.
-        sequence = features.transpose(-1, -2).flatten(2).permute(2, 0, 1).contiguous()
+        sequence = sequence_of(features)
         return sequence, *self._encoder(sequence)
+
+
+def sequence_of(features: Tensor) -> Tensor:
+    """The CNN's features (N,C,H',W') as encoders take them (S,N,C)."""
+    # VietOCR reads column by column: (W', H') flattened in that order, then sequence first.
+    return features.transpose(-1, -2).flatten(2).permute(2, 0, 1).contiguous()
 
 
 def output_range(checkpoint: Checkpoint, name: str) -> tuple[float, int] | None:

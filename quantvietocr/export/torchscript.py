@@ -34,7 +34,7 @@ from ..checkpoint.folding import float_layers
 from ..checkpoint.types import METADATA_KEY, Checkpoint, CheckpointError, Layer
 from ..checkpoint.validation import validate
 from ..common.files import write_bytes
-from ..engines.torch_encoders import float_gru, gru_weights, half_cells
+from ..engines.torch_encoders import float_gru, gru_is_int8, gru_weights, half_cells
 from ..engines.torch_engine import output_range, packed_convolution, select_backend
 
 SCRIPTED = ("seq2seq",)  # heads that there is a module for
@@ -89,7 +89,7 @@ class Stages(nn.Module):
             checkpoint = Checkpoint(dict(checkpoint.tensors) | folded, meta, checkpoint.origin)
         self.cnn = _cnn(checkpoint, layers)
         weights = gru_weights(checkpoint)
-        half = meta.decoder == "int8" and meta.backend != "qnnpack"
+        half = gru_is_int8(checkpoint) and meta.backend != "qnnpack"
         self.encoder = _HalfGRU(weights) if half else float_gru(weights)
         for part in ("weight", "bias"):
             tensor = np.array(checkpoint.weight(layout.ENCODER_FC + part))

@@ -112,7 +112,7 @@ def quantized_checkpoint(
     Args:
         converted: the int8 CNN; None keeps it float (method `dynamic`).
         state: VietOCR's state dict in numpy; its `transformer.` half is used, and its CNN where that stays float.
-        meta: everything but `layers`.
+        meta: everything but `layers`; its `float_reasons` name the matrices of an int8 decoder that stay float.
         origin: the file's name, for messages.
     """
     if converted is None:
@@ -120,5 +120,5 @@ def quantized_checkpoint(
     else:
         layers, tensors = numbers_of(converted, meta.scheme.get("scales") == "power-of-two")
         tensors |= _grouped(tensors, meta)
-    tensors |= quantize_decoder(state) if meta.decoder == "int8" else float_decoder(state)
+    tensors |= quantize_decoder(state, meta.float_reasons) if meta.decoder == "int8" else float_decoder(state)
     return Checkpoint(tensors, dataclasses.replace(meta, layers=layers, torch_version=torch.__version__), origin)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeAlias, cast
 
 import torch
@@ -25,6 +25,7 @@ from torch.ao.quantization import (
     prepare_qat,
 )
 
+from ..checkpoint.matrices import matrices_of
 from ..checkpoint.types import Meta
 from ..vietocr_bridge.types import CNN
 from .fuse import fuse_vgg
@@ -59,6 +60,7 @@ def prepare_cnn(
         LayerNameError: a pattern of the scheme matches no layer.
         QuantizeError: another path is asked for.
     """
+    scheme.float_matrices(tuple(matrices_of(network.state_dict())))  # a wrong name is told now, not after training
     vgg = cast(CNN, network.cnn).model
     make = qconfig or (scheme.training_qconfig if qat else scheme.calibration_qconfig)
     if path == "fx":
@@ -162,8 +164,16 @@ def float_state(cnn: PreparedCNN) -> dict[str, Tensor]:
     return state
 
 
-def described(meta: Meta, cnn: PreparedCNN, scheme: Scheme, method: str, decoder: str, why_float: str) -> Meta:
-    """`meta` with how its CNN is quantized.
+def described(
+    meta: Meta,
+    cnn: PreparedCNN,
+    scheme: Scheme,
+    method: str,
+    decoder: str,
+    why_float: str,
+    matrices: Sequence[str] = (),
+) -> Meta:
+    """`meta` with how its network is quantized.
 
     Args:
         meta: of the float network.
@@ -172,8 +182,15 @@ def described(meta: Meta, cnn: PreparedCNN, scheme: Scheme, method: str, decoder
         method: what the file is made by.
         decoder: `int8` or `float`.
         why_float: said of each layer that stays float.
+        matrices: of encoder and decoder, by their layers' names.
+
+    Raises:
+        LayerNameError: a pattern of the scheme matches none of the matrices.
     """
-    reasons = {PREFIX + name: why_float for name in cnn.float_names}
+    kept = scheme.float_matrices(matrices) if decoder == "int8" else ()
+    if matrices and len(kept) == len(matrices):
+        decoder = "float"
+    reasons = dict.fromkeys([*(PREFIX + name for name in cnn.float_names), *kept], why_float)
     return dataclasses.replace(
         meta,
         method=method,

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
-from ..checkpoint.layout import ATTENTION_SCORE, SCALE, TRANSFORMER
-
-# The attention's score vector is 256 numbers in one row: one scale for all would save 768 bytes.
-KEPT_FLOAT = (ATTENTION_SCORE,)
+from ..checkpoint.layout import SCALE, TRANSFORMER
+from ..checkpoint.matrices import matrices_of
 
 
 def quantize_rows(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -30,13 +28,14 @@ def quantize_rows(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.clip(quantized, -127, 127).astype(np.int8), scale
 
 
-def quantize_decoder(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Every weight matrix under `transformer.` as int8 with scales; biases and `KEPT_FLOAT` as float32."""
+def quantize_decoder(state: Mapping[str, np.ndarray], kept: Collection[str] = ()) -> dict[str, np.ndarray]:
+    """Every matrix of encoder and decoder as int8 with scales; the layers `kept` and all else as float32."""
+    chosen = {tensor for layer, tensor in matrices_of(state).items() if layer not in kept}
     tensors: dict[str, np.ndarray] = {}
     for name, tensor in state.items():
         if not name.startswith(TRANSFORMER):
             continue
-        if tensor.ndim == 2 and name not in KEPT_FLOAT:
+        if name in chosen:
             tensors[name], tensors[name + SCALE] = quantize_rows(tensor.astype(np.float32))
         else:
             tensors[name] = tensor.astype(np.float32)

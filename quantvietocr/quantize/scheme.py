@@ -1,4 +1,4 @@
-"""`Scheme`: how the CNN is quantized — kernels, observers, bits — for every layer, and torch's QConfig from it."""
+"""`Scheme`: how a network is quantized — kernels, observers, bits — for every layer, and torch's QConfig from it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from torch.ao.quantization import (
     QConfig,
 )
 
-from ..checkpoint.layout import CNN
+from ..checkpoint.layout import CNN, TRANSFORMER
 from ..errors import UserError
 from .grouped import TOP, GroupedFakeQuantize
 from .observers import OBSERVERS, observer_factory
@@ -34,7 +34,8 @@ WEIGHTS = ("per-channel", "per-tensor", "grouped")
 ACTIVATIONS = ("affine", "symmetric")
 SCALES = ("any", "power-of-two")
 OVERRIDES = ("weight_bits", "activation_bits", "float")
-PREFIX = CNN  # of a layer's name in files; settings may leave it away
+PREFIX = CNN  # of a convolution's name in files; settings may leave it away
+HEAD = TRANSFORMER  # of the name of a matrix of encoder or decoder; settings have it too
 
 
 class QuantizeError(UserError):
@@ -78,9 +79,10 @@ class Scheme:
             2^(b-1)-1 levels. `grouped`: per channel, and in layers of 4 bits one for each 32 weights.
         activations: `affine` (any range) or `symmetric` about 0.
         scales: `any`, or `power-of-two` (`powers`).
-        float_layers: names or shell patterns of convolutions that stay float.
-        overrides: {weight_bits, activation_bits, float} by pattern; a later pattern wins over an earlier one, and over
-            float_layers.
+        float_layers: names or shell patterns of layers that stay float: of convolutions, or, where they begin with
+            `HEAD`, of matrices of encoder and decoder.
+        overrides: {weight_bits, activation_bits, float} by pattern, of matrices {float} alone; a later pattern wins
+            over an earlier one, and over float_layers.
 
     Raises:
         QuantizeError: a name or a number is none of these.
@@ -137,14 +139,30 @@ class Scheme:
 
     def layers(self, names: Sequence[str]) -> dict[str, LayerBits]:
         """What each of the convolutions `names` gets. Raises LayerNameError for a pattern that matches none of them."""
-        kept = match_layers(self.float_layers, names)
+        kept = match_layers([pattern for pattern in self.float_layers if not _of_matrices(pattern)], names)
         found = {name: LayerBits(self.weight_bits, self.bits, name in kept) for name in names}
         for pattern, changes in self.overrides.items():
-            for name in match_layers([pattern], names, "Overrides"):
+            for name in match_layers([] if _of_matrices(pattern) else [pattern], names, "Overrides"):
                 found[name] = dataclasses.replace(found[name], **changes)
         return {
             name: dataclasses.replace(bits, grouped=self._grouped(bits.weight_bits)) for name, bits in found.items()
         }
+
+    def float_matrices(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Which of the matrices `names` of encoder and decoder stay float; the others have 8 bits.
+
+        Args:
+            names: of all of them, as `matrices_of` gives them.
+
+        Raises:
+            LayerNameError: a pattern that begins with `HEAD` matches none of them.
+        """
+        kept = set(match_layers([pattern for pattern in self.float_layers if _of_matrices(pattern)], names))
+        for pattern, changes in self.overrides.items():
+            if _of_matrices(pattern) and "float" in changes:
+                found = set(match_layers([pattern], names, "Overrides"))
+                kept = kept | found if changes["float"] else kept - found
+        return tuple(name for name in names if name in kept)
 
     @property
     def everywhere(self) -> LayerBits:
@@ -233,9 +251,16 @@ def match_layers(patterns: Sequence[str], names: Sequence[str], what: str = "Flo
     for pattern in patterns:
         found = [name for name in names if fnmatch.fnmatch(name, pattern.removeprefix(PREFIX))]
         if not found:
-            raise LayerNameError(f"{what}: no layer matches {pattern!r}; layers are {', '.join(names)}.")
+            raise LayerNameError(
+                f"{what}: no layer matches {pattern!r}; layers are {', '.join(names)}. Names of matrices of encoder "
+                f"and decoder begin with {HEAD!r}."
+            )
         chosen += found
     return tuple(name for name in names if name in chosen)
+
+
+def _of_matrices(pattern: str) -> bool:
+    return pattern.startswith(HEAD)
 
 
 def _one_of(key: str, value: Any, allowed: Sequence[str]) -> None:
@@ -255,6 +280,11 @@ def _checked_overrides(given: Mapping[str, Mapping[str, Any]]) -> dict[str, dict
         if not isinstance(changes, Mapping) or not set(changes) <= set(OVERRIDES):
             raise QuantizeError(f"quant.{key} is {changes!r}; it must hold {', '.join(OVERRIDES)}, or some of them.")
         checked[str(pattern)] = kept = {name: value for name, value in changes.items() if value is not None}
+        if _of_matrices(str(pattern)) and set(kept) - {"float"}:
+            raise QuantizeError(
+                f"quant.{key} is {dict(kept)}; matrices of encoder and decoder have 8 bits or are float: give float "
+                "alone."
+            )
         for name, value in kept.items():
             if name == "float":
                 if not isinstance(value, bool):

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
+from ..checkpoint.matrices import matrices_of
 from ..checkpoint.types import Checkpoint, Meta
 from ..dataset.annotation import Sample
 from ..dataset.batches import eval_batches
@@ -21,15 +22,28 @@ from .export import quantized_checkpoint
 from .range_picture import ranges_of, recorded, write_ranges
 from .scheme import QuantizeError, Scheme
 
+KEPT = "kept float on request"  # why a layer is
 
-def quantize_dynamic(checkpoint: Checkpoint) -> Checkpoint:
+
+def quantize_dynamic(checkpoint: Checkpoint, scheme: Scheme | None = None) -> Checkpoint:
     """int8 weights for the encoder and the decoder, the CNN float with its batch norms folded. Needs no data.
+
+    Args:
+        checkpoint: the float network.
+        scheme: which matrices stay float; None for none.
 
     Raises:
         QuantizeError: the checkpoint is quantized already.
+        LayerNameError: a pattern of the scheme matches no matrix.
     """
     _must_be_float(checkpoint)
     meta = dataclasses.replace(_fresh(checkpoint), method="dynamic", decoder="int8")
+    if scheme is not None:
+        matrices = tuple(matrices_of(checkpoint.tensors))
+        kept = scheme.float_matrices(matrices)
+        if len(kept) == len(matrices):
+            raise QuantizeError("Dynamic quantization is of encoder and decoder, and all of them are to stay float.")
+        meta = dataclasses.replace(meta, scheme=scheme.to_dict(), float_reasons=dict.fromkeys(kept, KEPT))
     return quantized_checkpoint(None, checkpoint.tensors, meta, checkpoint.origin)
 
 
@@ -68,6 +82,7 @@ def quantize_static(
             f"Static quantization measures activation ranges on real lines; {len(samples)} lines were given "
             f"and {lines} asked for: give an annotation with at least one line (a few hundred are good)."
         )
+    matrices = tuple(matrices_of(checkpoint.tensors))
     network = float_network(checkpoint)
     cnn = qat.prepare_cnn(network, scheme, qat=False, path=path)
     chosen = sorted(np.random.default_rng(seed).permutation(len(samples))[:lines])
@@ -78,7 +93,7 @@ def quantize_static(
         with recorded(observers) as histograms:
             _calibrate(cnn, [samples[i] for i in chosen], checkpoint.meta)
         write_ranges(ranges_of(observers, histograms), histograms, scheme.observer or "histogram", ranges)
-    meta = qat.described(_fresh(checkpoint), cnn, scheme, "static", decoder, "kept float on request")
+    meta = qat.described(_fresh(checkpoint), cnn, scheme, "static", decoder, KEPT, matrices)
     return quantized_checkpoint(qat.convert_cnn(cnn), checkpoint.tensors, meta, checkpoint.origin)
 
 

@@ -24,7 +24,7 @@ from .confidence import DECISION_SCALE, DOUBT_THRESHOLD, Calibration, LineText
 from .leaders import joined, leaders_in
 from .margins import without_margins
 from .options import USUAL, ReadingOptions
-from .recognizer import Decoding, Recognizer
+from .recognizer import LOCATING, Decoding, Recognizer
 from .wide import candidates_of
 from .words.model import read as read_words
 from .words.search import Spelling, search
@@ -87,6 +87,11 @@ class Predictor:
         self.meta = checkpoint.meta
         self.spec: ImageSpec = checkpoint.meta.image
         self.about = describe_engine(runtime, checkpoint, threads)
+        if options.leaders == "drop" and self.meta.seq_modeling not in LOCATING:
+            self.about.append(
+                f"leaders drop leaves nothing out: the attention of a vgg_{self.meta.seq_modeling} does not tell where "
+                "a character stands; leaders count counts them in the picture."
+            )
         self.calibration = Calibration.of(checkpoint.meta.confidence)
         whitelist, chars = options.whitelist, checkpoint.meta.chars
         self.readable = chars if whitelist is None else whitelist

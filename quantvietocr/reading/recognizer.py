@@ -185,6 +185,10 @@ DECODERS: dict[str, Callable[[Checkpoint], Decoder]] = {
 }
 
 
+#: Networks whose attention tells at which place of the line a character stands.
+LOCATING = ("seq2seq",)
+
+
 def decoder_of(checkpoint: Checkpoint) -> Decoder:
     """The decoder of any checkpoint, int8 weights multiplied out."""
     return DECODERS[checkpoint.meta.seq_modeling](checkpoint)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..checkpoint.layout import CNN
+from ..checkpoint.matrices import matrices_of
 from ..checkpoint.transformer_layout import POSITIONS  # sines that VietOCR computes anew, in single precision
 from ..checkpoint.types import Checkpoint, Meta
 from ..config import Config
@@ -55,8 +56,10 @@ def shipped_checkpoint(
     if cnn is None:
         return float_checkpoint(network, None, meta)
     scheme = scheme_of(config.quant, config.train.method)
-    about = qat.described(meta, cnn, scheme, method or config.train.method, config.quant.decoder, "quant.float_layers")
-    shipped = quantized_checkpoint(qat.convert_cnn(cnn), _arrays(network.state_dict()), about)
+    state = _arrays(network.state_dict())
+    made_by, decoder, matrices = method or config.train.method, config.quant.decoder, tuple(matrices_of(state))
+    about = qat.described(meta, cnn, scheme, made_by, decoder, "quant.float_layers", matrices)
+    shipped = quantized_checkpoint(qat.convert_cnn(cnn), state, about)
     return packed(shipped) if config.quant.compact else shipped
 
 

@@ -31,6 +31,7 @@ import numpy as np
 from ... import __version__
 from ...checkpoint import layout
 from ...checkpoint.folding import float_layers
+from ...checkpoint.matrices import matrices_of
 from ...checkpoint.onnx_file import DIGEST_KEY
 from ...checkpoint.types import METADATA_KEY, Checkpoint, CheckpointError, Layer, Meta
 from ...checkpoint.validation import validate
@@ -93,6 +94,7 @@ def _properties(checkpoint: Checkpoint, layers: tuple[Layer, ...], digest: str) 
         for name, t in sorted(tensors.items())
         if name.endswith(".output.scale")
     }
+    float_matrices = [layer for layer, name in matrices_of(tensors).items() if tensors[name].dtype != np.int8]
     return {
         METADATA_KEY: dataclasses.replace(meta, packed={}).to_json(),  # ONNX holds plain int8
         DIGEST_KEY: digest,
@@ -101,7 +103,7 @@ def _properties(checkpoint: Checkpoint, layers: tuple[Layer, ...], digest: str) 
         "weights": "int8, symmetric, per output channel" if ranges else "float32",
         "activations": f"uint8, {meta.activation_bits}-bit ranges ({meta.backend})" if ranges else "float32",
         "ranges": json.dumps(ranges),  # layer: scale, zero point of its output
-        "float_layers": json.dumps([layer.name for layer in layers if layer.precision == "float"]),
+        "float_layers": json.dumps([layer.name for layer in layers if layer.precision == "float"] + float_matrices),
         "image": json.dumps(dataclasses.asdict(meta.image)),
         "vocabulary": json.dumps([*Vocab.specials, *meta.chars], ensure_ascii=False),
     }

@@ -57,7 +57,7 @@ def compare(
         weights: checkpoints, a row each, in this order.
         out: folder for `table.md`, `table.json`, `table.png`, `texts.tsv` (every line as each row read it),
             `reliability.png`, `errors.md`, `errors.json`, `errors.png`, and lines/NAME of recipes.
-        vietocr: put VietOCR's own code first, on the first float weights.
+        vietocr: put VietOCR's own code first, on the first float weights of each network.
         config: the YAML that `.pth` files were trained with, if it is not VietOCR's own.
         threads: for every row alike; 0 leaves torch's choice.
         limit: draw that many lines of each set, with seed 0; 0 takes all.
@@ -131,7 +131,7 @@ def _setup(
         data=lines.name,
         lines=len(lines.samples),
         median_width=int(statistics.median(lines.widths)),
-        reference=next((reader for reader in readers if reader.method == "float"), readers[0]).name,
+        reference=_base_of(readers[0], readers, own=False).name,
         timed_lines=min(TIMED_LINES, len(lines.samples)),
         repeats=repeats,
         conditions=conditions,
@@ -145,7 +145,13 @@ def _setup(
 def _measure(readers: Sequence[Contestant], lines: LineSet, repeats: int, setup: Setup) -> tuple[Table, list[ReadAs]]:
     times = _time(readers, _spread(lines.samples, lines.widths), repeats)
     read_as = _read_all(readers, lines.samples, lines.widths)
-    return Table(setup, tuple(_rows(readers, lines.samples, read_as, times, setup.reference))), read_as
+    return Table(setup, tuple(_rows(readers, lines.samples, read_as, times))), read_as
+
+
+def _base_of(reader: Contestant, readers: Sequence[Contestant], own: bool = True) -> Contestant:
+    """What a reader is compared with: the first float one, or if `own` the first of its network; without, the first."""
+    floats = [one for one in readers if one.method == "float"] or readers[:1]
+    return next((one for one in floats if own and one.network == reader.network), floats[0])
 
 
 def _spread(samples: Sequence[Sample], widths: Sequence[int]) -> list[Image.Image]:
@@ -212,16 +218,15 @@ def _rows(
     samples: Sequence[Sample],
     read_as: Sequence[ReadAs],
     times: Sequence[tuple[list[float], float]],
-    reference: str,
 ) -> list[Row]:
     references = [sample.text for sample in samples]
     scores = [score(references, texts) for texts, _ in read_as]
     middle = [statistics.median(rounds) for rounds, _ in times]
-    base = next(index for index, reader in enumerate(readers) if reader.name == reference)
     kept = {field.name for field in dataclasses.fields(Contestant)} & {field.name for field in dataclasses.fields(Row)}
     rows = []
     for index, reader in enumerate(readers):
         (texts, confidences), rates, (rounds, cores) = read_as[index], scores[index], times[index]
+        base = readers.index(_base_of(reader, readers))
         right = right_lines(samples, texts)
         rows.append(
             Row(
@@ -230,7 +235,9 @@ def _rows(
                 exact=rates.exact,
                 cer=rates.cer,
                 cer_interval=cer_interval(references, texts),
+                against=readers[base].name,
                 cer_delta=rates.cer - scores[base].cer,
+                same=statistics.mean(ours == theirs for ours, theirs in zip(texts, read_as[base][0])),
                 cer_folded=rates.cer_folded,
                 ms_per_line=middle[index],
                 ms_rounds=tuple(rounds),

@@ -20,14 +20,16 @@ def front(table: Table, names: Sequence[str] = ()) -> str:
     Args:
         table: all rows.
         names: which of them to show, in order. Without names: VietOCR's own code, the first float file, the file
-            that quantvietocr ships (or the last quantized one) and AsterOCR, as far as they are there. They answer
+            that quantvietocr ships (or the last quantized one) and AsterOCR, as far as they are there, of the network
+            of the first row. They answer
             what those ask who read lines with VietOCR today: what they have, what our reading around the network
             changes, what int8 costs, and whether another reader made for Vietnamese would do better.
 
     Raises:
         FrontError: there is no such row.
     """
-    rows, setup = _chosen(table.rows, names), table.setup
+    setup = table.setup
+    rows = _chosen(table.rows if names else [row for row in table.rows if row.against == setup.reference], names)
     body = [
         [row.name, f"{row.bytes / 1e6:.1f}", f"{row.exact:.1%}", f"{row.cer:.2%}", f"{row.speed_ratio:.2f}"]
         for row in rows

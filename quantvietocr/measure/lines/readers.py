@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from ...checkpoint.files import read, sha256
 from ...checkpoint.layout import LAST_CONVOLUTION
+from ...checkpoint.matrices import float_and_all
 from ...checkpoint.types import Checkpoint
 from ...errors import UserError
 from ...pictures.image import ImageSpec
@@ -23,6 +24,7 @@ from ..peers import OTHER_READERS, AsterOCR, RapidOCR, Tesseract, squeezed_for_a
 
 PLAIN = ReadingOptions(wide="squeeze", leaders="keep", retries=0, words=None)  # the network alone, as VietOCR reads
 ROW_ORDER = ("wide", "retries", "words", "leaders", "beam", "whitelist")  # in which a row's name tells its options
+OTHER_NETWORKS = {"transformer": "transformer "}  # before the name of a row, by `seq_modeling`
 BATCH = 32  # lines of one width that our engines read at once
 
 
@@ -54,6 +56,7 @@ class Contestant:
         versions: of the software that it adds to the comparison.
         together: whether it is a program that takes long to start, so that it is timed and reads in large batches.
         plain: whether the network reads alone, without the help of the reading around it.
+        network: what kind of VietOCR's networks it is, its `seq_modeling`; None for another project's reader.
         squeezes: (width, height) of a picture in px → whether it has to be squeezed for this reader; None where the
             conditions tell it of all our engines.
     """
@@ -69,6 +72,7 @@ class Contestant:
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
     together: bool = False
     plain: bool = False
+    network: str | None = None
     squeezes: Callable[[int, int], bool] | None = None
 
 
@@ -82,7 +86,11 @@ def stored_as(checkpoint: Checkpoint) -> str:
         cnn += f" ({kept} of {convolutions} layers float32)"
     four = sum(how["bits"] == 4 for how in checkpoint.meta.packed.values())
     compact = f", packed ({four} layers in 4 bits)" if checkpoint.meta.packed else ""
-    return f"CNN {cnn}, decoder {checkpoint.meta.decoder.replace('float', 'float32')}{compact}"
+    decoder = checkpoint.meta.decoder.replace("float", "float32")
+    left, matrices = float_and_all(checkpoint)
+    if 0 < left < matrices:
+        decoder += f" ({left} of {matrices} matrices float32)"
+    return f"CNN {cnn}, decoder {decoder}{compact}"
 
 
 def name_of(checkpoint: Checkpoint, plain: bool = False) -> str:
@@ -94,8 +102,13 @@ def name_of(checkpoint: Checkpoint, plain: bool = False) -> str:
 
     Returns:
         "float"; or "int8, " and which part of the network is in int8, with "(shipped)" where the checkpoint is the file
-        that quantvietocr comes with. Of a network alone no more than the number type is said.
+        that quantvietocr comes with. Of a network alone no more than the number type is said. Before it stands which
+        network it is, unless it is a `vgg_seq2seq`.
     """
+    return f"{OTHER_NETWORKS.get(checkpoint.meta.seq_modeling, '')}{_bits_of(checkpoint, plain)}"
+
+
+def _bits_of(checkpoint: Checkpoint, plain: bool) -> str:
     bits = "float" if checkpoint.is_float else "int8"
     if any(how["bits"] == 4 for how in checkpoint.meta.packed.values()):
         bits = "int4 and int8"
@@ -109,6 +122,9 @@ def name_of(checkpoint: Checkpoint, plain: bool = False) -> str:
         part = "CNN only"
     if 0 < kept < convolutions:
         part += f" but {kept} of {convolutions} layers"
+    left, matrices = float_and_all(checkpoint)
+    if 0 < left < matrices:
+        part += f"{' and' if 0 < kept < convolutions else ' but'} {left} of {matrices} matrices"
     shipped = _shipped_as(checkpoint)
     return f"{'slim ' * (shipped == 'slim')}{bits}, {part}{' (shipped)' * (shipped is not None)}"
 
@@ -141,7 +157,7 @@ def contestants(
 
     Args:
         paths: checkpoints.
-        vietocr: whether VietOCR's own code reads first, on the first float checkpoint.
+        vietocr: whether VietOCR's own code reads first, on the first float checkpoint of each network.
         other_readers: of `peers.OTHER_READERS`.
         config: the YAML that `.pth` files were trained with, if it is not VietOCR's own.
         threads: of each reader; 0 leaves its choice.
@@ -170,15 +186,16 @@ def contestants(
         made.append(_contestant(name if len(plain) == 1 else f"{name} ({path.stem})", path, checkpoint, reader, True))
     _check_names([*(row.name for row in made), *other_readers])
     chars = "".join(dict.fromkeys("".join(checkpoint.meta.chars for checkpoint in checkpoints)))
-    source = next((checkpoint for checkpoint in checkpoints if checkpoint.is_float), None)
-    spec = (source if vietocr and source else checkpoints[0]).meta.image
+    sources = {one.meta.seq_modeling: one for one in reversed(checkpoints) if one.is_float}  # of each network the first
+    own = [one for one in checkpoints if one is sources.get(one.meta.seq_modeling)] if vietocr else []
+    spec = (own or checkpoints)[0].meta.image
     if vietocr:
-        if source is None:
+        if not own:
             raise CompareError(
                 f"--vietocr runs VietOCR's own code on float weights, and none of "
                 f"{', '.join(path.stem for path in paths)} is float: add the float checkpoint to --weights."
             )
-        made.insert(0, _vietocr(source))
+        made = [*map(_vietocr, own), *made]
     return [*made, *(_other_reader(name, threads, chars) for name in other_readers)], chars, spec
 
 
@@ -222,6 +239,7 @@ def _contestant(name: str, path: Path, checkpoint: Checkpoint, reader: Predictor
         path.stat().st_size,
         reader,
         plain=plain,
+        network=checkpoint.meta.seq_modeling,
     )
 
 
@@ -229,7 +247,7 @@ def _vietocr(source: Checkpoint) -> Contestant:
     own = VietOCRReader(source)
     version = importlib.metadata.version("vietocr")
     return Contestant(
-        f"VietOCR {version}, float",
+        f"VietOCR {version}, {name_of(source)}",
         None,
         "float",
         "float32",
@@ -239,6 +257,7 @@ def _vietocr(source: Checkpoint) -> Contestant:
         own,
         {"vietocr": version},
         plain=True,
+        network=source.meta.seq_modeling,
     )
 
 

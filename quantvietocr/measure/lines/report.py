@@ -16,7 +16,7 @@ from ..peers import ASTEROCR_HEIGHT, ASTEROCR_MAX_WIDTH
 
 @dataclass(frozen=True)
 class Row:
-    """What one reader costs and what it reads. Rates are fractions; ratios and the difference are to `Setup.reference`.
+    """What one reader costs and what it reads. Rates are fractions; ratios and differences are to the row `against`.
 
     Attributes:
         name: what to call it.
@@ -30,7 +30,9 @@ class Row:
         exact: share of lines without any error.
         cer: character error rate.
         cer_interval: lower and upper end of its 95 % interval (`metrics.intervals`).
-        cer_delta: CER above the reference's.
+        against: name of the row that this one is compared with: of the same network, where there is one.
+        cer_delta: CER above that row's.
+        same: share of the lines that it reads exactly as that row does.
         cer_folded: CER with the marks of both sides removed.
         ms_per_line: median of `ms_rounds`, one line at a time or, `together`, in one batch.
         ms_rounds: milliseconds per line of each round.
@@ -57,7 +59,9 @@ class Row:
     exact: float
     cer: float
     cer_interval: tuple[float, float]
+    against: str
     cer_delta: float
+    same: float
     cer_folded: float
     ms_per_line: float
     ms_rounds: tuple[float, ...]
@@ -81,7 +85,7 @@ class Setup:
         data: the set of lines: a recipe's name, or an annotation's path as given.
         lines: how many there are.
         median_width: of the lines in px, at the network's height.
-        reference: name of the row that others are compared with.
+        reference: name of the row that others are compared with, but for those of another network (`Row.against`).
         timed_lines: how many lines were timed.
         repeats: rounds of timing.
         conditions: the machine, its software and the day.
@@ -131,7 +135,7 @@ def summary(tables: Sequence[Table]) -> str:
         else ["Exact lines", "CER"]
     )
     each = list(zip(*(table.rows for table in tables)))
-    base = next(time_of(same) for same in each if same[0].name == setup.reference)
+    times = {same[0].name: time_of(same) for same in each}
     body = [
         [
             same[0].name,
@@ -139,7 +143,7 @@ def summary(tables: Sequence[Table]) -> str:
             f"{same[0].size_ratio:.2f}",
             *(rate for row in same for rate in (f"{row.exact:.1%}", f"{row.cer:.2%}")),
             f"{time_of(same):.1f}",
-            f"{base / time_of(same):.2f}",
+            f"{times[same[0].against] / time_of(same):.2f}",
         ]
         for same in each
     ]
@@ -153,7 +157,7 @@ def _of_several_sets(tables: Sequence[Table]) -> str:
     lines = ", ".join(f"{table.setup.lines:,} lines of {table.setup.data}" for table in tables)
     return (
         f"The readers read {lines}. ms/line is the mean over all these lines. Each reader has {_threads(setup)}. "
-        f"{machine(setup.conditions)} × compares with “{setup.reference}”. "
+        f"{machine(setup.conditions)} {_compared(tables[0].rows, setup)} "
         "The table of each set says how it was measured."
     )
 
@@ -172,7 +176,7 @@ def time_of(same: Sequence[Row]) -> float:
     return sum(row.ms_per_line * row.lines for row in same) / sum(row.lines for row in same)
 
 
-#: Head of each column of the full table → a row's cell under it. The difference of the reference to itself is a dash.
+#: Head of each column of the full table → a row's cell under it. The differences of a row to itself are dashes.
 COLUMNS: dict[str, Callable[[Row], str]] = {
     "Weights": lambda row: row.name,
     "File": lambda row: "—" if row.file is None else Path(row.file).stem,
@@ -185,6 +189,7 @@ COLUMNS: dict[str, Callable[[Row], str]] = {
     "CER": lambda row: f"{row.cer:.2%}",
     "CER 95 %": lambda row: percent_range(row.cer_interval),
     "Δ CER": lambda row: f"{100 * row.cer_delta:+.2f} pp",
+    "Same text": lambda row: f"{row.same:.1%}",
     "CER without diacritics": lambda row: f"{row.cer_folded:.2%}",
     "ms/line": lambda row: f"{row.ms_per_line:.1f}",
     "× faster": lambda row: f"{row.speed_ratio:.2f}",
@@ -206,14 +211,15 @@ def markdown(rows: Sequence[Row], setup: Setup) -> str:
     table = [list(COLUMNS)]
     for row in rows:
         cells = {head: cell(row) for head, cell in COLUMNS.items()}
-        if row.name == setup.reference:
-            cells["Δ CER"] = "—"
+        if row.name == row.against:
+            cells |= {"Δ CER": "—", "Same text": "—"}
         table.append(list(cells.values()))
     return "\n".join([*aligned(table, left=LEFT_COLUMNS), "", f"{conditions_of(rows, setup)} {TERMS}", ""])
 
 
 TERMS = (
-    f"{CER_INTERVAL_NOTE} Δ CER is the CER above the reference's. AUROC says how well confidence tells right lines "
+    f"{CER_INTERVAL_NOTE} Δ CER is the CER above the row's that × compares with, and Same text the share of lines "
+    "read exactly as there. AUROC says how well confidence tells right lines "
     "from wrong ones. Accepted at 99 % is the share of lines above the lowest confidence threshold that keeps 99 % of "
     "them right. ECE is the mean distance of confidence from the share of lines right at it."
 )
@@ -231,9 +237,19 @@ def conditions_of(rows: Sequence[Row], setup: Setup) -> str:
             *_timing(rows, setup),
             f"Each reader has {_threads(setup)}; at most {max(row.cores for row in rows):.1f} cores were busy.",
             machine(setup.conditions),
-            f"× compares with “{setup.reference}”.",
+            _compared(rows, setup),
         ]
     )
+
+
+def _compared(rows: Sequence[Row], setup: Setup) -> str:
+    """What ratios and differences are to, in a sentence."""
+    others = dict.fromkeys(row.against for row in rows if row.against != setup.reference)
+    parts = [f"× compares with “{setup.reference}”"]
+    for other in others:
+        names = ", ".join(f"“{row.name}”" for row in rows if row.against == other)
+        parts.append(f"for {names} with “{other}”")
+    return f"{', '.join(parts)}."
 
 
 def _widths(rows: Sequence[Row], setup: Setup) -> Iterator[str]:

@@ -52,9 +52,9 @@ def draw_sensitivity(results: Sequence[Sensitivity], lines: int, data: str, path
     FigureCanvasAgg(figure)
     panels = figure.subplots(1, 4, sharey=True)
     contents = (
-        ("alone", "sqnr", "this layer quantized alone", "SQNR of the CNN's output (dB)"),
+        ("alone", "sqnr", "this layer quantized alone", "SQNR of the logits (dB)"),
         ("alone", "cer_delta", "this layer quantized alone", "CER above float's (pp)"),
-        ("all but", "sqnr", "all quantized, this layer float", "SQNR of the CNN's output (dB)"),
+        ("all but", "sqnr", "all quantized, this layer float", "SQNR of the logits (dB)"),
         ("all but", "cer_delta", "all quantized, this layer float", "CER above float's (pp)"),
     )
     high = 0.8 / len(widths)
@@ -62,7 +62,8 @@ def draw_sensitivity(results: Sequence[Sensitivity], lines: int, data: str, path
         factor = 1 if measure == "sqnr" else 100
         for place, bits in enumerate(widths):
             rows = {r.setting.layer: factor * getattr(r, measure) for r in _of(results, kind, bits)}
-            values = [rows[layer] if np.isfinite(rows[layer]) else 0.0 for layer in layers]
+            # A matrix has no row of its own in 4 bits, and what adds no noise has no finite ratio.
+            values = np.nan_to_num([rows.get(layer, 0.0) for layer in layers], posinf=0.0)
             color = COLORS.get(bits, "#3f8f5f")
             places = np.arange(len(layers)) + (place - (len(widths) - 1) / 2) * high
             axes.barh(places, values, height=0.92 * high, color=color, label=f"{bits}-bit weights")

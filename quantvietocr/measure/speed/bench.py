@@ -45,7 +45,9 @@ def run(options: argparse.Namespace) -> None:
     for target in options.into:
         check_section(target)
     weights = options.weights and [weights_file(name) for name in options.weights]
-    found = bench(options.out, weights, options.threads, options.repeats, options.quick, options.command)
+    found = bench(
+        options.out, weights, options.threads, options.repeats, options.quick, options.command, options.config
+    )
     text = markdown(found)
     print(text)
     for target in options.into:
@@ -60,6 +62,7 @@ def bench(
     repeats: int = 15,
     quick: bool = False,
     command: str | None = None,
+    config: str | os.PathLike | None = None,
 ) -> Bench:
     """Time every reader of `timing.READERS` on generated lines, and write bench.md, bench.json, bench.png in `out`.
 
@@ -70,13 +73,14 @@ def bench(
         repeats: timed calls of each reader on a line alone; batches and cold starts have a third of it.
         quick: one timed call, a batch of two lines.
         command: recorded in `bench.json`.
+        config: the YAML that a `.pth` was trained with, if it is not VietOCR's own.
 
     Raises:
         BenchError: there is nothing to time.
         CheckpointError, SynthError: weights cannot be read, lines cannot be made.
     """
     load, cores = load_average(), usable_cores()
-    checkpoints = _checkpoints(weights or _shipped())
+    checkpoints = _checkpoints(weights or _shipped(), config)
     possible = _possible(threads, cores, repeats)
     repeats, warm_ups, batch = (1, 1, QUICK_BATCH) if quick else (repeats, WARM_UPS, BATCH)
     rounds = -(-repeats // 3)
@@ -98,10 +102,11 @@ def bench(
             stages += _stages(readers, lone[STAGE_WIDTH], count, repeats, warm_ups)
     finally:
         torch.set_num_threads(before)
-    cold = _cold_starts(checkpoints, models, lone[STAGE_WIDTH], out, rounds, warm_ups - 1, possible[-1])
+    cold = _cold_starts(checkpoints, models, lone[STAGE_WIDTH], out, rounds, warm_ups - 1, possible[-1], config)
     spec = checkpoints[0].meta.image
     setup = Setup(
         weights=tuple(Path(checkpoint.origin).name for checkpoint in checkpoints),
+        network=f"vgg_{checkpoints[0].meta.seq_modeling}",
         conditions=conditions_now(possible, versions_of(VERSIONS), load, command),
         left_out=tuple(sorted(set(threads) - set(possible))),
         repeats=repeats,
@@ -140,20 +145,31 @@ def _shipped() -> list[Path]:
     return [weights_file("float"), weights_file("int8"), *filter(None, [find_weights("slim")])]
 
 
-def _checkpoints(weights: Sequence[str | os.PathLike]) -> list[Checkpoint]:
+def _checkpoints(weights: Sequence[str | os.PathLike], config: str | os.PathLike | None) -> list[Checkpoint]:
     if len(weights) not in (2, 3):
         raise BenchError(
             f"--weights: {len(weights)} files; name two, the float checkpoint and the int8 one made from it, or a slim "
             "int8 one too."
         )
-    found = [read(path) for path in weights]
+    # Files of our own carry their vocabulary; the YAML is for VietOCR's.
+    found = [read(path, config if _needs_yaml(path) else None) for path in weights]
     for checkpoint, is_float in zip(found, (True, False, False)):
         if checkpoint.is_float != is_float:
             raise BenchError(
                 f"--weights: {checkpoint.origin} is {'quantized' if is_float else 'float'}; name the float "
                 "checkpoint first and the int8 one second."
             )
+        if checkpoint.meta.seq_modeling != found[0].meta.seq_modeling:
+            first, other = found[0], checkpoint
+            raise BenchError(
+                f"--weights: {first.origin} is a vgg_{first.meta.seq_modeling} and {other.origin} a "
+                f"vgg_{other.meta.seq_modeling}; name files of one network, made one from the other."
+            )
     return found
+
+
+def _needs_yaml(path: str | os.PathLike) -> bool:
+    return Path(path).suffix != ".safetensors"
 
 
 def _timings(
@@ -216,6 +232,7 @@ def _cold_starts(
     runs: int,
     warm_ups: int,
     threads: int,
+    config: str | os.PathLike | None = None,
 ) -> list[Cold]:
     """Time `quantvietocr read` of one line in fresh processes, the files taking turns.
 
@@ -224,7 +241,8 @@ def _cold_starts(
     line = out / "models" / f"line-{STAGE_WIDTH}.png"
     line.parent.mkdir(parents=True, exist_ok=True)
     picture.save(line)
-    files: list[tuple[Path | None, str]] = [(Path(one.origin), "torch") for one in checkpoints]
+    originals = [Path(one.origin) for one in checkpoints]
+    files: list[tuple[Path | None, str]] = [(path, "torch") for path in originals]
     graphs: list[Path | None] = [None] if isinstance(models, str) else [*models[INT8:]]
     missing = models if isinstance(models, str) else None
     files += [(graph, engine) for graph in graphs for engine in ("onnxruntime", "openvino")]
@@ -248,6 +266,7 @@ def _cold_starts(
                         engine,
                         "--threads",
                         str(threads),
+                        *(["--config", str(config)] if config and path in originals and _needs_yaml(path) else []),
                         str(line),
                     ]
                 )

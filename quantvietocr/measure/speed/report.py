@@ -26,6 +26,7 @@ class Setup:
 
     Attributes:
         weights: names of the float file, the int8 file and, where one was given, the slim one.
+        network: VietOCR's name of the network that they are.
         conditions: the machine, its software and the day; its `threads` are those measured with.
         left_out: thread counts asked for that the cores do not allow.
         repeats: timed calls of a line.
@@ -39,6 +40,7 @@ class Setup:
     """
 
     weights: tuple[str, ...]
+    network: str
     conditions: Conditions
     left_out: tuple[int, ...]
     repeats: int
@@ -233,7 +235,7 @@ def conditions(found: Bench) -> str:
     own = next((row.kind for row in found.timings if row.reader == "OpenVINO float"), None)
     settings = ", ".join(f"{name} {value}" for name, value in setup.settings.items())
     sentences = [
-        f"The readers read with {_listed(setup.weights)}.",
+        f"The readers read with {_listed(setup.weights)}, a {setup.network} network.",
         "The time is that from the decoded picture to the text.",
         "The lines are generated: print in DejaVu, the same on every machine.",
         f"One line alone has {_listed(TEXTS)} px at height 32 and {_listed(map(len, TEXTS.values()))} characters.",

@@ -12,9 +12,10 @@ from ...checkpoint.types import Checkpoint
 from ...dataset.annotation import Sample
 from ...metrics.accuracy import Score
 from ..scheme import QuantizeError, Scheme
+from ..static import quantize_dynamic
 from .compact import packed
-from .mixed import Mixture, alternatives, search
-from .sensitivity import Setting, measure, noise_of
+from .mixed import Alternatives, Mixture, alternatives, search
+from .sensitivity import alone, measure, noise_of
 
 
 def drawn(samples: Sequence[Sample], lines: int, seed: int = 0) -> tuple[list[Sample], list[Sample]]:
@@ -45,6 +46,7 @@ def quantize_within(
     compact: bool = False,
     seed: int = 0,
     partial: Path | None = None,
+    method: str = "static",
 ) -> Mixture:
     """The smallest mixture of 8-bit and float layers found that keeps to a budget of accuracy.
 
@@ -60,6 +62,7 @@ def quantize_within(
         compact: layers may have 4 bits too.
         seed: draws the lines.
         partial: as in `sensitivity.measure`.
+        method: `static`, or `dynamic` for matrices of encoder and decoder alone.
 
     Raises:
         QuantizeError: no mixture holds the budget, and as `quantize_static`.
@@ -71,9 +74,12 @@ def quantize_within(
             f"--max-drop chooses the bits of the weights, and {scheme.weight_bits} were asked for: leave one away."
         )
     read, others = drawn(samples, lines, seed)
-    numbers = alternatives(checkpoint, others, scheme, decoder, calibration_lines, compact, seed)
-    alone = [Setting("alone", bits, name) for bits in ((8, 4) if compact else (8,)) for name in numbers.sizes]
-    measured = measure(numbers, read, partial=partial, wanted=alone)
+    if method == "dynamic":
+        numbers = Alternatives(checkpoint, quantize_dynamic(checkpoint, scheme), {})
+    else:
+        numbers = alternatives(checkpoint, others, scheme, decoder, calibration_lines, compact, seed)
+    wanted = alone(numbers, (8, 4) if compact else (8,))
+    measured = measure(numbers, read, partial=partial, wanted=wanted)
     base = measured[0].cer
     found = search(numbers, noise_of(measured), lambda made: score(made, read).cer - base, max_drop)
     accuracy = {"lines": len(read), "cer_above_float": round(found.drop, 6)}

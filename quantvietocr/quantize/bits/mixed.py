@@ -1,4 +1,4 @@
-"""Mixed precision: each convolution with 4-bit weights, with 8-bit weights or float, as an accuracy budget allows."""
+"""Mixed precision: each layer with 4-bit weights (convolutions alone), with 8-bit weights or float, within a budget."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from ...checkpoint import layout
 from ...checkpoint.folding import float_layers
+from ...checkpoint.matrices import matrices_of
 from ...checkpoint.types import Checkpoint, Layer
 from ...dataset.annotation import Sample
 from ..scheme import PREFIX, QuantizeError, Scheme
@@ -22,34 +24,46 @@ FLOAT = 32  # bits that stand for a layer left alone
 
 @dataclass(frozen=True)
 class Alternatives:
-    """The numbers of every convolution in each precision it may have, so that any mixture is only put together.
+    """The numbers of every layer in each precision it may have, so that any mixture is only put together.
+
+    Layers are convolutions, and matrices of encoder and decoder (`matrices_of`).
 
     Attributes:
         original: the float checkpoint.
-        static: all of it in 8 bits.
-        four: 4-bit weights by layer; empty where none are wanted.
+        static: all of it in 8 bits, or all that is to be.
+        four: 4-bit weights by convolution; empty where none are wanted.
     """
 
     original: Checkpoint
     static: Checkpoint
     four: Mapping[str, Quantized]
 
-    @property
+    @cached_property
+    def matrices(self) -> dict[str, str]:
+        """Layer → tensor of each matrix of encoder and decoder that may be quantized."""
+        found = matrices_of(self.static.tensors)
+        return {layer: name for layer, name in found.items() if self.static.tensors[name].dtype == np.int8}
+
+    @cached_property
     def sizes(self) -> dict[str, int]:
-        """Weights of each convolution that may be quantized, in the network's order."""
+        """Weights of each layer that may be quantized, in the network's order."""
         layers = [layer.name for layer in self.static.meta.layers if layer.op == "conv" and layer.precision == "int8"]
-        return {name: self.static.tensors[f"{name}.weight"].size for name in layers}
+        names = {name: f"{name}.weight" for name in layers} | self.matrices
+        return {layer: self.static.tensors[name].size for layer, name in names.items()}
+
+    @cached_property
+    def _folded(self) -> dict[str, np.ndarray]:
+        return float_layers(self.original)[1]
 
     def everywhere(self, bits: int) -> dict[str, int]:
         """A mixture that gives each layer `bits`; those that have no 4-bit weights get 8."""
         return {name: 8 if bits == 4 and name not in self.four else bits for name in self.sizes}
 
     def compose(self, bits: Mapping[str, int], why_float: str = "kept float") -> Checkpoint:
-        """The checkpoint with each convolution in 4, 8 or `FLOAT` bits; one that `bits` does not name stays float.
+        """The checkpoint with each layer in 4, 8 or `FLOAT` bits; one that `bits` does not name stays float.
 
         A pool works in the precision of the convolution after it; a range is kept where integers are on either side.
         """
-        _, folded = float_layers(self.original)
         tensors = {name: tensor for name, tensor in self.static.tensors.items() if name.startswith(layout.TRANSFORMER)}
         numbers = dict(self.static.tensors) | tensors_of(self.four)
         layers: list[Layer] = []
@@ -63,7 +77,7 @@ class Alternatives:
                     tensors[part] = numbers[part]
             if layer.op != "conv":
                 continue
-            taken = folded if not wanted else numbers if bits[layer.name] == 4 else self.static.tensors
+            taken = self._folded if not wanted else numbers if bits[layer.name] == 4 else self.static.tensors
             parts = ("weight", "bias") if not wanted else ("weight", "weight.scale", "bias")
             tensors |= {f"{layer.name}.{part}": taken[f"{layer.name}.{part}"] for part in parts}
             source, integer = layer.name, wanted
@@ -71,11 +85,19 @@ class Alternatives:
             tensors |= {
                 f"{source}.output.{part}": numbers[f"{source}.output.{part}"] for part in ("scale", "zero_point")
             }
+        kept = {name: tensor for name, tensor in self.matrices.items() if bits.get(name, FLOAT) == FLOAT}
+        for name in kept.values():
+            tensors[name] = self.original.tensors[name].astype(np.float32)
+            del tensors[name + layout.SCALE]
         reasons = dict(self.static.meta.float_reasons) | {
             name: why_float for name, chosen in bits.items() if chosen == FLOAT
         }
         meta = dataclasses.replace(
-            self.static.meta, layers=tuple(layers), scheme=self._scheme(bits), float_reasons=reasons
+            self.static.meta,
+            layers=tuple(layers),
+            decoder="int8" if len(kept) < len(self.matrices) else "float",
+            scheme=self._scheme(bits),
+            float_reasons=reasons,
         )
         return dataclasses.replace(self.static, tensors=tensors, meta=meta)
 
@@ -99,7 +121,10 @@ def alternatives(
     four_bit: bool = False,
     seed: int = 0,
 ) -> Alternatives:
-    """Calibrate 8 bits everywhere and, if `four_bit`, find 4-bit weights for every layer; as `quantize_static`."""
+    """Calibrate 8 bits everywhere and, if `four_bit`, find 4-bit weights for every convolution.
+
+    The arguments are those of `quantize_static`, and so is what is raised.
+    """
     static = quantize_static(checkpoint, samples, scheme, decoder, lines, seed)
     if not four_bit:
         return Alternatives(checkpoint, static, {})
@@ -133,12 +158,12 @@ def search(
     """The smallest mixture within a budget that the order of sensitivity leads to.
 
     All layers begin at their fewest bits. The steps up (4 → 8, 8 → float) are ordered by how much noise each takes out
-    of the CNN's output for a byte of weights. Halving finds how many of them are needed; every mixture it considers is
+    of the logits for a byte of weights. Halving finds how many of them are needed; every mixture it considers is
     read with.
 
     Args:
         numbers: what mixtures are made of.
-        noise: power of the noise in the CNN's output by (layer, bits), this layer alone quantized so.
+        noise: power of the noise in the logits by (layer, bits), this layer alone quantized so.
         drop_of: character error rate of a checkpoint above the float one's, a fraction.
         max_drop: the budget, a fraction.
 

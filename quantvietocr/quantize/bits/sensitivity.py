@@ -1,36 +1,37 @@
-"""How much each convolution suffers from quantization: it alone quantized, and all quantized but it.
+"""How much each layer suffers from quantization: it alone quantized, and all quantized but it.
 
-What would ship is measured: the engine's own kernels, on the ranges of one calibration. Two numbers tell of a layer:
-the signal-to-quantization-noise ratio of the CNN's output (smooth, so that a few lines suffice) and the character error
-rate.
+Layers are convolutions, and matrices of encoder and decoder. What would ship is measured: the engine's own kernels, on
+the ranges of one calibration. Two numbers tell of a layer: the signal-to-quantization-noise ratio of the logits, and
+the character error rate. The first is smooth, so that a few lines suffice, and means the same whichever part of the
+network a layer is in.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 from tqdm import tqdm
 
-from ...checkpoint import layout
-from ...checkpoint.types import Checkpoint
 from ...common.files import write_text
 from ...dataset.annotation import Sample
 from ...dataset.batches import EvalBatch, eval_batches
-from ...engines.torch_engine import TorchEngine, operation, select_backend
+from ...engines.base import Encoded
 from ...metrics.accuracy import score
-from ...reading.decode import greedy, texts
-from ...reading.recognizer import decoder_of
+from ...reading.recognizer import one_blas_thread
+from .features import Features, Operation, Programs
+from .heads import Heads, Matrices, Reference
 from .mixed import FLOAT, Alternatives
 
 BATCH = 8  # lines whose activations are held at once
+MEASURED = "logits"  # what noise is of; measurements of something else are not gone on with
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Sensitivity:
 
     Attributes:
         setting: which layers are quantized, and to how many bits.
-        sqnr: signal-to-quantization-noise ratio of the CNN's output, dB.
+        sqnr: signal-to-quantization-noise ratio of the logits, dB.
         noise: its inverse, as a ratio of powers.
         exact: share of lines read exactly.
         cer: character error rate.
@@ -68,8 +69,19 @@ def settings(numbers: Alternatives, bits: Sequence[int]) -> list[Setting]:
     chosen = [Setting("float", FLOAT)]
     for width in bits:
         chosen.append(Setting("all", width))
-        chosen += [Setting(kind, width, name) for kind in ("alone", "all but") for name in numbers.sizes]
+        chosen += alone(numbers, (width,))
+        chosen += [Setting("all but", width, name) for name in numbers.sizes]
     return chosen
+
+
+def alone(numbers: Alternatives, bits: Sequence[int]) -> list[Setting]:
+    """Each layer alone, in each of these numbers of bits that it may have."""
+    return [
+        Setting("alone", width, name)
+        for width in bits
+        for name, given in numbers.everywhere(width).items()
+        if given == width
+    ]
 
 
 def measure(
@@ -81,8 +93,8 @@ def measure(
 ) -> list[Sensitivity]:
     """Read lines under every setting.
 
-    Each batch goes once through the float and the quantized network, whose activations are kept; a setting computes
-    only from the first operation on that it changes.
+    Each batch goes once through the float and the quantized CNN, whose activations are kept; a setting computes only
+    from the first operation on that it changes. What the encoder gives is kept likewise.
 
     Args:
         numbers: what settings are made of.
@@ -96,18 +108,17 @@ def measure(
         ImageError: a line cannot be read.
     """
     chosen = settings(numbers, bits) if wanted is None else [Setting("float", FLOAT), *wanted]
-    programs = _programs(numbers, chosen)
-    engine, decoder = TorchEngine(numbers.original), decoder_of(numbers.original)
+    variants = _variants(numbers, chosen)
+    heads, chars = Heads(numbers), numbers.original.meta.chars
     rows = _Partial(partial, _fingerprint(numbers, samples, chosen))
     with (
         closing(eval_batches(samples, numbers.original.meta.image, BATCH)) as batches,
         tqdm(total=len(samples) * len(chosen), desc="sensitivity", unit="reading") as bar,
+        one_blas_thread()(),
     ):
         for index, batch in enumerate(batches):
             if index not in rows.done:
-                rows.add(
-                    index, list(_measure_batch(batch, programs, engine, decoder, numbers.original.meta.chars, bar))
-                )
+                rows.add(index, list(_measure_batch(batch, variants, heads, chars, bar)))
             else:
                 bar.update(len(batch.names) * len(chosen))
     batch_rows = [row for _, row in sorted(rows.done.items())]
@@ -130,32 +141,40 @@ def _decibels(noise: float) -> float:
     return float("inf") if noise <= 0 else -10 * float(np.log10(noise))
 
 
-Operation = tuple[
-    tuple, Callable[[Tensor], Tensor]
-]  # what it is, so that two settings can share it; and the thing itself
+@dataclass(frozen=True)
+class _Variant:
+    """A setting made ready.
+
+    Attributes:
+        program: the operations of its CNN.
+        encoder, decoder: which of their matrices are int8.
+    """
+
+    program: list[Operation]
+    encoder: Matrices
+    decoder: Matrices
+
+    @property
+    def keys(self) -> tuple[tuple, ...]:
+        """What the operations of the CNN are."""
+        return tuple(key for key, _ in self.program)
+
+    @property
+    def encodes(self) -> tuple[tuple[tuple, ...], Matrices]:
+        """What decides the encoder's outputs."""
+        return self.keys, self.encoder
 
 
-def _programs(numbers: Alternatives, chosen: Sequence[Setting]) -> list[list[Operation]]:
-    """The operations of the CNN under each setting; equal ones are the same object."""
-    select_backend()
-    built: dict[tuple, Callable[[Tensor], Tensor]] = {}
+def _variants(numbers: Alternatives, chosen: Sequence[Setting]) -> list[_Variant]:
+    """Each setting made ready."""
+    programs = Programs(numbers)
 
-    def program(setting: Setting) -> list[Operation]:
+    def variant(setting: Setting) -> _Variant:
         bits = _bits(numbers, setting)
-        checkpoint = numbers.compose(bits)
-        first = checkpoint.meta.layers[0].precision == "int8"
-        found: list[Operation] = [(("input", first), _input(checkpoint) if first else lambda x: x)]
-        source = layout.INPUT
-        for layer in checkpoint.meta.layers:
-            ranged = f"{layer.name}{layout.RANGE_SCALE}" in checkpoint.tensors
-            key = (layer.name, layer.precision, bits.get(layer.name), ranged)
-            if key not in built:
-                built[key] = operation(layer, checkpoint, source)
-            found.append((key, built[key]))
-            source = layer.name if layer.op == "conv" else source
-        return found
+        integers = [layer for layer in numbers.matrices if bits[layer] != FLOAT]
+        return _Variant(programs.of(bits), *Heads.parts(integers))
 
-    return [program(setting) for setting in chosen]
+    return [variant(setting) for setting in chosen]
 
 
 def _bits(numbers: Alternatives, setting: Setting) -> dict[str, int]:
@@ -167,50 +186,25 @@ def _bits(numbers: Alternatives, setting: Setting) -> dict[str, int]:
     return quantized
 
 
-def _input(checkpoint: Checkpoint) -> Callable[[Tensor], Tensor]:
-    scale, zero = (
-        float(checkpoint.tensors[layout.INPUT + layout.RANGE_SCALE]),
-        int(checkpoint.tensors[layout.INPUT + layout.RANGE_ZERO]),
-    )
-    return lambda x: torch.quantize_per_tensor(x, scale, zero, torch.quint8)
-
-
 @torch.inference_mode()
 def _measure_batch(
-    batch: EvalBatch, programs: Sequence[list[Operation]], engine: TorchEngine, decoder, chars: str, bar: tqdm
+    batch: EvalBatch, variants: Sequence[_Variant], heads: Heads, chars: str, bar: tqdm
 ) -> Iterator[dict]:
-    """For each program: signal and noise power of the features summed, and the texts."""
-    start = (batch.images.float() / 255).contiguous(memory_format=torch.channels_last)
-    traces: list[tuple[list[tuple], list[Tensor]]] = []  # keys of a whole network's operations, and what each was given
-    reference: Tensor | None = None
-    for program in programs:
-        keys = [key for key, _ in program]
-        shared, begin = 0, start
-        for other, inputs in traces:
-            common = next((place for place, pair in enumerate(zip(keys, other)) if pair[0] != pair[1]), len(keys) - 1)
-            if common > shared:
-                shared, begin = common, inputs[common]
-        x, inputs = begin, []
-        whole = len({key[1] for key in keys[1:]}) == 1  # float or integer throughout: others begin like it
-        for _, compute in program[shared:]:
-            if whole:
-                inputs.append(x)
-            # A float convolution applies its ReLU in place, on its own output: what it was given stays.
-            x = compute(x)
-        if whole:
-            before = next((known[:shared] for other, known in traces if other[:shared] == keys[:shared]), [])
-            traces.append((keys, before + inputs))
-        features = x.dequantize() if x.is_quantized else x
-        reference = features if reference is None else reference
-        _, *encoded = engine.encode_features(features)
-        read = texts(greedy(decoder, tuple(part.numpy() for part in encoded)), chars)
-        error = (features - reference).double()
-        yield {
-            "references": batch.texts,
-            "texts": list(read),
-            "signal": float(reference.double().square().sum()),
-            "noise": float(error.square().sum()),
-        }
+    """For each variant, of which the first is float: signal and noise power of the logits summed, and the texts."""
+    features = Features((batch.images.float() / 255).contiguous(memory_format=torch.channels_last))
+    uses = Counter(variant.encodes for variant in variants)
+    kept: dict[tuple, Encoded] = {}
+    reference: Reference | None = None
+    for variant in variants:
+        encoded = kept.get(variant.encodes)
+        if encoded is None:
+            encoded = heads.encode(variant.encoder, features.of(variant.program))
+            if uses[variant.encodes] > 1:
+                kept[variant.encodes] = encoded
+        decoder = heads.decoder(variant.decoder)
+        reference = reference or Reference.of(decoder, encoded, chars)
+        noise, read = reference.compare(decoder, encoded, chars)
+        yield {"references": batch.texts, "texts": read, "signal": reference.signal, "noise": noise}
         bar.update(len(batch.names))
 
 
@@ -241,7 +235,7 @@ class _Partial:
 
 def _fingerprint(numbers: Alternatives, samples: Sequence[Sample], chosen: Sequence[Setting]) -> str:
     """A digest of all that decides the result."""
-    digest = hashlib.sha256(repr([(str(s.path), s.text) for s in samples] + list(chosen)).encode())
+    digest = hashlib.sha256(repr([MEASURED, *((str(s.path), s.text) for s in samples), *chosen]).encode())
     for width in (8, 4):
         tensors = numbers.compose(numbers.everywhere(width)).tensors
         for name in sorted(tensors):
