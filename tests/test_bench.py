@@ -123,7 +123,7 @@ def test_onnxruntime_tells_cnn_and_encoder_together(float_weights, tmp_path):
 
 
 def test_vietocr_reads_a_mixed_batch_in_order(float_weights, own_font_cache):
-    (reader,) = build(["VietOCR"], [read(float_weights)] * 2, "none", 1)
+    (reader,) = build(["VietOCR"], [read(float_weights)] * 2, [Path()] * 2, 1)
     assert reader.predict_batch([line_of(320), line_of(128), line_of(320)]) == [TEXTS[320], TEXTS[128], TEXTS[320]]
 
 
@@ -131,8 +131,8 @@ def test_cold_starts_read_the_line_or_say_why_not(whole):
     assert [(cold["engine"], Path(cold["file"]).suffix) for cold in whole.json["cold"]] == [
         ("torch", ".safetensors"),
         ("torch", ".safetensors"),
-        ("onnxruntime", ".onnx"),
-        ("openvino", ".onnx"),
+        ("onnxruntime", ".safetensors"),
+        ("openvino", ".safetensors"),
     ]
     for cold in whole.json["cold"]:  # a new process has onnxruntime
         assert cold["reason"] is None and cold["text"] == TEXTS[320] and len(cold["seconds"]) == 1
@@ -155,10 +155,10 @@ def test_what_stops_a_cold_start_is_its_reason(tmp_path, monkeypatch):
     ]
     checkpoints = [read(path) for path in paths]
     paths[0].write_bytes(b"damaged")
-    first, second, *onnx = module._cold_starts(checkpoints, "no package onnx", line_of(320), tmp_path, 1, 0, 1)
+    monkeypatch.setattr(module, "COLD_ENGINES", ("torch",))
+    first, second = module._cold_starts(checkpoints, line_of(320), tmp_path, 1, 1)
     assert str(paths[0]) in first.reason and not first.seconds and "\n" not in first.reason
     assert second.reason is None and len(second.seconds) == 1
-    assert [cold.reason for cold in onnx] == ["no package onnx"] * 2
 
 
 def test_pictures_are_the_same_every_time(own_font_cache):
@@ -188,7 +188,7 @@ def test_readers_take_turns_and_warm_ups_do_not_count(monkeypatch):
 
 def test_asterocr_is_timed_alone_and_in_batches(float_weights, own_font_cache):
     pytest.importorskip("asterocr", reason="no asterocr: pip install asterocr==1.0.2")
-    (reader,) = build(["AsterOCR"], [read(float_weights)] * 2, "none", 1)
+    (reader,) = build(["AsterOCR"], [read(float_weights)] * 2, [Path()] * 2, 1)
     assert (reader.name, reader.kind, reader.stages) == ("AsterOCR", "AsterOCR", None)
     assert reader.predict_batch([line_of(320), line_of(128)]) == [reader.predict(line_of(w)) for w in (320, 128)]
 
@@ -278,15 +278,6 @@ def test_a_mistake_is_one_sentence(arguments, why, tmp_path, monkeypatch, capsys
     assert cli.main(["bench", "--out", "out", "--weights", "f.safetensors", "q.safetensors", *arguments]) == 2
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 1 and why in said[0] and not Path("out").exists()
-
-
-def test_without_the_package_onnx_the_runtimes_say_so(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "onnx", None)
-    checkpoints = [read(write(int8_checkpoint(), tmp_path / "q.safetensors"))] * 2
-    models = onnx_models(checkpoints, tmp_path / "models")
-    assert "the package onnx: run" in models
-    names = [name for name in OF_TWO if name.startswith(("ONNX", "OpenVINO"))]
-    assert build(names, checkpoints, models, 1) == [Missing(name, models) for name in names]
 
 
 def test_two_checkpoints_are_needed(float_weights, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import json
 import subprocess
 import sys
@@ -51,6 +52,13 @@ def test_help_loads_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "--vietocr" in done.stdout and done.stdout.splitlines()[-1] == "[]"
+
+
+def test_each_verb_is_added_by_the_file_that_the_console_names():
+    for name in dict.fromkeys(cli.VERBS.values()):
+        verbs = cli.Parser(prog="x").add_subparsers()
+        importlib.import_module(f"quantvietocr.cli.{name}").add(verbs)
+        assert list(verbs.choices) == [verb for verb, file in cli.VERBS.items() if file == name]
 
 
 def test_describe_takes_several_files(tiny, capsys):

@@ -121,6 +121,9 @@ def test_the_table_is_written_in_three_forms(whole):
     assert "8 lines of" in text and "has 1 thread;" in text and "85.4" in table[2]
     with Image.open(whole.out / "table.png") as picture:
         assert picture.width > 1000 and len(picture.convert("RGB").getcolors(1 << 24)) > 100
+    with Image.open(whole.out / "tradeoff.png") as picture:
+        colours = {colour for _, colour in picture.convert("RGB").getcolors(1 << 24)}
+    assert {"#9aa5b1", "#1f6fb2"} <= {"#{:02x}{:02x}{:02x}".format(*colour) for colour in colours}  # float and 8-bit
     assert sorted(path.name for path in whole.out.iterdir()) == [
         "errors.json",
         "errors.md",
@@ -130,6 +133,7 @@ def test_the_table_is_written_in_three_forms(whole):
         "table.md",
         "table.png",
         "texts.tsv",
+        "tradeoff.png",
     ]
 
 

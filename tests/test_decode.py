@@ -245,7 +245,7 @@ class Scripted:
 
     def start(self, encoded: tuple[np.ndarray, ...], greedy: bool = False) -> Seq2SeqState:
         memory, hidden = encoded
-        return Seq2SeqState(memory, memory, hidden)
+        return Seq2SeqState(memory, memory, hidden, hidden)
 
     def step(self, tokens: np.ndarray, state: Seq2SeqState) -> tuple[np.ndarray, np.ndarray]:
         logits, attention = np.full((len(tokens), 9), -np.inf), np.zeros((len(tokens), state.memory.shape[1]))

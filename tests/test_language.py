@@ -44,7 +44,7 @@ class Spoken:
         self.steps, self.rows = steps, []
 
     def start(self, encoded: tuple[np.ndarray, ...], greedy: bool = False) -> Seq2SeqState:
-        return Seq2SeqState(encoded[0], encoded[0], encoded[1])
+        return Seq2SeqState(encoded[0], encoded[0], encoded[1], encoded[1])
 
     def step(self, tokens: np.ndarray, state: Seq2SeqState) -> tuple[np.ndarray, None]:
         assert len(tokens) == len(state.hidden) and len(state.memory) == 1
@@ -226,6 +226,18 @@ def test_predictor_without_words_reads_greedily(monkeypatch):
         plain.recognizer.decoder, plain.recognizer.engine.encode(np.stack(pixels)), drop_loops=True
     )
     assert reading == expected
+
+
+def test_shipped_words_are_read_once_a_line_is_in_doubt(monkeypatch, model):
+    asked = []
+    monkeypatch.setattr("quantvietocr.reading.predictor.read_words", lambda name: asked.append(name) or model)
+    predictor = Predictor(int8_checkpoint(), threads=1)
+    assert not asked
+    predictor.spelling.bonus("tiền", "")
+    predictor.spelling.bonus("mặt", "tiền")
+    assert asked == ["vi"]
+    Predictor(int8_checkpoint(), threads=1, words="mine.npz")
+    assert asked == ["vi", "mine.npz"]
 
 
 def test_a_missing_word_file_is_named():

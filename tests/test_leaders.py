@@ -16,7 +16,7 @@ from quantvietocr.reading import predictor
 from quantvietocr.reading.confidence import LineText
 from quantvietocr.reading.leaders import COUNT_CHANCES, Leaders, joined, leaders_in
 from quantvietocr.reading.leaders.count import ADVANCE, UNDERSCORE_WIDTH, count, dotted, size_of_letters, without_signs
-from quantvietocr.reading.leaders.find import Stretch, ink, stretches
+from quantvietocr.reading.leaders.find import Stretch, ink, percentile, stretches
 
 WEIGHTS = Path(__file__).parents[1] / "weights/vgg_seq2seq-qat-int8.safetensors"
 FONT = ImageFont.truetype(f"{get_data_path()}/fonts/ttf/DejaVuSans.ttf", 24)
@@ -42,6 +42,13 @@ def columns(before: str, marks: str) -> tuple[float, float]:
     """Where marks behind some text begin and end, in `drawn`'s pixels."""
     first = 12 + FONT.getlength(before)
     return first * HEIGHT / 36, (first + FONT.getlength(marks)) * HEIGHT / 36
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 2), (32, 57), (32, 320)])
+def test_percentiles_are_those_of_numpy(shape):
+    values = np.random.default_rng(1).normal(0, 50, shape).astype(np.float32)
+    for percent in (0, 12.5, 50, 99, 100):
+        assert percentile(values, percent) == pytest.approx(np.percentile(values, percent), rel=1e-6)
 
 
 @pytest.mark.parametrize("marks", ["_" * 12, "." * 18, "-" * 20, "=" * 9])

@@ -10,12 +10,15 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import tiny_transformer
 from tiny import CHARS, FEATURES, PREFIX, float_checkpoint, int8_checkpoint, replaced, transformer
 
 from quantvietocr.checkpoint import Checkpoint, CheckpointError, Layer, read
 from quantvietocr.checkpoint.onnx_file import read_onnx
 from quantvietocr.cli import main as cli
+from quantvietocr.engines.base import STAGES
 from quantvietocr.engines.choose import open_file
+from quantvietocr.engines.graphs import encoder_graph
 from quantvietocr.engines.graphs.builder import Graph
 from quantvietocr.engines.graphs.network import input_scale, to_onnx
 from quantvietocr.engines.torch_engine import TorchEngine
@@ -110,6 +113,28 @@ def test_the_same_numbers_give_the_same_bytes_and_others_do_not(tmp_path):
     assert first == second
     assert to_onnx(replaced(int8_checkpoint(), f"{PREFIX}features.0.bias", np.ones(5, np.float32))) != first
     assert not list(tmp_path.glob("**/*.part"))
+
+
+@pytest.mark.parametrize("make", [int8_checkpoint, float_checkpoint, tiny_transformer.int8_checkpoint])
+def test_onnx_itself_would_write_the_same_bytes(make):
+    content = to_onnx(make())
+    onnx.checker.check_model(content)
+    assert onnx.load_from_string(content).SerializeToString(deterministic=True) == content
+
+
+@pytest.mark.parametrize("make", [int8_checkpoint, float_checkpoint, tiny_transformer.int8_checkpoint])
+def test_engines_get_all_but_the_decoder(make, tmp_path):
+    checkpoint = make()
+    whole = onnx.load_from_string(to_onnx(checkpoint))
+    expected = [value.name for value in whole.graph.output if value.name in STAGES]
+    exported = read(export_onnx(checkpoint, tmp_path / "tiny.onnx"))
+    for content in (encoder_graph(checkpoint), encoder_graph(exported)):
+        part = onnx.load_from_string(content)
+        onnx.checker.check_model(content)
+        assert [value.name for value in part.graph.input] == ["pixels"]
+        assert [value.name for value in part.graph.output] == expected
+        assert "Loop" not in {node.op_type for node in part.graph.node}
+        assert not any(".decoder." in tensor.name for tensor in part.graph.initializer)
 
 
 def test_the_file_gives_the_numbers_and_metadata_back(tmp_path):

@@ -128,7 +128,6 @@ def test_a_slim_file_says_its_widths_and_every_engine_reads_it(narrow, tmp_path)
 @pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
 def test_slim_int8_reads_the_same_on_every_engine(narrow, engine, tmp_path):
     pytest.importorskip(engine)
-    pytest.importorskip("onnx")
     samples = read_annotation(tiny_network.write_lines(tmp_path / "lines"), Vocab(tiny.CHARS)).samples
     int8 = quantize_static(narrow, samples, lines=6)
     path = write(int8, tmp_path / "slim.safetensors")

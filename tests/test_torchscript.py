@@ -124,8 +124,8 @@ def test_times_of_each_kind_of_file(tmp_path, capsys):
     assert cli.main(["export", str(checkpoint), "--format", "torchscript", "--out", str(script)]) == 0
     graph = tmp_path / "tiny.onnx"
     files, engines = [str(checkpoint), str(script)], ["torch", "TorchScript"]
-    if cli.main(["export", str(checkpoint), "--format", "onnx", "--out", str(graph)]) == 0:
-        files.append(str(graph))
+    assert cli.main(["export", str(checkpoint), "--format", "onnx", "--out", str(graph)]) == 0
+    files.append(str(graph))
     capsys.readouterr()
     assert cli.main(["time", *files, "--width", "40", "--runs", "7"]) == 0
     said = capsys.readouterr()

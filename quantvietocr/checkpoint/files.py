@@ -15,7 +15,6 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle  # for the name of its error: nothing is unpickled
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -218,6 +217,8 @@ def _read_pth(path: Path) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
 
 def _is_torchscript(path: Path) -> bool:
     """Whether a file is a TorchScript program, by what tells torch: it and a state dict are both zip archives."""
+    import zipfile  # only a .pth needs it
+
     try:
         with zipfile.ZipFile(path) as archive:
             return any(name.endswith("/constants.pkl") for name in archive.namelist())

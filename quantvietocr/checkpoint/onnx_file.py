@@ -10,20 +10,25 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
 
+from .protobuf import UNUSABLE, as_message, as_number, as_text, fields, message
 from .types import METADATA_KEY, Checkpoint, CheckpointError, meta_of_json
 
 DIGEST_KEY = "graph_sha256"  # of a property of the file: the digest of its graph
-#: What is raised for bytes that are no message of the kind expected.
-UNUSABLE = (ValueError, LookupError, TypeError, AttributeError, MemoryError, OverflowError)
-MAX_VARINT_BITS = 63  # past which a number is longer than 64 bits
-_MODEL_GRAPH, _MODEL_PROPERTIES, _GRAPH_INITIALIZER = 7, 14, 5
-_TENSOR_DIMS, _TENSOR_TYPE, _TENSOR_NAME, _TENSOR_RAW = 1, 2, 8, 9
-_TYPES = {1: np.float32, 2: np.uint8, 3: np.int8, 6: np.int32, 7: np.int64, 9: np.bool_}
+# Numbers of fields, by the message that they stand in.
+MODEL_GRAPH, MODEL_PROPERTIES = 7, 14
+GRAPH_NODE, GRAPH_INITIALIZER, GRAPH_INPUT, GRAPH_OUTPUT = 1, 5, 11, 12
+NODE_INPUT, NODE_OUTPUT, VALUE_NAME = 1, 2, 1
+TENSOR_DIMS, TENSOR_TYPE, TENSOR_NAME, TENSOR_RAW = 1, 2, 8, 9
+#: The field that holds the name, of each kind of field of a graph whose content has one.
+_NAME_OF = {GRAPH_INITIALIZER: TENSOR_NAME, GRAPH_INPUT: VALUE_NAME, GRAPH_OUTPUT: VALUE_NAME}
+#: The kind of number → ONNX's number for it, of those that our files hold.
+DATA_TYPES = {np.float32: 1, np.uint8: 2, np.int8: 3, np.int32: 6, np.int64: 7, np.bool_: 9}
+_DTYPES = {number: kind for kind, number in DATA_TYPES.items()}
 
 
 def read_onnx(path: str | os.PathLike, prefix: str | tuple[str, ...] = "") -> Checkpoint:
@@ -49,9 +54,9 @@ def read_onnx(path: str | os.PathLike, prefix: str | tuple[str, ...] = "") -> Ch
     except OSError as error:
         raise CheckpointError(f"{path} cannot be opened: {error.strerror}.") from error
     try:
-        model = list(_fields(content))
-        properties = dict(_property(_bytes(value)) for number, value in model if number == _MODEL_PROPERTIES)
-        graph = next((_bytes(value) for number, value in model if number == _MODEL_GRAPH), None)
+        model = list(fields(content))
+        properties = dict(_property(as_message(value)) for number, value in model if number == MODEL_PROPERTIES)
+        graph = next((as_message(value) for number, value in model if number == MODEL_GRAPH), None)
         if graph is None:
             raise ValueError("no graph")
     except UNUSABLE as error:
@@ -67,7 +72,7 @@ def read_onnx(path: str | os.PathLike, prefix: str | tuple[str, ...] = "") -> Ch
         )
     meta = meta_of_json(properties[METADATA_KEY], path)
     try:
-        entries = [_bytes(value) for number, value in _fields(graph) if number == _GRAPH_INITIALIZER]
+        entries = [as_message(value) for number, value in fields(graph) if number == GRAPH_INITIALIZER]
         named = [(_tensor_name(entry), entry) for entry in entries]
         tensors = {name: _tensor(entry) for name, entry in named if name.startswith(prefix)}
     except UNUSABLE as error:
@@ -77,66 +82,56 @@ def read_onnx(path: str | os.PathLike, prefix: str | tuple[str, ...] = "") -> Ch
     return Checkpoint(tensors, meta, str(path))
 
 
-def _fields(content: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Number and content of each field of a message. Raises ValueError or IndexError for what is no message."""
-    at = 0
-    while at < len(content):
-        key, at = _varint(content, at)
-        kind = key & 7
-        if kind == 0:
-            number, at = _varint(content, at)
-            yield key >> 3, number
-            continue
-        if kind not in (1, 2, 5):
-            raise ValueError("unknown wire type")
-        size, at = _varint(content, at) if kind == 2 else (8 if kind == 1 else 4, at)
-        if at + size > len(content):
-            raise ValueError("a field reaches beyond the end")
-        yield key >> 3, content[at : at + size]
-        at += size
+def part_of(content: bytes, outputs: Collection[str]) -> bytes:
+    """The part of an ONNX file that some of its outputs need, as a file of its own.
 
+    Args:
+        content: Of the file.
+        outputs: Names of outputs. Those that the graph lacks are passed over, if it has any.
 
-def _bytes(value: int | memoryview) -> memoryview:
-    """The content of a field that is no number. Raises TypeError for one that is."""
-    if isinstance(value, int):
-        raise TypeError("a number stands where a message belongs")
-    return value
+    Returns:
+        The smaller file: with those outputs, and without the nodes, numbers, inputs and properties that they do not
+        need.
 
-
-def _number(value: int | memoryview) -> int:
-    """The content of a field that is a number. Raises TypeError for one that is none."""
-    if not isinstance(value, int):
-        raise TypeError("a message stands where a number belongs")
-    return value
-
-
-def _varint(content: memoryview, at: int) -> tuple[int, int]:
-    """A number and where it ends: seven bits a byte, the lowest first; the eighth says that more follow."""
-    value = shift = 0
-    while True:
-        byte = content[at]
-        value |= (byte & 127) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 128:
-            return value, at
-        if shift > MAX_VARINT_BITS:
-            raise ValueError("a number longer than 64 bits")
+    Raises:
+        ValueError, LookupError, TypeError: For what is no ONNX file, or has none of the outputs (`UNUSABLE`).
+    """
+    model = list(fields(memoryview(content)))
+    (graph,) = (list(fields(as_message(value))) for number, value in model if number == MODEL_GRAPH)
+    needed, nodes = set(outputs), []
+    for node in (as_message(value) for number, value in reversed(graph) if number == GRAPH_NODE):
+        names = [(number, as_text(value)) for number, value in fields(node) if number in (NODE_INPUT, NODE_OUTPUT)]
+        if any(number == NODE_OUTPUT and name in needed for number, name in names):
+            nodes.append(node)
+            needed |= {name for number, name in names if number == NODE_INPUT}
+    if not nodes:
+        raise LookupError(f"no outputs {', '.join(outputs)}")
+    kept: list[tuple[int, int | memoryview]] = [(GRAPH_NODE, node) for node in reversed(nodes)]
+    for number, value in graph:
+        if number in _NAME_OF:
+            name = as_text(dict(fields(as_message(value)))[_NAME_OF[number]])
+            if name in (outputs if number == GRAPH_OUTPUT else needed):
+                kept.append((number, value))
+        elif number != GRAPH_NODE:
+            kept.append((number, value))
+    whole = [(number, value) for number, value in model if number not in (MODEL_GRAPH, MODEL_PROPERTIES)]
+    return message([*whole, (MODEL_GRAPH, memoryview(message(kept)))])
 
 
 def _property(entry: memoryview) -> tuple[str, str]:
     """Key and value of a property of the file."""
-    fields = {number: bytes(_bytes(value)).decode() for number, value in _fields(entry)}
-    return fields[1], fields[2]
+    found = {number: as_text(value) for number, value in fields(entry)}
+    return found[1], found[2]
 
 
 def _tensor_name(entry: memoryview) -> str:
-    return bytes(_bytes(dict(_fields(entry))[_TENSOR_NAME])).decode()
+    return as_text(dict(fields(entry))[TENSOR_NAME])
 
 
 def _tensor(entry: memoryview) -> np.ndarray:
     """An own copy of an initializer."""
-    fields = list(_fields(entry))
-    content = dict(fields)
-    shape = [_number(value) for number, value in fields if number == _TENSOR_DIMS]
-    kind = _TYPES[_number(content[_TENSOR_TYPE])]
-    return np.frombuffer(_bytes(content.get(_TENSOR_RAW, memoryview(b""))), kind).reshape(shape).copy()
+    found = list(fields(entry))
+    content = dict(found)
+    shape = [as_number(value) for number, value in found if number == TENSOR_DIMS]
+    kind = _DTYPES[as_number(content[TENSOR_TYPE])]
+    return np.frombuffer(as_message(content.get(TENSOR_RAW, memoryview(b""))), kind).reshape(shape).copy()

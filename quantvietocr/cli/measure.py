@@ -43,7 +43,7 @@ def compare(options: argparse.Namespace) -> None:
     for target in options.front_into:
         insert_section(target, front(tables[0], options.front_rows))
     print(
-        f"In {options.out}: table.md, table.json, table.png, texts.tsv (every line as each row read it), "
+        f"In {options.out}: table.md, table.json, table.png, tradeoff.png, texts.tsv (every line as each row read it), "
         "reliability.png, errors.md, errors.json, errors.png"
     )
 

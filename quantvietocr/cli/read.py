@@ -219,7 +219,7 @@ def _take(session: Session, line: Line, form: str, table: Table | None, file: Ro
     else:
         session.read += 1
         session.doubtful += line.confidence < LOW_CONFIDENCE
-        hint_at_page(session, line.path)
+        hint_at_page(session, line)
     if line.thumbnail and len(session.drawn) < MAX_DRAWN:
         session.drawn.append((line.thumbnail, line.text, line.confidence))
     if file is None:

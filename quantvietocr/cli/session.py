@@ -13,6 +13,7 @@ from .shared import reading_options
 
 if TYPE_CHECKING:
     from ..reading.predictor import Predictor
+    from ..reading.stream import Line
 
 MAX_PAGE_HINTS = 3  # sentences about pictures that look like pages; more would bury the rest
 MIN_PAGE_SIDE = 250  # pixels; a scan of one line is lower
@@ -86,21 +87,16 @@ def _note_mended(session: Session) -> None:
     warnings.showwarning = show
 
 
-def hint_at_page(session: Session, path: str) -> None:
+def hint_at_page(session: Session, line: Line) -> None:
     """Say so where a picture was read as one line that looks like a page."""
-    from ..pictures.image import ImageError, line_size
-
-    if path == "-":
+    if line.size is None:
         return
-    try:
-        width, height = line_size(path)
-    except ImageError:  # gone meanwhile
-        return
+    width, height = line.size
     if min(width, height) < MIN_PAGE_SIDE or height < MIN_PAGE_SHAPE * width:
         return
     session.pages += 1
     if session.pages <= MAX_PAGE_HINTS:
         session.note(
-            f"{path}: looks like a page ({width} x {height} pixels) and was read as one line; "
+            f"{line.path}: looks like a page ({width} x {height} pixels) and was read as one line; "
             "`quantvietocr receipts` reads pages."
         )

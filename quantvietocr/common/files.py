@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-import secrets
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -43,7 +42,7 @@ def replace_whole(path: str | os.PathLike) -> Iterator[Path]:
     if path.parent not in _tidied:
         _tidied.add(path.parent)
         _remove_abandoned(path.parent)
-    temporary = path.with_name(f"{TEMPORARY}{secrets.token_hex(6)}.part")
+    temporary = path.with_name(f"{TEMPORARY}{os.urandom(6).hex()}.part")
     try:
         with _held(temporary):
             yield temporary

@@ -14,9 +14,8 @@ def processor() -> tuple[str, tuple[str, ...]]:
     """Return the processor's name, and which of the features that int8 kernels use it has."""
     about = _cpuinfo()
     flags = _flags(about)
-    return about.get("model name", platform.processor() or platform.machine()), tuple(
-        name for name in INT8 if name in flags
-    )
+    name = about.get("model name") or platform.processor() or platform.machine()  # processor() may start a program
+    return name, tuple(name for name in INT8 if name in flags)
 
 
 def has_bf16() -> bool:

@@ -26,7 +26,6 @@ EXTRA_OF = {
     "vietocr": "train",
     "asterocr": "peers",
     "shapely": "peers",
-    "onnx": "onnx",
     "onnxruntime": "onnx",
     "openvino": "openvino",
     "matplotlib": "receipt",

@@ -45,10 +45,12 @@ class Engine(Encoder, Protocol):
 
     Attributes:
         name: Of the package that computes.
+        version: Of that package.
         precision: What it computes in, for people.
     """
 
     name: str
+    version: str
     precision: str
 
     @property
@@ -70,11 +72,6 @@ class Engine(Encoder, Protocol):
 def cores() -> int:
     """CPU threads that this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def need_onnx(purpose: str) -> ModuleType:
-    """Import the package `onnx`. Raises EngineError, naming `purpose`, where it is not installed."""
-    return need("onnx", purpose)
 
 
 def need(package: str, purpose: str) -> ModuleType:

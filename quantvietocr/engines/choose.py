@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
 import os
 from pathlib import Path
@@ -81,10 +80,10 @@ def _engine_for(path: Path, engine: str) -> str:
         if installed("torch"):
             return "torch"
         name = _fastest()
-        if name is None or path.suffix != ".safetensors" or not installed("onnx"):
+        if name is None or path.suffix != ".safetensors":
             raise EngineError(
                 f"{path}: .pth and .safetensors files need PyTorch: {how_to_install('torch')}; .safetensors files can "
-                "do with `pip install safetensors onnx onnxruntime`."
+                "do with `pip install safetensors onnxruntime`."
             )
         return name
     if engine == "torch":
@@ -129,7 +128,7 @@ def describe_engine(engine: Engine, checkpoint: Checkpoint, threads: int) -> lis
     integers = any(layer.precision == "int8" for layer in checkpoint.meta.layers)
     on = f"; int8 on {int8_instructions(features)}" if integers else ""
     count = {0: "a thread per core", 1: "1 thread"}.get(threads, f"{threads} threads")
-    sentence = f"engine: {engine.name} {importlib.metadata.version(engine.name)}, {engine.precision}{on}; {count}."
+    sentence = f"engine: {engine.name} {engine.version}, {engine.precision}{on}; {count}."
     bits = checkpoint.meta.activation_bits
     warning = int8_warning(bits, features, weight_bits=weight_bits(checkpoint)) if integers else None
     return [*checkpoint.notes, sentence, *([f"warning: {warning}"] if warning else [])]

@@ -13,21 +13,21 @@ import numpy as np
 from ..checkpoint.types import Checkpoint, CheckpointError
 from .base import STAGES, Encoded, cores, need
 from .cpu import graph_precision
-from .graphs import graph_of
+from .graphs import encoder_graph
 
-NO_STEPS = np.array(0, np.int64)  # steps of the graph's decoder: the encoder alone is wanted
+PURPOSE = "reading with ONNX Runtime"
 MAX_REASON = 200  # characters of ONNX Runtime's message that are passed on
 
 
 class OnnxEngine:
-    """CNN and encoder of an exported `.onnx` file, or of another checkpoint's graph.
+    """CNN and encoder of an exported `.onnx` file, or of another checkpoint's graph. Its decoder is not loaded.
 
     Args:
         checkpoint: What was read from the file. Of an `.onnx` file its `origin` is opened.
         threads: CPU threads; 0 is one per core.
 
     Raises:
-        EngineError: Where onnxruntime is missing, or `onnx` for a file of another kind.
+        EngineError: Where onnxruntime is missing.
         CheckpointError: Where it cannot load the file.
     """
 
@@ -35,16 +35,17 @@ class OnnxEngine:
 
     def __init__(self, checkpoint: Checkpoint, threads: int = 0) -> None:
         self.threads = threads or cores()
-        self._origin, self._graph = checkpoint.origin, graph_of(checkpoint)
+        self._origin, self._graph = checkpoint.origin, encoder_graph(checkpoint)
         self._session = self._open(threads)
         names = {output.name for output in self._session.get_outputs()}
         self._outputs = [name for name in STAGES if name in names]
         self._single: OnnxEngine | None = None
+        self.version: str = need(self.name, PURPOSE).__version__
         self.precision = graph_precision(checkpoint)
 
     def _open(self, threads: int) -> Any:
         """Open the file for a number of CPU threads. Any number of Python's threads may call the session at once."""
-        runtime = need("onnxruntime", "reading .onnx files with ONNX Runtime")
+        runtime = need(self.name, PURPOSE)
         options = session_options(runtime, threads)
         # Lines of many widths: an arena would keep the largest of every shape that ever came by.
         options.enable_cpu_mem_arena = False
@@ -68,7 +69,7 @@ class OnnxEngine:
 
     def stages(self, pixels: np.ndarray) -> tuple[np.ndarray, ...]:
         """Run as `encode` does, and return the CNN's features (N,S,C), float32, before what that returns."""
-        return tuple(self._session.run(self._outputs, {"pixels": pixels, "max_length": NO_STEPS}))
+        return tuple(self._session.run(self._outputs, {"pixels": pixels}))
 
     def encode(self, pixels: np.ndarray) -> Encoded:
         """See `base.Encoder`."""

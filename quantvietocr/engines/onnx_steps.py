@@ -77,4 +77,4 @@ def _session(model: bytes) -> Any:
 
 def onnx_steps(checkpoint: Checkpoint) -> OnnxSteps | None:
     """The steps of a checkpoint's decoder; None where the packages that run them are not installed."""
-    return OnnxSteps(checkpoint) if installed("onnxruntime") and installed("onnx") else None
+    return OnnxSteps(checkpoint) if installed("onnxruntime") else None

@@ -13,7 +13,7 @@ import numpy as np
 from ..checkpoint.types import Checkpoint, CheckpointError
 from .base import STAGES, Encoded, cores, need
 from .cpu import graph_precision
-from .graphs import graph_of
+from .graphs import encoder_graph
 
 MAX_REASON = 200  # characters of OpenVINO's message that are passed on, its end
 
@@ -43,10 +43,11 @@ class OpenVinoEngine:
     def __init__(self, checkpoint: Checkpoint, threads: int = 0, hint: str | None = "f32") -> None:
         runtime = need("openvino", "reading .onnx files with OpenVINO")
         self.threads = threads or cores()
+        self.version: str = runtime.__version__.partition("-")[0]  # without the build
         self._core = runtime.Core()
         self._settings = {"ENABLE_CPU_PINNING": False} | ({"INFERENCE_PRECISION_HINT": hint} if hint else {})
         try:
-            model = self._core.read_model(graph_of(checkpoint))
+            model = self._core.read_model(encoder_graph(checkpoint))
             outputs = {output.get_any_name(): output.node for output in model.outputs}
             pixels = next(given.node for given in model.inputs if given.get_any_name() == "pixels")
             features = outputs["features"].input_value(0)

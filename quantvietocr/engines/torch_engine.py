@@ -59,6 +59,7 @@ class TorchEngine:
     """
 
     name = "torch"
+    version: str = torch.__version__
 
     def __init__(self, checkpoint: Checkpoint, threads: int = 0) -> None:
         self._threads = threads

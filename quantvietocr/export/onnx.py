@@ -22,11 +22,9 @@ def export_onnx(checkpoint: Checkpoint, path: str | os.PathLike) -> Path:
 
     Raises:
         CheckpointError: the name ends otherwise, or the checkpoint cannot be used.
-        EngineError: the package `onnx` is missing.
     """
     path = Path(path)
     if path.suffix != ".onnx":
         raise CheckpointError(f"{path}: ONNX files end in .onnx; give a name that ends so.")
-    content = to_onnx(checkpoint)
-    write_bytes(path, content)
+    write_bytes(path, to_onnx(checkpoint))
     return path

@@ -216,6 +216,7 @@ def _decode(channel: socket.socket, sent: mmap.mmap, received: mmap.mmap) -> Non
         score.write(str(MAX_OOM_SCORE))
     _limit_memory()
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    Image.preinit()  # the usual formats, while whoever asks is still busy with the network
     try:
         while message := channel.recv(MAX_MESSAGE):
             signal.alarm(MAX_SECONDS)

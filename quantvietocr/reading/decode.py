@@ -49,6 +49,23 @@ class Reading:
         return float(np.mean(kept)) if kept else 0.0
 
 
+@dataclass(frozen=True)
+class _Step:
+    """What greedy decoding did in one step.
+
+    Attributes:
+        rows: The numbers of the lines that took part, int (N).
+        tokens: The class that each chose, int (N).
+        logits: Their logits (N,classes).
+        attention: Where each looked (N,S); None of networks that look at no one place.
+    """
+
+    rows: np.ndarray
+    tokens: np.ndarray
+    logits: np.ndarray
+    attention: np.ndarray | None
+
+
 def softmax(values: np.ndarray) -> np.ndarray:
     """Softmax over the last axis."""
     raised = values - values.max(axis=-1, keepdims=True)
@@ -83,39 +100,86 @@ def greedy(
         The reading of each line.
     """
     count, most = len(encoded[0]), min(max_length + 1, decoder.limit)
-    ids = np.zeros((count, most), dtype=np.int32)
-    probabilities = np.zeros((count, most), dtype=np.float32)
     lengths = np.full(count, most)
-    rows = np.arange(count)  # of the lines that still run
+    rows = np.arange(count)  # of the lines that still take part
+    running = np.ones(count, dtype=bool)  # which of them have not ended
     tokens = np.full(count, GO)
     state = decoder.start(encoded, greedy=True)
-    looped = np.zeros((count, most), dtype=bool)
-    least = MIN_ATTENTION_STEP / position_width
-    run, reach = np.zeros(count, dtype=np.int32), np.zeros(count, dtype=np.float32)
+    taken: list[_Step] = []  # what is left to be computed is computed for all of them together
     for step in range(most):
-        before = tokens
         logits, attention = decoder.step(tokens, state)
         if refused is not None:
             logits[:, refused] = -np.inf
         tokens = logits.argmax(axis=1)
-        if drop_loops and attention is not None:
-            run = np.where(tokens == before, run + 1, 1)
-            if run.max() >= FREE_REPEATS:
-                attended = attention @ np.arange(attention.shape[1], dtype=np.float32)
-                looped[rows, step] = still = (run > FREE_REPEATS) & (attended < reach + least)
-                reach = np.where(still, reach, attended)
-        best = logits[np.arange(len(tokens)), tokens]
-        ids[rows, step] = tokens
-        probabilities[rows, step] = 1.0 / np.exp(logits - best[:, None]).sum(axis=1)
-        lengths[rows[(tokens == EOS) & (lengths[rows] > step)]] = step
-        going = lengths[rows] > step
-        if not going.any():
+        taken.append(_Step(rows, tokens, logits, attention))
+        ending = (tokens == EOS) & running
+        if not ending.any():
+            continue
+        lengths[rows[ending]] = step
+        running = running & ~ending
+        left = np.count_nonzero(running)
+        if not left:
             break
         # A step of a finished line costs less than moving the memory of the others together, until a few are done.
-        if going.sum() <= SHRINK_BELOW * len(rows):
-            rows, tokens, run, reach = rows[going], tokens[going], run[going], reach[going]
-            state.keep(going)
+        if left <= SHRINK_BELOW * len(rows):
+            state.keep(running)
+            rows, tokens, running = rows[running], tokens[running], np.ones(left, dtype=bool)
+    ids, probabilities = _chosen(taken, count)
+    looped = np.zeros(ids.shape, dtype=bool)
+    if drop_loops:
+        for line in _with_runs(ids, lengths):
+            looped[line] = _stalled(line, ids[line], taken, MIN_ATTENTION_STEP / position_width)
     return [_reading(ids[i], probabilities[i], looped[i], length) for i, length in enumerate(lengths)]
+
+
+def _chosen(taken: Sequence[_Step], count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The most probable class of each line at each step, int32 (count,steps), and its probability; 0 where it left."""
+    rows = np.concatenate([step.rows for step in taken])
+    steps = np.repeat(np.arange(len(taken)), [len(step.rows) for step in taken])
+    logits = np.concatenate([step.logits for step in taken])
+    ids = np.zeros((count, len(taken)), dtype=np.int32)
+    probabilities = np.zeros((count, len(taken)), dtype=np.float32)
+    ids[rows, steps] = np.concatenate([step.tokens for step in taken])
+    logits -= logits.max(axis=1, keepdims=True)
+    np.exp(logits, out=logits)
+    probabilities[rows, steps] = 1.0 / logits.sum(axis=1)
+    return ids, probabilities
+
+
+def _with_runs(ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """The lines in which a class comes more than FREE_REPEATS times in a row before the end."""
+    alike = (ids[:, 1:] == ids[:, :-1]) & (np.arange(1, ids.shape[1]) < lengths[:, None])
+    last = alike.shape[1] - FREE_REPEATS + 1
+    if last < 1:
+        return np.empty(0, dtype=np.int64)
+    return np.flatnonzero(np.logical_and.reduce([alike[:, i : last + i] for i in range(FREE_REPEATS)]).any(axis=1))
+
+
+def _stalled(line: int, ids: np.ndarray, taken: Sequence[_Step], least: float) -> np.ndarray:
+    """Where a line repeats a character while attention stands still.
+
+    Args:
+        line: Its number.
+        ids: The classes that were read in it.
+        taken: The steps.
+        least: Positions by which attention moves on for a character of its own.
+
+    Returns:
+        bool (steps).
+    """
+    stalled = np.zeros(len(taken), dtype=bool)
+    run, reach = 0, 0.0
+    for number, step in enumerate(taken):
+        row = np.flatnonzero(step.rows == line)
+        if step.attention is None or not len(row):
+            break
+        run = run + 1 if number and ids[number] == ids[number - 1] else 1
+        if run >= FREE_REPEATS:
+            attention = step.attention[row[0]]
+            attended = float(attention @ np.arange(len(attention), dtype=np.float32))
+            stalled[number] = run > FREE_REPEATS and attended < reach + least
+            reach = reach if stalled[number] else attended
+    return stalled
 
 
 def _reading(ids: np.ndarray, probabilities: np.ndarray, looped: np.ndarray, length: int) -> Reading:

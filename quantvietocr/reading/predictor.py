@@ -26,6 +26,7 @@ from .margins import without_margins
 from .options import USUAL, ReadingOptions
 from .recognizer import LOCATING, Decoding, Recognizer
 from .wide import candidates_of
+from .words.model import SHIPPED, WordModel
 from .words.model import read as read_words
 from .words.search import Spelling, search
 
@@ -97,7 +98,7 @@ class Predictor:
         self.readable = chars if whitelist is None else whitelist
         refused = None if whitelist is None else decode.refused_classes(whitelist, chars)
         words = None if options.beam else options.words
-        self.spelling = None if words is None else Spelling(read_words(os.fspath(words)), chars)
+        self.spelling = None if words is None else Spelling(_word_model(os.fspath(words)), chars)
         decoding = Decoding(
             beam=options.beam,
             follow_states=follow_states,
@@ -242,3 +243,8 @@ class Predictor:
             return reading
         recognizer = self.recognizer
         return search(recognizer.decoder, encoded, spelling, refused=recognizer.decoding.refused) or reading
+
+
+def _word_model(name: str) -> WordModel | Callable[[], WordModel]:
+    """The words of a file, read at once, so that its errors come first; shipped ones once a line is in doubt."""
+    return partial(read_words, name) if name in SHIPPED else read_words(name)

@@ -1,8 +1,9 @@
 """The decoder of VietOCR's seq2seq networks, in NumPy, so that one implementation serves every engine.
 
 What does not depend on the step is computed once: the attention keys per image, and per vocabulary entry the products
-of its embedding with the GRU and the output layer (at load). What is left of a step are two matrix products. Attention
-is Bahdanau et al. 2015 (additive); the GRU is Cho et al. 2014 in torch's gate order (reset, update, new).
+of its embedding with the GRU and the output layer (at load). What is left of a step are two matrix products: one of
+what attention saw, one of the new hidden state, for this step's characters and the next step's gates and query.
+Attention is Bahdanau et al. 2015 (additive); the GRU is Cho et al. 2014 in torch's gate order (reset, update, new).
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from ..checkpoint.types import Checkpoint
 from ..engines.base import Encoded
 from .decode import softmax
 
-MAX_ENERGY = 43.0  # key plus query at most, for e to twice that to stay below float32's 3.4e38
+MAX_ENERGY = 41.0  # key plus query at most, for e to twice that, times MAX_SCORE, to stay below float32's 3.4e38
+MAX_SCORE = 80.0  # a score at most, for e to it to stay a number, and e to minus it too
 
 
 @dataclass
@@ -29,20 +31,24 @@ class Seq2SeqState:
         memory: The encoder's outputs, float32 (L,S,2E).
         keys: The attention keys of the memory, as `Seq2SeqDecoder.start` makes them, float32 (L,S,D).
         hidden: The hidden states, float32 (N,D).
+        own: Their products with `Seq2SeqDecoder.from_hidden`, float32 (N,4D+classes).
     """
 
     memory: np.ndarray
     keys: np.ndarray
     hidden: np.ndarray
+    own: np.ndarray
 
     def follow(self, rows: np.ndarray) -> None:
         """See `decoder.State`."""
-        self.hidden = self.hidden[rows]
+        self.hidden, self.own = self.hidden[rows], self.own[rows]
 
     def keep(self, lines: np.ndarray) -> None:
         """See `decoder.State`."""
-        hidden = self.hidden.reshape(len(self.memory), -1, self.hidden.shape[1])[lines]
-        self.memory, self.keys, self.hidden = self.memory[lines], self.keys[lines], hidden.reshape(-1, hidden.shape[2])
+        paths = len(self.hidden) // len(self.memory)
+        rows = np.arange(len(self.hidden)).reshape(-1, paths)[lines].reshape(-1)
+        self.memory, self.keys = self.memory[lines], self.keys[lines]
+        self.follow(rows)
 
 
 class Seq2SeqDecoder:
@@ -66,21 +72,25 @@ class Seq2SeqDecoder:
         self.score = get("attention.v.weight").reshape(-1)
         # Memory and hidden states come out of GRUs and a tanh: none of their values is above 1 or below -1.
         most = np.abs(attention).sum(axis=1) + np.abs(self.key_bias)
-        self.exponentials = bool(most.max() <= MAX_ENERGY)
+        highest = 2 * max(part.sum() for part in (np.maximum(self.score, 0), np.maximum(-self.score, 0)))
+        self.exponentials = bool(most.max() <= MAX_ENERGY and highest <= MAX_SCORE)
         if self.exponentials:
             self.score = -2 * self.score
-        # sigmoid(x) = (tanh(x / 2) + 1) / 2. Reset and update gates are halved in the weights, where that is exact.
+        # sigmoid(x) = (tanh(x / 2) + 1) / 2. The halves are in the weights, where they are exact: those of x in the
+        # reset and the update gate, and that of the reset gate in what it multiplies.
         half = np.repeat(np.array([0.5, 1.0], np.float32), [2 * hidden, hidden])
         gate_bias, hidden_bias = get("rnn.bias_ih_l0"), get("rnn.bias_hh_l0")
         gate_bias = gate_bias + np.where(half < 1, hidden_bias, np.float32(0))
-        self.new_bias = hidden_bias[2 * hidden :].copy()  # the reset gate multiplies it
-        # Rows: what the previous hidden state contributes to (gates, attention query).
-        self.from_hidden = np.concatenate([get("rnn.weight_hh_l0") * half[:, None], attention[:, :hidden]]).T.copy()
-        # What the context contributes to (gates, output), the hidden state to the output, and each token to both.
+        self.new_bias = hidden_bias[2 * hidden :] * np.float32(0.5)  # the reset gate multiplies it
+        # The query is wanted times minus two where the keys are exponentials.
+        query = attention[:, :hidden] * np.float32(-2 if self.exponentials else 1)
+        # Rows: what a hidden state adds to the next gates, the next attention query and the characters.
+        own = [get("rnn.weight_hh_l0") * np.float32(0.5), query, output[:, :hidden]]
+        self.from_hidden = np.concatenate(own).T.copy()
+        # What the context adds to the gates and the characters, and each token to both.
         self.from_context = np.concatenate(
             [input_weight[:, embedded:] * half[:, None], output[:, hidden : hidden + context]]
         ).T.copy()
-        self.output_hidden = np.ascontiguousarray(output[:, :hidden].T)
         token_gates = (embedding @ input_weight[:, :embedded].T + gate_bias) * half
         token_output = embedding @ output[:, hidden + context :].T + get("fc_out.bias")
         self.from_token = np.concatenate([token_gates, token_output], axis=1)
@@ -94,8 +104,8 @@ class Seq2SeqDecoder:
         """See `decoder.Decoder`.
 
         The energy of a position is Σ v·tanh(k + q), with its key k and the query q. tanh(x) = 1 - 2/(e²ˣ + 1), and
-        softmax drops what all positions share: -2 Σ v/(e²ᵏ·e²ᑫ + 1) is left. So keys are e²ᵏ, and a step computes no
-        tanh of S·D values. Where the weights are so large that this could overflow, keys are k.
+        softmax drops what all positions share: -2 Σ v·p/(e²ᵏ + p) is left, with p = e⁻²ᑫ. So keys are e²ᵏ, and a step
+        computes no tanh of S·D values. Where the weights are so large that this could overflow, keys are k.
         """
         memory, hidden = encoded
         keys = memory @ self.key_weight
@@ -103,40 +113,47 @@ class Seq2SeqDecoder:
         if self.exponentials:
             keys *= 2
             np.exp(keys, out=keys)
-        return Seq2SeqState(memory, keys, hidden)
+        return Seq2SeqState(memory, keys, hidden, hidden @ self.from_hidden)
 
-    def _scores(self, keys: np.ndarray, queries: np.ndarray) -> np.ndarray:
-        """What attention is the softmax of (L,W,S), from keys (L,S,D) as states hold them and queries (L,W,D)."""
+    def _attention(self, keys: np.ndarray, queries: np.ndarray) -> np.ndarray:
+        """Where the paths look (L,W,S), from keys (L,S,D) as states hold them and queries (L,W,D)."""
         scores = np.empty((*queries.shape[:2], keys.shape[1]), np.float32)
         energy = np.empty(keys.shape[1:], np.float32)
-        queries = np.exp(2 * queries) if self.exponentials else queries
+        queries = np.exp(queries) if self.exponentials else queries
+        weights = queries * self.score if self.exponentials else np.broadcast_to(self.score, queries.shape)
         # Path by path: one's energies stay in the cache between the operations, a batch's would not.
-        for line_keys, line_queries, line_scores in zip(keys, queries, scores):
-            for query, path_scores in zip(line_queries, line_scores):
+        for line_keys, line_queries, line_weights, line_scores in zip(keys, queries, weights, scores):
+            for query, weight, path_scores in zip(line_queries, line_weights, line_scores):
+                np.add(line_keys, query, out=energy)
                 if self.exponentials:
-                    np.multiply(line_keys, query, out=energy)
-                    np.add(energy, 1, out=energy)
                     np.divide(1, energy, out=energy)
                 else:
-                    np.add(line_keys, query, out=energy)
                     np.tanh(energy, out=energy)
-                np.dot(energy, self.score, out=path_scores)
+                np.dot(energy, weight, out=path_scores)
+        if not self.exponentials:
+            return softmax(scores)
+        np.exp(scores, out=scores)  # of no more than MAX_SCORE
+        scores /= np.add.reduce(scores, axis=2, keepdims=True)
         return scores
 
     def step(self, tokens: np.ndarray, state: Seq2SeqState) -> tuple[np.ndarray, np.ndarray]:
         """See `decoder.Decoder`."""
-        d, gates, hidden, keys = self.hidden, 3 * self.hidden, state.hidden, state.keys
-        own = hidden @ self.from_hidden
-        attention = softmax(self._scores(keys, own[:, gates:].reshape(len(keys), -1, d)))
+        d, gates, hidden, own, keys = self.hidden, 3 * self.hidden, state.hidden, state.own, state.keys
+        attention = self._attention(keys, own[:, gates : gates + d].reshape(len(keys), -1, d))
         context = np.matmul(attention, state.memory).reshape(len(hidden), -1)
         shared = context @ self.from_context
         shared += self.from_token[tokens]
-        switches = np.tanh(shared[:, : 2 * d] + own[:, : 2 * d])
-        switches *= 0.5
-        switches += 0.5
+        switches = shared[:, : 2 * d]
+        switches += own[:, : 2 * d]
+        np.tanh(switches, out=switches)
+        switches += 1  # twice the gates
         candidate = own[:, 2 * d : gates] + self.new_bias
         candidate *= switches[:, :d]
         candidate += shared[:, 2 * d : gates]
         np.tanh(candidate, out=candidate)
-        state.hidden = candidate + switches[:, d:] * (hidden - candidate)
-        return state.hidden @ self.output_hidden + shared[:, gates:], attention.reshape(len(hidden), -1)
+        following = hidden - candidate
+        following *= 0.5
+        following *= switches[:, d:]
+        following += candidate
+        state.hidden, state.own = following, following @ self.from_hidden
+        return shared[:, gates:] + state.own[:, gates + d :], attention.reshape(len(hidden), -1)

@@ -33,6 +33,7 @@ class Line:
         confidence: The chance in [0,1] that the text is right; 0 where the picture could not be read.
         error: Why the picture could not be read; None where it was.
         thumbnail: The picture, small, where it is wanted.
+        size: Width and height of the picture in pixels; None where it was not read from a file.
     """
 
     path: str
@@ -40,6 +41,7 @@ class Line:
     confidence: float = 0.0
     error: str | None = None
     thumbnail: Image.Image | None = None
+    size: tuple[int, int] | None = None
 
 
 def read_stream(
@@ -131,9 +133,10 @@ def _open_all(predictor: Predictor, paths: list[str], thumbnails: int) -> tuple[
         except Exception as error:  # whatever is wrong with one picture, the others are read
             lines.append(Line(path, error=_passed_over(path, error)))
             continue
+        size = picture.size
         if len(candidates) <= thumbnails:
             picture.thumbnail(THUMBNAIL)
-            lines.append(Line(path, thumbnail=picture))
+            lines.append(Line(path, thumbnail=picture, size=size))
         else:
-            lines.append(Line(path))
+            lines.append(Line(path, size=size))
     return lines, candidates

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ...checkpoint.types import Checkpoint
+from ...checkpoint.onnx_file import UNUSABLE, part_of
+from ...checkpoint.types import Checkpoint, CheckpointError
+from ..base import STAGES
 
 
-def graph_of(checkpoint: Checkpoint) -> Path | bytes:
-    """What ONNX Runtime and OpenVINO open: an `.onnx` file where the checkpoint comes from one, else its graph.
+def encoder_graph(checkpoint: Checkpoint) -> bytes:
+    """What ONNX Runtime and OpenVINO open: of an `.onnx` file, or else of the checkpoint's graph, all but the decoder.
+
+    A runtime prepares whatever it is given: the decoder, which is not asked for, took as long as all else together.
 
     Raises:
         CheckpointError: The checkpoint cannot be used.
-        EngineError: Its graph is needed, and the package `onnx` is missing.
     """
     origin = Path(checkpoint.origin)
     if origin.suffix == ".onnx":
-        return origin
+        try:
+            return part_of(origin.read_bytes(), STAGES)
+        except (OSError, *UNUSABLE) as error:
+            raise CheckpointError(
+                f"{origin}: its graph is none that `quantvietocr export` writes ({error}): export it again."
+            ) from error
     from .network import to_onnx
 
-    return to_onnx(checkpoint)
+    return to_onnx(checkpoint, prepared=True)

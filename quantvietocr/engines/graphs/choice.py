@@ -41,9 +41,8 @@ def add_loop(graph: Graph, memory: str, carried: Sequence[Carried], step: Step, 
         limit: the most steps that the network can take; None for any number.
     """
     lines = graph.op("Slice", [graph.op("Shape", [memory]), graph.integers([0]), graph.integers([1])])
-    tensor = graph.onnx.helper.make_tensor
-    start = graph.op("ConstantOfShape", [lines], value=tensor("go", 7, [1], [Vocab.go]))
-    ended = graph.op("ConstantOfShape", [lines], value=tensor("no", 9, [1], [False]))
+    start = graph.op("ConstantOfShape", [lines], value=np.array([Vocab.go], np.int64))
+    ended = graph.op("ConstantOfShape", [lines], value=np.array([False]))
 
     body = Graph(graph.tensors, graph)
     number = body.input("step", np.int64, ())

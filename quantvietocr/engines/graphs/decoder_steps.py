@@ -21,14 +21,15 @@ import numpy as np
 
 from ...checkpoint import transformer_layout as layout
 from ...checkpoint.layout import SCALE
+from ...checkpoint.onnx_file import DATA_TYPES
 from ...checkpoint.types import Checkpoint
 from ...checkpoint.vocab import Vocab
-from .builder import Graph
+from .builder import Graph, model_of
 
 BYTE_ZERO = 128  # of a byte that stands for an int8 value: products of two unsigned bytes are exact on every CPU
 MOST = np.float32(127)  # of an int8 weight
 TINY = np.float32(1e-20)  # a scale above zero for rows of zeros
-OPSET, CONTRIB_OPSET, IR_VERSION = 17, 1, 8
+OPSET, CONTRIB_OPSET = 17, 1
 #: Names of a layer's keys and values.
 Pair = tuple[str, str]
 
@@ -85,9 +86,6 @@ def steps_model(checkpoint: Checkpoint) -> bytes:
     (T,all), what is added to what a step sees in each character: 0, or -∞ where it comes later.
 
     Outputs: `logits` (N×T,classes), and `next_keys.0`, `next_values.0`, … with these characters'.
-
-    Raises:
-        EngineError: The package `onnx` is missing.
     """
     graph, steps = Graph(checkpoint.tensors), _Steps(checkpoint, float_product)
     memory, kept = steps.inputs(graph)
@@ -107,9 +105,6 @@ def guesses_model(checkpoint: Checkpoint) -> bytes:
     `steps` int64, how many to guess at most; `done` bool (N), the rows whose end does not count.
 
     Output: `ids` int64 (T,N).
-
-    Raises:
-        EngineError: The package `onnx` is missing.
     """
     graph, steps = Graph(checkpoint.tensors), _Steps(checkpoint, byte_product)
     memory, kept = steps.inputs(graph)
@@ -130,7 +125,7 @@ def guesses_model(checkpoint: Checkpoint) -> bytes:
     logits, following = steps.add(body, x, rows, None, memory, carried)
     best = body.op("ArgMax", [logits], axis=1, keepdims=0)
     over = body.op("Or", [ended, body.op("Equal", [best, body.constant("end", np.int64(Vocab.eos))])])
-    left = body.op("ReduceMin", [body.op("Cast", [over], to=graph.onnx.TensorProto.INT32)], keepdims=0)
+    left = body.op("ReduceMin", [body.op("Cast", [over], to=DATA_TYPES[np.int32])], keepdims=0)
     body.output("go_on", body.op("Equal", [left, body.constant("none", np.int32(0))]), np.bool_, ())
     body.output("next", best, np.int64, ("N",))
     body.output("next_ended", over, np.bool_, ("N",))
@@ -146,10 +141,7 @@ def guesses_model(checkpoint: Checkpoint) -> bytes:
 
 
 def _model(graph: Graph) -> bytes:
-    helper = graph.onnx.helper
-    opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("com.microsoft", CONTRIB_OPSET)]
-    model = helper.make_model(graph.build("steps"), opset_imports=opsets, ir_version=IR_VERSION)
-    return model.SerializeToString()
+    return model_of(graph.build("steps"), {"": OPSET, "com.microsoft": CONTRIB_OPSET}, {})
 
 
 class _Steps:

@@ -1,4 +1,4 @@
-"""A checkpoint as one ONNX file, written number by number with ONNX's own builders; torch's exporter is not involved.
+"""A checkpoint as one ONNX file, written number by number; neither torch's exporter nor the package `onnx` is involved.
 
 The graph takes bytes and gives class numbers, so that any language with an ONNX runtime can read lines with it.
 
@@ -28,17 +28,15 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ... import __version__
 from ...checkpoint import layout
 from ...checkpoint.folding import float_layers
 from ...checkpoint.matrices import matrices_of
-from ...checkpoint.onnx_file import DIGEST_KEY
+from ...checkpoint.onnx_file import DATA_TYPES, DIGEST_KEY
 from ...checkpoint.types import METADATA_KEY, Checkpoint, CheckpointError, Layer, Meta
 from ...checkpoint.validation import validate
 from ...checkpoint.vocab import Vocab
 from ...pictures.image import LEVELS
-from ..base import need_onnx
-from .builder import Graph
+from .builder import Graph, model_of
 from .seq2seq import add_seq2seq
 from .transformer import add_transformer
 
@@ -46,23 +44,25 @@ from .transformer import add_transformer
 HEADS: dict[str, Callable[[Graph, str, Meta], None]] = {"seq2seq": add_seq2seq, "transformer": add_transformer}
 
 OPSET = 17
-IR_VERSION = 8
 
 
-def to_onnx(checkpoint: Checkpoint) -> bytes:
+def to_onnx(checkpoint: Checkpoint, prepared: bool = False) -> bytes:
     """Return the ONNX file of a checkpoint as bytes; the same numbers give the same bytes.
+
+    Args:
+        checkpoint: any.
+        prepared: for a runtime that opens it now (`builder.Graph`): without the decoder, its inputs and outputs, and
+            what a file says of itself.
 
     Raises:
         CheckpointError: the checkpoint cannot be used.
-        EngineError: the package `onnx` is missing.
     """
-    onnx = need_onnx("an ONNX graph")
     validate(checkpoint)
     layers, tensors = checkpoint.meta.layers, dict(checkpoint.tensors)
     if checkpoint.is_float:
         layers, folded = float_layers(checkpoint)
         tensors = {name: t for name, t in tensors.items() if name.startswith(layout.TRANSFORMER)} | folded
-    graph = Graph(tensors)
+    graph = Graph(tensors, prepared=prepared)
     height = checkpoint.meta.image.height
     pixels = graph.input("pixels", np.uint8, ("N", height, "W", 3))
     _add_cnn(graph, pixels, layers)
@@ -73,17 +73,8 @@ def to_onnx(checkpoint: Checkpoint) -> bytes:
     HEADS[checkpoint.meta.seq_modeling](graph, "features", checkpoint.meta)
     built = graph.build("quantvietocr")
     # The digest is over the bytes that the file will hold: whoever changes a number or a node changes it.
-    digest = hashlib.sha256(built.SerializeToString(deterministic=True)).hexdigest()
-    model = onnx.helper.make_model(
-        built,
-        opset_imports=[onnx.helper.make_opsetid("", OPSET)],
-        ir_version=IR_VERSION,
-        producer_name="quantvietocr",
-        producer_version=__version__,
-    )
-    onnx.helper.set_model_props(model, _properties(checkpoint, layers, digest))
-    onnx.checker.check_model(model)
-    return model.SerializeToString(deterministic=True)
+    properties = {} if prepared else _properties(checkpoint, layers, hashlib.sha256(built).hexdigest())
+    return model_of(built, {"": OPSET}, properties)
 
 
 def _properties(checkpoint: Checkpoint, layers: tuple[Layer, ...], digest: str) -> dict[str, str]:
@@ -142,7 +133,7 @@ def input_scale(scale: np.floating | np.ndarray, zero_point: int) -> np.float32:
 def _add_cnn(graph: Graph, pixels: str, layers: tuple[Layer, ...]) -> None:
     """Add the operations of the CNN as the torch engine runs them; float features (N,C,H',W') are `graph.last`."""
     source: str | None = None  # whose range the current activations are on; None: they are float
-    x = graph.op("Cast", [pixels], to=graph.onnx.TensorProto.FLOAT)
+    x = graph.op("Cast", [pixels], to=DATA_TYPES[np.float32])
     if layers[0].precision == "int8":
         source = layout.INPUT
         scale, zero = graph.range_of(source)

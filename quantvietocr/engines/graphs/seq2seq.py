@@ -42,12 +42,14 @@ def add_seq2seq(graph: Graph, sequence: str, meta: Meta) -> None:
     """Add encoder and decoder of a seq2seq network; see `onnx.py` for their outputs.
 
     Args:
-        graph: the graph to add to; it gets an input `max_length`.
+        graph: the graph to add to. With the decoder, which one that is `prepared` does without, it gets an input
+            `max_length`.
         sequence: name of the CNN's features (N, S, C).
         meta: what the network is.
     """
     memory, hidden = _add_encoder(graph, sequence)
-    _add_decoder(graph, memory, hidden)
+    if not graph.prepared:
+        _add_decoder(graph, memory, hidden)
 
 
 def _add_decoder(graph: Graph, memory: str, hidden: str) -> None:
@@ -135,6 +137,10 @@ def _add_encoder(graph: Graph, sequence: str) -> tuple[str, str]:
     sizes = graph.tensors[prefix + "rnn.weight_hh_l0"].shape[1]
 
     def both(kind: str) -> str:
+        if graph.prepared:  # a runtime needs twice the memory for it, and as long as for all convolutions
+            weights = [np.split(graph.numbers(f"{prefix}rnn.{kind}_l0{side}"), 3) for side in ("", "_reverse")]
+            reordered = [np.concatenate([update, reset, new]) for reset, update, new in weights]
+            return graph.constant(f"gru.{kind}", np.stack(reordered))
         sides = []
         for side in ("", "_reverse"):
             thirds = graph.ops("Split", [graph.weight(f"{prefix}rnn.{kind}_l0{side}")], 3, axis=0)

@@ -21,7 +21,8 @@ def add_transformer(graph: Graph, sequence: str, meta: Meta) -> None:
     """Add encoder and decoder of a transformer network; see `onnx.py` for their outputs.
 
     Args:
-        graph: the graph to add to; it gets an input `max_length`.
+        graph: the graph to add to. With the decoder, which one that is `prepared` does without, it gets an input
+            `max_length`.
         sequence: name of the CNN's features (N, S, C).
         meta: what the network is.
     """
@@ -31,7 +32,8 @@ def add_transformer(graph: Graph, sequence: str, meta: Meta) -> None:
     graph.constant(SCALE, np.float32((width // meta.heads) ** -0.5))
     memory = _add_encoder(graph, sequence, positions, factor, meta.heads)
     memory = graph.output("memory", memory, np.float32, ("N", "S", width))
-    _add_decoder(graph, memory, positions, factor, meta.heads)
+    if not graph.prepared:
+        _add_decoder(graph, memory, positions, factor, meta.heads)
 
 
 def _add_encoder(graph: Graph, sequence: str, positions: str, factor: str, heads: int) -> str:

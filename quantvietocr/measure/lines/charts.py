@@ -41,7 +41,7 @@ def draw(tables: Sequence[Table], path: str | os.PathLike) -> Path:
     rows, setup = tables[0].rows, tables[0].setup
     several = len(tables) > 1
     threads = " or ".join(map(thread_count, setup.conditions.threads))
-    colors = [_color(row) for row in rows]
+    colors = [color_of(row) for row in rows]
     thickness = max(0.42, 0.16 * len(tables))  # inches a row
     height = (2.4 if several else 2.0) + thickness * len(rows)
     figure = Figure(figsize=(11, height), dpi=130, facecolor="white", layout="constrained")
@@ -63,7 +63,8 @@ def draw(tables: Sequence[Table], path: str | os.PathLike) -> Path:
     return save_figure(figure, path)
 
 
-def _color(row: Row) -> str:
+def color_of(row: Row) -> str:
+    """The colour of a row by its method."""
     return {"float": FLOAT, "peer": PEER}.get(row.method, INT8)
 
 

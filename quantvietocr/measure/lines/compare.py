@@ -55,8 +55,8 @@ def compare(
     Args:
         data: an annotation file, a recipe (.yml), a folder of recipes, or several of these (`line_sets`).
         weights: checkpoints, a row each, in this order.
-        out: folder for `table.md`, `table.json`, `table.png`, `texts.tsv` (every line as each row read it),
-            `reliability.png`, `errors.md`, `errors.json`, `errors.png`, and lines/NAME of recipes.
+        out: folder for `table.md`, `table.json`, `table.png`, `tradeoff.png`, `texts.tsv` (every line as each row read
+            it), `reliability.png`, `errors.md`, `errors.json`, `errors.png`, and lines/NAME of recipes.
         vietocr: put VietOCR's own code first, on the first float weights of each network.
         config: the YAML that `.pth` files were trained with, if it is not VietOCR's own.
         threads: for every row alike; 0 leaves torch's choice.

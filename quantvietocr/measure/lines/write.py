@@ -13,6 +13,7 @@ from .charts import draw, draw_reliability
 from .errors import SetErrors, write_errors
 from .report import Table
 from .sets import LineSet
+from .tradeoff import draw_tradeoff
 
 NETWORK_HEIGHT = 32  # px; the error analysis tells line widths at it
 
@@ -36,6 +37,7 @@ def write_all(tables: Sequence[Table], sets: Sequence[LineSet], read_as: Sequenc
     write_text(out / "table.md", report.page(tables))
     write_text(out / "table.json", report.to_json(tables))
     draw(tables, out / "table.png")
+    draw_tradeoff(tables, out / "tradeoff.png")
     judged = [
         [(confidences, right_lines(lines.samples, texts)) for texts, confidences in readings]
         for lines, readings in zip(sets, read_as)

@@ -26,11 +26,12 @@ from .cold_start import Start, cold_start
 from .pictures import TEXTS, line_of, mixed_lines
 from .readers import Timed, build, onnx_models
 from .report import Bench, Cold, Setup, StageTime, Timing, choice, markdown, to_json
-from .timing import INT8, READERS, Missing, take_turns
+from .timing import READERS, Missing, take_turns
 
 WARM_UPS = 2  # calls of each reader on each shape that do not count
 STAGE_WIDTH = 320
 BATCH, QUICK_BATCH = 200, 2  # mixed lines given to predict_batch at once
+COLD_ENGINES = ("torch", "onnxruntime", "openvino")
 BUSY = 0.5  # load average from which something else was keeping a core
 SETTINGS = ("OMP_WAIT_POLICY", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 VERSIONS = ("torch", "numpy", "vietocr", "onnxruntime", "openvino", "onnx", "asterocr")
@@ -102,7 +103,7 @@ def bench(
             stages += _stages(readers, lone[STAGE_WIDTH], count, repeats, warm_ups)
     finally:
         torch.set_num_threads(before)
-    cold = _cold_starts(checkpoints, models, lone[STAGE_WIDTH], out, rounds, warm_ups - 1, possible[-1], config)
+    cold = _cold_starts(checkpoints, lone[STAGE_WIDTH], out, rounds, possible[-1], config)
     spec = checkpoints[0].meta.image
     setup = Setup(
         weights=tuple(Path(checkpoint.origin).name for checkpoint in checkpoints),
@@ -226,58 +227,41 @@ def _stages(
 
 def _cold_starts(
     checkpoints: Sequence[Checkpoint],
-    models: list[Path] | str,
     picture: Image.Image,
     out: Path,
     runs: int,
-    warm_ups: int,
     threads: int,
     config: str | os.PathLike | None = None,
 ) -> list[Cold]:
-    """Time `quantvietocr read` of one line in fresh processes, the files taking turns.
+    """Time `quantvietocr read` of one line in fresh processes, each file with each engine, in turns.
 
-    The first `warm_ups` rounds fill the disk cache.
+    One more round goes before those that count: it fills the disk cache, and compiles what was never imported.
     """
     line = out / "models" / f"line-{STAGE_WIDTH}.png"
     line.parent.mkdir(parents=True, exist_ok=True)
     picture.save(line)
-    originals = [Path(one.origin) for one in checkpoints]
-    files: list[tuple[Path | None, str]] = [(path, "torch") for path in originals]
-    graphs: list[Path | None] = [None] if isinstance(models, str) else [*models[INT8:]]
-    missing = models if isinstance(models, str) else None
-    files += [(graph, engine) for graph in graphs for engine in ("onnxruntime", "openvino")]
+    files = [
+        (Path(one.origin), engine) for one in checkpoints for engine in (("torch",) if one.is_float else COLD_ENGINES)
+    ]
     starts: list[list[Start]] = [[] for _ in files]
-    reasons: list[str | None] = [None if path else missing for path, _ in files]
-    with _bar((warm_ups + runs) * len(files), "cold starts", threads) as bar:
-        for number in range(warm_ups + runs):
+    reasons: list[str | None] = [None] * len(files)
+    with _bar((1 + runs) * len(files), "cold starts", threads) as bar:
+        for number in range(1 + runs):
             for index, (path, engine) in enumerate(files):
                 bar.update(1)
                 if reasons[index]:
                     continue
-                start = cold_start(
-                    [
-                        sys.executable,
-                        "-m",
-                        "quantvietocr",
-                        "read",
-                        "--weights",
-                        str(path),
-                        "--engine",
-                        engine,
-                        "--threads",
-                        str(threads),
-                        *(["--config", str(config)] if config and path in originals and _needs_yaml(path) else []),
-                        str(line),
-                    ]
-                )
+                command = [sys.executable, "-m", "quantvietocr", "read", "--weights", str(path), "--engine", engine]
+                command += ["--config", str(config)] if config and _needs_yaml(path) else []
+                start = cold_start([*command, "--threads", str(threads), str(line)])
                 if start.code:
                     errors = start.said.strip().splitlines() or [f"exit code {start.code}"]
                     reasons[index] = errors[-1].removeprefix("quantvietocr: ")
-                elif number >= warm_ups:
+                elif number:
                     starts[index].append(start)
     return [
         Cold(
-            path.name if path else Path(checkpoints[1].origin).with_suffix(".onnx").name,
+            path.name,
             engine,
             threads,
             tuple(one.seconds for one in found),

@@ -37,7 +37,10 @@ class Start:
 
 def cold_start(command: Sequence[str]) -> Start:
     """Run `command` once in a process of its own. Raises RuntimeError where the starter itself fails."""
-    done = subprocess.run([sys.executable, "-I", __file__, *command], capture_output=True, text=True, encoding="utf-8")
+    # An installed package is compiled. A clone is once it has run, unless this variable forbids it.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    starter = [sys.executable, "-I", __file__, *command]
+    done = subprocess.run(starter, capture_output=True, text=True, encoding="utf-8", env=environment)
     if done.returncode:
         raise RuntimeError(f"the starter of {command[0]} failed: {done.stderr.strip()[-300:]}")
     return Start(**json.loads(done.stdout))

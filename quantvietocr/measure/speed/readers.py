@@ -50,35 +50,29 @@ class Timed:
     stages: Callable[[Image.Image], dict[str, float]] | None
 
 
-def onnx_models(checkpoints: Sequence[Checkpoint], folder: Path) -> list[Path] | str:
-    """The ONNX file of each checkpoint in `folder`, written where it is not there yet; or why there is none.
+def onnx_models(checkpoints: Sequence[Checkpoint], folder: Path) -> list[Path]:
+    """The ONNX file of each checkpoint in `folder`, written where it is not there yet.
 
     The names carry the checkpoints' sha256: another checkpoint makes another file.
     """
     paths = [folder / f"{Path(one.origin).stem}-{sha256(one.origin)[:12]}.onnx" for one in checkpoints]
-    try:
-        for checkpoint, path in zip(checkpoints, paths):
-            if not path.is_file():
-                export_onnx(checkpoint, path)
-    except EngineError as error:  # the package onnx is not installed
-        return str(error)
+    for checkpoint, path in zip(checkpoints, paths):
+        if not path.is_file():
+            export_onnx(checkpoint, path)
     return paths
 
 
 def build(
-    names: Sequence[str], checkpoints: Sequence[Checkpoint], models: list[Path] | str, threads: int
+    names: Sequence[str], checkpoints: Sequence[Checkpoint], models: Sequence[Path], threads: int
 ) -> list[Timed | Missing]:
     """The readers of `names` on (float, int8, slim) checkpoints and their ONNX files, each with `threads` threads.
 
     A package that is not installed makes a `Missing`. Raises CheckpointError for a file that a runtime cannot run.
     """
-    return [
-        _build(name, checkpoints[READERS[name]], models if isinstance(models, str) else models[READERS[name]], threads)
-        for name in names
-    ]
+    return [_build(name, checkpoints[READERS[name]], models[READERS[name]], threads) for name in names]
 
 
-def _build(name: str, checkpoint: Checkpoint, model: Path | str, threads: int) -> Timed | Missing:
+def _build(name: str, checkpoint: Checkpoint, model: Path, threads: int) -> Timed | Missing:
     try:
         if name == "VietOCR":
             return _vietocr(checkpoint)
@@ -88,8 +82,6 @@ def _build(name: str, checkpoint: Checkpoint, model: Path | str, threads: int) -
             return _ours(name, Predictor(checkpoint, threads, words=None))
         engine = "openvino" if name.startswith("OpenVINO") else "onnxruntime"
         need(engine, f"the reader “{name}”")
-        if isinstance(model, str):
-            return Missing(name, model)
         predictor = Predictor(model, threads, engine=engine, words=None)
         if name == "OpenVINO float":
             predictor.recognizer.engine = OpenVinoEngine(

@@ -254,7 +254,8 @@ def conditions(found: Bench) -> str:
         "Stages are timed apart, so their sum is not quite the line's time.",
         "ONNX Runtime runs CNN and encoder as one graph, so they are one stage.",
         f"A cold start is `quantvietocr read` with --threads {setup.conditions.threads[-1]} on the 320-px line, the "
-        f"median [least–most] of {setup.batch_repeats}, with the files in the disk cache.",
+        f"median [least–most] of {setup.batch_repeats}, with the files in the disk cache and Python's code compiled.",
+        "ONNX Runtime and OpenVINO start without PyTorch.",
         machine(setup.conditions),
         f"System: {setup.conditions.system}; {settings}.",
     ]

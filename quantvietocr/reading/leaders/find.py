@@ -65,11 +65,23 @@ def ink(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     off = grey - _box_mean(grey)
     if (off * off * off).sum() < 0:  # the few pixels that are far off are darker: dark ink on lighter paper
         off = -off
-    high = np.percentile(off, 99)
+    high = percentile(off, 99)
     # Noise differs from one pixel to the next; paper and most of the ink do not. The factors are those of a normal
     # distribution.
     noise = 1.48 * np.median(np.abs(grey[:, 1:-1] - (grey[:, :-2] + grey[:, 2:]) / 2)) / math.sqrt(1.5)
     return off, off > max(0.3 * high, 2.5 * noise, MIN_NOISE)
+
+
+def percentile(values: np.ndarray, percent: float) -> float:
+    """What `np.percentile` gives of numbers of any shape, without the import of numpy.ma that its first call makes.
+
+    Every line is looked at with it, and that import takes half as long as the network does for a line.
+    """
+    at = percent / 100 * (values.size - 1)
+    low = int(at)
+    high = min(low + 1, values.size - 1)
+    ordered = np.partition(values, (low, high), axis=None)
+    return float(ordered[low] + (ordered[high] - ordered[low]) * (at - low))
 
 
 def stretches(pixels: np.ndarray) -> list[Stretch]:

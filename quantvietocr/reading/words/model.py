@@ -18,7 +18,6 @@ from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -171,6 +170,8 @@ def write(model: WordModel, path: str | os.PathLike) -> Path:
 @lru_cache(maxsize=4)
 def read(path: str | os.PathLike) -> WordModel:
     """Read a model from its file, or a shipped one by its name, `vi`. Raises WordsError for a file that is none."""
+    from zipfile import BadZipFile  # most lines are read without words, sooner without this
+
     file = SHIPPED.get(str(path)) or Path(path)
     if not file.is_file():
         raise WordsError(

@@ -7,8 +7,9 @@ learn. Each word adds its log probability to that of its characters (shallow fus
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -31,7 +32,7 @@ class Spelling:
     """A model's words in the characters of a network.
 
     Args:
-        model: Says how likely words are.
+        model: Says how likely words are, or gives what does: it is called when the first word is asked for.
         chars: The characters that the network knows.
 
     Attributes:
@@ -39,11 +40,16 @@ class Spelling:
         space: The class number of the space; -1 where there is none.
     """
 
-    def __init__(self, model: WordModel, chars: str) -> None:
-        self.model = model
+    def __init__(self, model: WordModel | Callable[[], WordModel], chars: str) -> None:
+        self._given = model
         self.letters = [""] * len(Vocab.specials) + [char.lower() if char.isalpha() else "" for char in chars]
         space = chars.find(" ")
         self.space = len(Vocab.specials) + space if space >= 0 else -1
+
+    @cached_property
+    def model(self) -> WordModel:
+        """Says how likely words are."""
+        return self._given if isinstance(self._given, WordModel) else self._given()
 
     def bonus(self, word: str, before: str) -> float:
         """What a word after another adds to the score of a reading, in nats.
