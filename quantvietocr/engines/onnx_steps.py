@@ -76,5 +76,5 @@ def _session(model: bytes) -> Any:
 
 
 def onnx_steps(checkpoint: Checkpoint) -> OnnxSteps | None:
-    """The steps of a checkpoint's decoder; None where the packages that run them are not installed."""
+    """The steps of a checkpoint's decoder; None where ONNX Runtime is not installed."""
     return OnnxSteps(checkpoint) if installed("onnxruntime") else None

@@ -34,7 +34,7 @@ class OpenVinoEngine:
         chosen: The precision of float layers that OpenVINO took.
 
     Raises:
-        EngineError: Where openvino is missing, or `onnx` for a file of another kind.
+        EngineError: Where openvino is missing.
         CheckpointError: Where it cannot load the file.
     """
 
