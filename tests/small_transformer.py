@@ -1,4 +1,4 @@
-"""A transformer that reads clean print: the CNN of the shipped float weights with a small head behind it.
+"""A transformer that reads short lines of clean print: the CNN of the shipped float weights with a small head behind it.
 
 `networks/README.md` says how the head was trained, and what it is not for.
 """
@@ -11,7 +11,9 @@ from safetensors.numpy import load_file
 
 from quantvietocr.checkpoint import Checkpoint, Meta, read
 from quantvietocr.checkpoint.layout import FEATURES
+from quantvietocr.pictures.image import ImageSpec
 
+MAX_WIDTH = 192  # pixels, of the lines that it was trained on
 HEAD = Path(__file__).parent / "networks" / "transformer-head-float16.safetensors"
 
 
@@ -22,4 +24,5 @@ def float_checkpoint(shipped: Path) -> Checkpoint:
         shipped: The shipped float weights, whose convolutions it takes, all but the last one.
     """
     cnn = {name: tensor for name, tensor in read(shipped).tensors.items() if name.startswith(FEATURES)}
-    return Checkpoint(cnn | load_file(HEAD), Meta(seq_modeling="transformer"), str(HEAD))
+    meta = Meta(seq_modeling="transformer", image=ImageSpec(max_width=MAX_WIDTH))
+    return Checkpoint(cnn | load_file(HEAD), meta, str(HEAD))
