@@ -1,4 +1,4 @@
-"""A transformer that reads short lines of clean print: the CNN of the shipped float weights with a small head behind it.
+"""A transformer that reads short lines of clean print: the CNN of the shipped float weights and a small head behind it.
 
 `networks/README.md` says how the head was trained, and what it is not for.
 """

@@ -160,7 +160,7 @@ def _refuse_second_answer(path: Path, meta: Meta, vietocr_yaml: str | os.PathLik
 
 
 def _read_safetensors(path: Path) -> tuple[dict[str, np.ndarray], Meta | None]:
-    from safetensors import SafetensorError, safe_open  # not at the top: the light install reads .onnx files alone
+    from safetensors import SafetensorError, safe_open  # not at the top: reading .onnx files needs no safetensors
 
     try:
         with safe_open(path, "np") as file:

@@ -87,7 +87,8 @@ def part_of(content: bytes, outputs: Collection[str]) -> bytes:
 
     Args:
         content: Of the file.
-        outputs: Names of outputs. Those that the graph lacks are passed over, if it has any.
+        outputs: Names of outputs. Those that the graph lacks are passed over, if it has any. No node that they need may
+            hold a graph of its own, as a Loop does: what that takes from outside is not followed.
 
     Returns:
         The smaller file: with those outputs, and without the nodes, numbers, inputs and properties that they do not

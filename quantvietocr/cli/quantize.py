@@ -136,20 +136,20 @@ def add(verbs: argparse._SubParsersAction) -> None:
         "--method",
         choices=("dynamic", "static"),
         required=True,
-        help="dynamic: encoder and decoder, needs no data; static: the CNN too, its ranges measured on --data",
+        help="dynamic: encoder and decoder, without data; static: the CNN too, its ranges measured on --data",
     )
     verb.add_argument("--out", required=True, metavar="FILE", help="the .safetensors file to write")
     verb.add_argument("--config", metavar="VIETOCR_YAML", help=YAML_HELP)
-    static = verb.add_argument_group("for --method static")
-    static.add_argument(
-        "--data", metavar="ANNOTATION", help="lines to measure on, path<TAB>text; their texts are not used"
+    static = verb.add_argument_group("for --method static; --float-layers for both")
+    verb.add_argument(
+        "--data", metavar="ANNOTATION", help="lines to measure on, path<TAB>text; --max-drop alone uses their texts"
     )
     static.add_argument(
         "--calibration-lines", type=int, default=256, metavar="N", help="how many of them (default 256)"
     )
     static.add_argument("--seed", type=int, default=0, metavar="N", help="draws them (default %(default)s)")
     _add_scheme(static)
-    static.add_argument(
+    verb.add_argument(
         "--problems", default="stop", choices=("stop", "skip"), help="at an annotation line that cannot be used"
     )
 
@@ -159,14 +159,14 @@ def add(verbs: argparse._SubParsersAction) -> None:
         help="pack the file: large convolutions in 4 bits, all of it Huffman-coded; it is "
         "unpacked to the same int8 kernels",
     )
-    static.add_argument(
+    verb.add_argument(
         "--max-drop",
         type=float,
         metavar="PP",
         help="keep as many layers in 8 bits (with --compact: in 4) as leave the CER "
         "at most so many percentage points above the float network's; the rest stay float",
     )
-    static.add_argument(
+    verb.add_argument(
         "--lines",
         type=int,
         default=200,

@@ -44,7 +44,7 @@ def add_engine(parser: argparse._ActionsContainer, name: str = "--engine") -> No
         name,
         choices=ENGINES,
         default="auto",
-        help="what computes (default: torch, and for .onnx files OpenVINO or ONNX Runtime)",
+        help="what computes (default: torch if it is installed; else, and for .onnx files, OpenVINO or ONNX Runtime)",
     )
 
 

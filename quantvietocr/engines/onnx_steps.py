@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from ..checkpoint import transformer_layout as layout
 from ..checkpoint.types import Checkpoint
-from .base import need
 from .choose import installed
 from .graphs.decoder_steps import guesses_model, steps_model
-from .onnx_engine import session_options
+from .onnx_engine import open_session
 
 #: Keys and values of each layer, float32 (`graphs.decoder_steps` says in which order).
 Pairs = list[tuple[np.ndarray, np.ndarray]]
@@ -26,11 +26,17 @@ class OnnxSteps:
     """
 
     def __init__(self, checkpoint: Checkpoint) -> None:
-        self._steps, self._guesses = _session(steps_model(checkpoint)), _session(guesses_model(checkpoint))
+        self._checkpoint = checkpoint
+        self._steps = open_session(steps_model(checkpoint), 1, checkpoint.origin)
         count = layout.layers_in(checkpoint.tensors, layout.DECODER)
         self._outputs = ["logits", *(f"next_{kind}.{index}" for index in range(count) for kind in ("keys", "values"))]
         width = checkpoint.tensors[layout.EMBEDDING].shape[1]
         self._last = (3, checkpoint.meta.heads, width // checkpoint.meta.heads)
+
+    @cached_property
+    def _guesses(self) -> Any:
+        """Opened by the first guess: beams and words make none."""
+        return open_session(guesses_model(self._checkpoint), 1, self._checkpoint.origin)
 
     def run(self, x: np.ndarray, later: np.ndarray, memory: Pairs, kept: Pairs) -> tuple[np.ndarray, Pairs]:
         """See `reading.transformer_steps.Steps`."""
@@ -68,11 +74,6 @@ def _named(memory: Pairs, kept: Pairs) -> dict[str, np.ndarray]:
         for index, pair in enumerate(pairs)
         for kind, one in zip(("keys", "values"), pair)
     }
-
-
-def _session(model: bytes) -> Any:
-    runtime = need("onnxruntime", "decoding on ONNX Runtime")
-    return runtime.InferenceSession(model, session_options(runtime, 1), providers=["CPUExecutionProvider"])
 
 
 def onnx_steps(checkpoint: Checkpoint) -> OnnxSteps | None:

@@ -41,7 +41,7 @@ class OpenVinoEngine:
     name = "openvino"
 
     def __init__(self, checkpoint: Checkpoint, threads: int = 0, hint: str | None = "f32") -> None:
-        runtime = need("openvino", "reading .onnx files with OpenVINO")
+        runtime = need("openvino", "reading with OpenVINO")
         self.threads = threads or cores()
         self.version: str = runtime.__version__.partition("-")[0]  # without the build
         self._core = runtime.Core()
@@ -82,10 +82,11 @@ class OpenVinoEngine:
     def side_by_side(self, count: int) -> Iterator[list[OpenVinoEngine]]:
         """See `base.Engine`. The first call of a count compiles the models once more."""
         if len(self._single) != count:
-            self._single = [copy.copy(self) for _ in range(count)]
-            for engine, requests in zip(self._single, self._compile(count, count)):
+            single = [copy.copy(self) for _ in range(count)]
+            for engine, requests in zip(single, self._compile(count, count)):
                 engine.threads, engine._lock = 1, threading.Lock()
                 engine._cnn, engine._encoder = requests
+            self._single = single  # not before all are whole: other threads may be waiting for them
         yield self._single
 
     def features(self, pixels: np.ndarray) -> np.ndarray:

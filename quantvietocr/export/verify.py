@@ -152,7 +152,7 @@ class _Staged(Protocol):
     """An engine that also gives what its stages compute."""
 
     def stages(self, pixels: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Compute features, memory and what else the encoder gives of lines, as `export.onnx` names them."""
+        """Compute features, memory and what else the encoder gives of lines, as `engines.graphs.network` names them."""
 
 
 def _read(engine: _Staged, decoder: Decoder, pixels: np.ndarray, chars: str) -> tuple:

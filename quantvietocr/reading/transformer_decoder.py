@@ -7,7 +7,7 @@ values of the encoder's outputs are computed once for a line. The layers are tho
 
 A step in float32 reads every matrix of the decoder for a row or a few, and takes as long as memory takes to hand them
 over. So greedy decoding guesses the next characters in 8 bits, and then runs them in float32, all at once, which costs
-little more than a step. What follows a wrong guess is dropped: the text and its probabilities are those of float32,
+as much as a few steps. What follows a wrong guess is dropped: the text and its probabilities are those of float32,
 whatever was guessed (Leviathan et al. 2023, arXiv 2211.17192). ONNX Runtime does both, where it is installed, whichever
 engine runs the encoder; else NumPy takes one step after the other.
 """

@@ -21,7 +21,9 @@ def encoder_graph(checkpoint: Checkpoint) -> bytes:
     if origin.suffix == ".onnx":
         try:
             return part_of(origin.read_bytes(), STAGES)
-        except (OSError, *UNUSABLE) as error:
+        except OSError as error:
+            raise CheckpointError(f"{origin} cannot be opened: {error.strerror}.") from error
+        except UNUSABLE as error:
             raise CheckpointError(
                 f"{origin}: its graph is none that `quantvietocr export` writes ({error}): export it again."
             ) from error

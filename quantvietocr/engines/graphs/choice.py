@@ -31,7 +31,7 @@ class Carried:
 
 
 def add_loop(graph: Graph, memory: str, carried: Sequence[Carried], step: Step, limit: int | None = None) -> None:
-    """Add the loop, with the input `max_length` and the outputs `ids` and `probabilities` (N, L); see `onnx.py`.
+    """Add the loop, with the input `max_length` and the outputs `ids` and `probabilities` (N, L); see `network.py`.
 
     Args:
         graph: the graph to add to.

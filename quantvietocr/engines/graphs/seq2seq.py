@@ -39,7 +39,7 @@ class _Constants:
 
 
 def add_seq2seq(graph: Graph, sequence: str, meta: Meta) -> None:
-    """Add encoder and decoder of a seq2seq network; see `onnx.py` for their outputs.
+    """Add encoder and decoder of a seq2seq network; see `network.py` for their outputs.
 
     Args:
         graph: the graph to add to. With the decoder, which one that is `prepared` does without, it gets an input

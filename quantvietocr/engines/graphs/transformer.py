@@ -18,7 +18,7 @@ SCALE = "attention_scale"  # the name of what queries are multiplied by
 
 
 def add_transformer(graph: Graph, sequence: str, meta: Meta) -> None:
-    """Add encoder and decoder of a transformer network; see `onnx.py` for their outputs.
+    """Add encoder and decoder of a transformer network; see `network.py` for their outputs.
 
     Args:
         graph: the graph to add to. With the decoder, which one that is `prepared` does without, it gets an input

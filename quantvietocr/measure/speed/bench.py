@@ -34,7 +34,7 @@ BATCH, QUICK_BATCH = 200, 2  # mixed lines given to predict_batch at once
 COLD_ENGINES = ("torch", "onnxruntime", "openvino")
 BUSY = 0.5  # load average from which something else was keeping a core
 SETTINGS = ("OMP_WAIT_POLICY", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-VERSIONS = ("torch", "numpy", "vietocr", "onnxruntime", "openvino", "onnx", "asterocr")
+VERSIONS = ("torch", "numpy", "vietocr", "onnxruntime", "openvino", "asterocr")
 
 
 class BenchError(UserError):
@@ -233,7 +233,7 @@ def _cold_starts(
     threads: int,
     config: str | os.PathLike | None = None,
 ) -> list[Cold]:
-    """Time `quantvietocr read` of one line in fresh processes, each file with each engine, in turns.
+    """Time `quantvietocr read` of one line in fresh processes, in turns: int8 files with each engine, others with torch.
 
     One more round goes before those that count: it fills the disk cache, and compiles what was never imported.
     """
