@@ -233,7 +233,7 @@ def _cold_starts(
     threads: int,
     config: str | os.PathLike | None = None,
 ) -> list[Cold]:
-    """Time `quantvietocr read` of one line in fresh processes, in turns: int8 files with each engine, others with torch.
+    """Time `quantvietocr read` of one line in fresh processes, in turns: int8 files with each engine, float with torch.
 
     One more round goes before those that count: it fills the disk cache, and compiles what was never imported.
     """
