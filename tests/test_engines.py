@@ -103,9 +103,7 @@ def test_a_checkpoint_is_read_as_its_export_is(engine, exported, lines):
     command = [sys.executable, "-m", "quantvietocr", "read", str(lines / "img"), "--threads", "1", "--engine", engine]
     for weights, graph in (exported["int8"], exported["slim"]):
         found, expected = (
-            subprocess.run(
-                [*command, "--weights", str(file)], capture_output=True, text=True, cwd=Path(infer.__file__).parent
-            )
+            subprocess.run([*command, "--weights", str(file)], capture_output=True, text=True, cwd=root)
             for file in (weights, graph)
         )
         assert found.returncode == 0 and found.stdout.count("\n") == 8, found.stderr
