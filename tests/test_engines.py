@@ -18,7 +18,7 @@ from quantvietocr import Predictor
 from quantvietocr.checkpoint import CheckpointError, write
 from quantvietocr.checkpoint.onnx_file import DIGEST_KEY, read_onnx
 from quantvietocr.engines.base import EngineError
-from quantvietocr.engines.choose import open_file
+from quantvietocr.engines.choose import _engine_for, open_file
 from quantvietocr.engines.cpu import int8_instructions, int8_warning
 from quantvietocr.engines.graphs.network import to_onnx
 from quantvietocr.export.onnx import export_onnx
@@ -89,8 +89,13 @@ def hide(monkeypatch, *packages: str) -> None:
 def test_auto_takes_what_is_there(tiny, tmp_path, monkeypatch):
     assert Predictor(tiny).recognizer.engine.name == "openvino"
     assert Predictor(write(int8_checkpoint(), tmp_path / "tiny.safetensors")).recognizer.engine.name == "torch"
+    hide(monkeypatch, "torch")
+    assert _engine_for(Path("a.safetensors"), "auto") == "openvino"
+    monkeypatch.undo()
     hide(monkeypatch, "openvino")
     assert Predictor(tiny).recognizer.engine.name == "onnxruntime"
+    hide(monkeypatch, "torch")
+    assert _engine_for(Path("a.safetensors"), "auto") == "onnxruntime"
 
 
 @pytest.mark.parametrize("engine", ONNX_ENGINES)

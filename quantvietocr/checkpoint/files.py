@@ -114,6 +114,11 @@ def read(path: str | os.PathLike, vietocr_yaml: str | os.PathLike | None = None)
     return checkpoint
 
 
+def yaml_for(path: str | os.PathLike, vietocr_yaml: str | os.PathLike | None) -> str | os.PathLike | None:
+    """The YAML to read one of several files with: none for files of our own, which carry what it says."""
+    return None if Path(path).suffix in (".safetensors", ".onnx") else vietocr_yaml
+
+
 def _refuse_other_sizes(checkpoint: Checkpoint, vietocr_yaml: str | os.PathLike) -> None:
     """Raise CheckpointError for a YAML that states a layer size other than the tensors have."""
     from .vietocr_yaml import read_yaml

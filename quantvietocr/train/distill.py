@@ -239,8 +239,7 @@ def distillation_of(config: Config, meta: Meta, device: torch.device) -> Distill
     if path is None:
         raise TrainError("distill has weights and no teacher: name a checkpoint with distill.teacher.")
     weights = weights_file(path)
-    # A file of ours carries what the YAML says, and a quantized one refuses it.
-    loaded = files.read(weights, model.vietocr if weights.suffix == ".pth" else None)
+    loaded = files.read(weights, files.yaml_for(weights, model.vietocr))
     if (loaded.meta.chars, loaded.meta.image) != (meta.chars, meta.image):
         raise TrainError(
             f"The teacher {path} was made for another vocabulary or image size than {model.weights}: name "

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from ...checkpoint.files import read, sha256
+from ...checkpoint.files import read, sha256, yaml_for
 from ...checkpoint.layout import LAST_CONVOLUTION
 from ...checkpoint.matrices import float_and_all
 from ...checkpoint.types import Checkpoint
@@ -172,8 +172,7 @@ def contestants(
         CompareError: a reader is not known or named twice, or there are no float weights for VietOCR's own code.
         CheckpointError, BridgeError, PeerError, WordsError: a reader cannot be opened.
     """
-    # Files of our own carry their vocabulary; the YAML is for VietOCR's.
-    checkpoints = [read(path, config if path.suffix != ".safetensors" else None) for path in [*paths, *plain]]
+    checkpoints = [read(path, yaml_for(path, config)) for path in [*paths, *plain]]
     names = _names(paths, checkpoints[: len(paths)])
     made: list[Contestant] = []
     for path, name, checkpoint in zip(paths, names, checkpoints):

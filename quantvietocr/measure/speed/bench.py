@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from tqdm import tqdm
 
-from ...checkpoint.files import read
+from ...checkpoint.files import read, yaml_for
 from ...checkpoint.types import Checkpoint
 from ...common.files import write_text
 from ...errors import UserError
@@ -152,8 +152,7 @@ def _checkpoints(weights: Sequence[str | os.PathLike], config: str | os.PathLike
             f"--weights: {len(weights)} files; name two, the float checkpoint and the int8 one made from it, or a slim "
             "int8 one too."
         )
-    # Files of our own carry their vocabulary; the YAML is for VietOCR's.
-    found = [read(path, config if _needs_yaml(path) else None) for path in weights]
+    found = [read(path, yaml_for(path, config)) for path in weights]
     for checkpoint, is_float in zip(found, (True, False, False)):
         if checkpoint.is_float != is_float:
             raise BenchError(
@@ -167,10 +166,6 @@ def _checkpoints(weights: Sequence[str | os.PathLike], config: str | os.PathLike
                 f"vgg_{other.meta.seq_modeling}; name files of one network, made one from the other."
             )
     return found
-
-
-def _needs_yaml(path: str | os.PathLike) -> bool:
-    return Path(path).suffix != ".safetensors"
 
 
 def _timings(
@@ -252,7 +247,7 @@ def _cold_starts(
                 if reasons[index]:
                     continue
                 command = [sys.executable, "-m", "quantvietocr", "read", "--weights", str(path), "--engine", engine]
-                command += ["--config", str(config)] if config and _needs_yaml(path) else []
+                command += ["--config", str(yaml)] if (yaml := yaml_for(path, config)) else []
                 start = cold_start([*command, "--threads", str(threads), str(line)])
                 if start.code:
                     errors = start.said.strip().splitlines() or [f"exit code {start.code}"]
