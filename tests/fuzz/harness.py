@@ -85,18 +85,20 @@ def fuzz(
 
 
 def _work(target: Target, start: int, inputs: list[int], board: mmap.mmap, folder: Path) -> None:
-    """Read inputs from the one at index `start` on, in the child; never returns."""
+    """Read inputs from the one at index `start` on, in the child; never returns, nor raises into the parent's code."""
     devnull = os.open(os.devnull, os.O_RDWR)
     for stream in (1, 2):  # libraries in C speak of damaged files there
         os.dup2(devnull, stream)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     warnings.simplefilter("ignore")
-    for index in range(start, len(inputs)):
-        data = target.input(inputs[index])
-        board[:HEADER] = struct.pack("<q", index)
-        board[HEADER + index] = _outcome(target, data, inputs[index], folder)
-    board[:HEADER] = struct.pack("<q", len(inputs))
-    os._exit(0)
+    try:
+        for index in range(start, len(inputs)):
+            board[:HEADER] = struct.pack("<q", index)
+            board[HEADER + index] = _outcome(target, target.input(inputs[index]), inputs[index], folder)
+        board[:HEADER] = struct.pack("<q", len(inputs))
+        os._exit(0)
+    finally:  # an input that cannot be made: the parent tries to make it too, and says why
+        os._exit(1)
 
 
 def _outcome(target: Target, data: bytes, number: int, folder: Path) -> int:

@@ -153,10 +153,9 @@ def _changed_safetensors(data: bytes, random: Random) -> bytes:
 
 def _changed_onnx(data: bytes, random: Random) -> bytes:
     """Change the graph and state the digest of what came of it, so that the reader of its numbers is reached."""
-    from quantvietocr.checkpoint import onnx_file
+    from quantvietocr.checkpoint import onnx_file, protobuf
 
-    fields = dict(onnx_file._fields(memoryview(data)))
-    graph = bytes(fields[onnx_file._MODEL_GRAPH])
+    graph = bytes(protobuf.as_message(dict(protobuf.fields(memoryview(data)))[onnx_file.MODEL_GRAPH]))
     other = mutate.changed(graph, random)[: len(graph)].ljust(len(graph), b"\0")
     digests = (hashlib.sha256(one).hexdigest().encode() for one in (graph, other))
     return data.replace(graph, other).replace(*digests)

@@ -66,3 +66,11 @@ def test_the_harness_tells_all_ends_apart(tmp_path):
     kept = sorted(file.name for file in tmp_path.glob("*.bin"))
     assert kept == [f"all_ends-{number}.bin" for number in (2, 3, 4, 5)]
     assert [OUTCOMES[code] for code in WRONG] == ["foreign exceptions", "crashes", "hangs"]
+
+
+def test_an_input_that_cannot_be_made_ends_the_run(tmp_path):
+    def make(random):
+        raise AttributeError("renamed")
+
+    with pytest.raises(AttributeError, match="renamed"):
+        fuzz(Target("unmade", make, feed, 3, 3), 3, tmp_path)
