@@ -250,6 +250,7 @@ def test_yaml_that_says_nothing_means_vietocrs_defaults(tmp_path):
         ("- a\n", r"mine\.yml holds list, not VietOCR's"),
         ("seq_modeling: convseq2seq\n", r"mine\.yml describes backbone 'vgg19_bn' with 'convseq2seq'"),
         ("backbone: resnet50\n", r"backbone 'resnet50' with 'seq2seq'"),
+        ("seq_modeling: {a: 1}\n", r"backbone 'vgg19_bn' with {'a': 1}"),
         ("vocab: aba\n", r"mine\.yml: vocab must be a string of distinct characters"),
         ("vocab: [a, b]\n", r"vocab must be a string"),
         ("vocab: ''\n", r"vocab must be a string"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -79,6 +80,24 @@ def test_results_do_not_change_when_the_engine_runs_again(tiny):
 
 
 # --- choosing --------------------------------------------------------------------------------------------------------
+
+
+def test_signals_are_heard_after_engines_are_gone():
+    """In a process of its own, which once ended with a segmentation fault: see `openvino_engine._core`."""
+    program = (
+        "import signal, tiny\n"
+        "from quantvietocr.engines.openvino_engine import OpenVinoEngine\n"
+        "signal.signal(signal.SIGUSR1, lambda *_: print('heard'))\n"
+        "first, second = (OpenVinoEngine(tiny.int8_checkpoint()) for _ in range(2))\n"
+        "del first\n"
+        "del second\n"
+        "signal.raise_signal(signal.SIGUSR1)\n"
+    )
+    here = Path(__file__).parent
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=os.environ | {"PYTHONPATH": f"{here}{os.pathsep}{here.parent}"}, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (0, "heard\n"), done.stderr[-2000:]
 
 
 def hide(monkeypatch, *packages: str) -> None:

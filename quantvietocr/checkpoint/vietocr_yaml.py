@@ -120,7 +120,7 @@ def read_yaml(path: str | os.PathLike, head: str | None = None) -> VietOCRConfig
         raise BridgeError(f"{path} holds {type(raw).__name__}, not VietOCR's key: value settings.")
     seq_modeling = raw.get("seq_modeling", head or "seq2seq")
     backbone = raw.get("backbone", "vgg19_bn")
-    if seq_modeling not in ARCHITECTURES or backbone not in ("vgg19_bn", "vgg11_bn"):
+    if seq_modeling not in tuple(ARCHITECTURES) or backbone not in ("vgg19_bn", "vgg11_bn"):
         raise BridgeError(
             f"{path} describes backbone {backbone!r} with {seq_modeling!r}: only a VGG with 'seq2seq' or 'transformer' "
             "(VietOCR's vgg_seq2seq and vgg_transformer) can be quantized here."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,17 @@ from .cpu import graph_precision
 from .graphs import encoder_graph
 
 MAX_REASON = 200  # characters of OpenVINO's message that are passed on, its end
+
+
+@functools.cache
+def _core() -> Any:
+    """OpenVINO's core of this process, which stays to its end.
+
+    Each core's CPU plugin gives the thread that loads it a stack for signals, and frees that with the core. Where
+    cores do not end in the reverse order of their beginning, a freed stack stays in use, and the next signal ends the
+    process: Ctrl-C, or the end of a child (https://github.com/openvinotoolkit/openvino/pull/11894).
+    """
+    return need("openvino", "reading with OpenVINO").Core()
 
 
 class OpenVinoEngine:
@@ -44,10 +56,9 @@ class OpenVinoEngine:
         runtime = need("openvino", "reading with OpenVINO")
         self.threads = threads or cores()
         self.version: str = runtime.__version__.partition("-")[0]  # without the build
-        self._core = runtime.Core()
         self._settings = {"ENABLE_CPU_PINNING": False} | ({"INFERENCE_PRECISION_HINT": hint} if hint else {})
         try:
-            model = self._core.read_model(encoder_graph(checkpoint))
+            model = _core().read_model(encoder_graph(checkpoint))
             outputs = {output.get_any_name(): output.node for output in model.outputs}
             pixels = next(given.node for given in model.inputs if given.get_any_name() == "pixels")
             features = outputs["features"].input_value(0)
@@ -75,7 +86,7 @@ class OpenVinoEngine:
     def _compile(self, threads: int, streams: int) -> list[tuple[Any, Any]]:
         """Requests of the CNN and the encoder for each of `streams`, which share `threads` CPU threads evenly."""
         settings = self._settings | {"NUM_STREAMS": streams, "INFERENCE_NUM_THREADS": threads}
-        compiled = [self._core.compile_model(model, "CPU", settings) for model in self._models]
+        compiled = [_core().compile_model(model, "CPU", settings) for model in self._models]
         return [(compiled[0].create_infer_request(), compiled[1].create_infer_request()) for _ in range(streams)]
 
     @contextmanager
