@@ -94,9 +94,8 @@ def test_signals_are_heard_after_engines_are_gone():
         "signal.raise_signal(signal.SIGUSR1)\n"
     )
     here = Path(__file__).parent
-    done = subprocess.run(
-        [sys.executable, "-c", program], env=os.environ | {"PYTHONPATH": f"{here}{os.pathsep}{here.parent}"}, capture_output=True, text=True
-    )
+    paths = os.environ | {"PYTHONPATH": f"{here}{os.pathsep}{here.parent}"}
+    done = subprocess.run([sys.executable, "-c", program], env=paths, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "heard\n"), done.stderr[-2000:]
 
 
