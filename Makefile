@@ -43,7 +43,7 @@ test: setup
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
 	@if [ -f mkdocs.yml ]; then $(PY) -m mkdocs build --quiet --strict --site-dir build/site; fi
-	@$(PY) -m pytest -q -rs --durations=10 --durations-min=1
+	@$(PY) -m pytest -q -rs --durations=10 --durations-min=1 --numprocesses auto --maxprocesses 4 --dist loadfile
 
 fonts: setup
 	@$(PY) data/bench/fonts/install.py
