@@ -385,3 +385,14 @@ def test_unknown_heads_are_refused():
     whole = tiny.int8_checkpoint()
     with pytest.raises(UserError, match="unknown head 'mamba'; known: seq2seq, transformer"):
         validate(dataclasses.replace(whole, meta=dataclasses.replace(whole.meta, seq_modeling="mamba")))
+
+
+def test_what_computes_the_decoders_steps_is_said(monkeypatch):
+    checkpoint = tiny_transformer.int8_checkpoint()
+    assert re.match(r"decoder: onnxruntime [\d.]+, float32, with guesses in 8 bits", _about(checkpoint))
+    monkeypatch.setattr("quantvietocr.engines.onnx_steps.installed", lambda package: False)
+    assert re.match(r"decoder: NumPy, float32; onnxruntime makes it faster: ", _about(checkpoint))
+
+
+def _about(checkpoint) -> str:
+    return Predictor(checkpoint, threads=1, words=None).about[-1]

@@ -34,11 +34,13 @@ class OnnxEngine:
 
     def __init__(self, checkpoint: Checkpoint, threads: int = 0) -> None:
         self.threads = threads or cores()
-        self._origin, self._graph = checkpoint.origin, encoder_graph(checkpoint)  # for `side_by_side`
-        self._session = open_session(self._graph, threads, checkpoint.origin)
+        graph = encoder_graph(checkpoint)
+        self._session = open_session(graph, threads, checkpoint.origin)
+        # For `side_by_side`; an engine with one thread is what that would open, and the graph is as large as the file.
+        self._single: OnnxEngine | None = self if threads == 1 else None
+        self._origin, self._graph = checkpoint.origin, b"" if threads == 1 else graph
         names = {output.name for output in self._session.get_outputs()}
         self._outputs = [name for name in STAGES if name in names]
-        self._single: OnnxEngine | None = None
         self.version: str = need(self.name, PURPOSE).__version__
         self.precision = graph_precision(checkpoint)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -10,9 +11,10 @@ import numpy as np
 
 from ..checkpoint import transformer_layout as layout
 from ..checkpoint.types import Checkpoint
+from .base import need
 from .choose import installed
 from .graphs.decoder_steps import guesses_model, steps_model
-from .onnx_engine import open_session
+from .onnx_engine import PURPOSE, open_session
 
 #: Keys and values of each layer, float32 (`graphs.decoder_steps` says in which order).
 Pairs = list[tuple[np.ndarray, np.ndarray]]
@@ -23,10 +25,15 @@ class OnnxSteps:
 
     Args:
         checkpoint: Holds the decoder's tensors, int8 or float.
+
+    Attributes:
+        version: Of onnxruntime.
     """
 
     def __init__(self, checkpoint: Checkpoint) -> None:
-        self._checkpoint = checkpoint
+        own = {name: tensor for name, tensor in checkpoint.tensors.items() if name.startswith(layout.DECODING)}
+        self._checkpoint = dataclasses.replace(checkpoint, tensors=own)  # the others need not stay in memory
+        self.version: str = need("onnxruntime", PURPOSE).__version__
         self._steps = open_session(steps_model(checkpoint), 1, checkpoint.origin)
         count = layout.layers_in(checkpoint.tensors, layout.DECODER)
         self._outputs = ["logits", *(f"next_{kind}.{index}" for index in range(count) for kind in ("keys", "values"))]

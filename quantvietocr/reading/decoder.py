@@ -37,10 +37,12 @@ class Decoder(Protocol[S]):
     Attributes:
         classes: How many classes of characters there are.
         limit: The most steps that the network can take.
+        about: A sentence that says what computes the steps; "" where NumPy always does.
     """
 
     classes: int
     limit: int
+    about: str
 
     def start(self, encoded: Encoded, greedy: bool = False) -> S:
         """Compute what does not depend on the step.

@@ -41,8 +41,8 @@ class Predictor:
             `.onnx`), or a `Checkpoint`. `int8`, `slim` and `float` name the shipped ones; None takes `int8`.
         threads: CPU threads for the network; 0 leaves the engine's choice, one per core.
         batch_size: The most lines of one width that `predict_batch` runs together.
-        engine: `torch` (`.pth`, `.safetensors`), `onnxruntime` or `openvino` (`.onnx`); `auto` takes the fastest that
-            is installed.
+        engine: `torch` (`.pth`, `.safetensors`), `onnxruntime` or `openvino` (`.onnx` too); `auto` takes torch where
+            it is installed and reads the file, else the fastest that is installed.
         config: The YAML that a float VietOCR model was trained with, if not with VietOCR's default vocabulary and
             sizes.
         follow_states: False makes the beam search read exactly as VietOCR's (see `beam.beam_search`), which is worse.
@@ -107,6 +107,8 @@ class Predictor:
             refine=None if self.spelling is None else partial(self._with_words, self.spelling),
         )
         self.recognizer = Recognizer(checkpoint, runtime, batch_size, decoding)
+        if self.recognizer.decoder.about:
+            self.about.append(self.recognizer.decoder.about)
 
     def predict(self, img: Any, return_prob: bool = False) -> str | tuple[str, float]:
         """Read one line.

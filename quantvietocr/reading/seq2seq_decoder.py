@@ -55,6 +55,7 @@ class Seq2SeqDecoder:
     """VietOCR's `Seq2Seq.decoder` (see `decoder.Decoder`) from float32 arrays by their names in the state dict."""
 
     limit = sys.maxsize
+    about = ""
 
     def __init__(self, weights: Mapping[str, np.ndarray]) -> None:
         def get(name: str) -> np.ndarray:

@@ -23,6 +23,7 @@ import numpy as np
 
 from ..checkpoint import transformer_layout as layout
 from ..checkpoint.types import Checkpoint
+from ..common.packages import how_to_install
 from ..engines.base import Encoded
 from ..engines.onnx_steps import OnnxSteps, Pairs, onnx_steps
 from .decode import EOS
@@ -104,6 +105,7 @@ class TransformerDecoder:
     Attributes:
         classes: How many classes of characters there are.
         limit: Steps that there are positions for.
+        about: What computes the steps, in a sentence.
     """
 
     def __init__(
@@ -117,6 +119,11 @@ class TransformerDecoder:
         self.limit = len(self.positions)
         self.guesser = steps
         self.steps: Steps = steps or NumpySteps(weights, heads)
+        self.about = (
+            f"decoder: onnxruntime {steps.version}, float32, with guesses in 8 bits; 1 thread for a batch."
+            if steps
+            else f"decoder: NumPy, float32; onnxruntime makes it faster: {how_to_install('onnxruntime')}."
+        )
         self.memory = [_memory_weights(weights, index) for index in range(layout.layers_in(weights, layout.DECODER))]
 
     @classmethod
