@@ -175,10 +175,10 @@ def test_the_shipped_receipts_are_whole_and_small():
 @pytest.mark.parametrize("name", ["samples", "bench"])
 def test_the_shipped_recipes_still_give_their_first_receipts(name):
     recipe = read_receipt_recipe(ROOT / "data" / "receipts" / f"{name}.yml")
-    if recipe.made_with != recipes.libraries():
-        pytest.skip(f"sealed with {recipe.made_with}, here {recipes.libraries()}")
     try:
         found = first_receipts_sha256(recipe)
     except RecipeError as error:
         pytest.skip(str(error))
+    if found != recipe.first and recipe.made_with != recipes.libraries():
+        pytest.skip(f"other receipts come out; sealed with {recipe.made_with}, here {recipes.libraries()}")
     assert found == recipe.first, "other receipts come out: seal the recipes anew and publish new numbers"

@@ -341,6 +341,6 @@ def test_the_shipped_recipes_still_give_their_first_lines(path, system_fonts):
         found = first_sha256(recipe)
     except RecipeError as error:
         pytest.skip(str(error))
-    if recipe.made_with != recipes.libraries():
-        pytest.skip(f"sealed with {recipe.made_with}, here {recipes.libraries()}")
+    if found != recipe.first and recipe.made_with != recipes.libraries():
+        pytest.skip(f"other lines come out; sealed with {recipe.made_with}, here {recipes.libraries()}")
     assert found == recipe.first, "the line generator draws other lines: seal the recipes anew and publish new numbers"
