@@ -72,13 +72,10 @@ def test_rules_and_leaders_are_read_still(reader, text):
     assert abs(read.count(marks) - text.count(marks)) <= 0.4 * text.count(marks)
 
 
-@pytest.mark.parametrize("thick", [1, 2, 4])
-@pytest.mark.parametrize("high", [8, 14, 40])
+@pytest.mark.parametrize(("thick", "high"), [(1, 8), (2, 8), (1, 14), (2, 14), (1, 40), (2, 40), (4, 40)])
 def test_a_rule_alone_is_no_blank(reader, thick, high):
     picture = Image.new("RGB", (300, high), "white")
     ImageDraw.Draw(picture).rectangle((6, high - 2 - thick, 293, high - 3), fill="black")
-    if thick > 0.25 * high:
-        pytest.skip("a bar")
     assert set(reader.predict(picture)) <= {"_", "-"} and reader.predict(picture)
 
 
