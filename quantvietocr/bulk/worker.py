@@ -21,13 +21,15 @@ from ..errors import UserError
 from .documents import Document
 from .reader import OpenReader
 
-#: One thread for each worker: more would only wait for each other. They must stand before NumPy and torch load.
-ONE_THREAD = {
+#: What a worker's process finds in its environment, before NumPy and torch load: one thread, since more would only wait
+#: for each other, and a C library that gives memory back.
+SURROUNDINGS = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
     "OMP_WAIT_POLICY": "PASSIVE",
     "MALLOC_ARENA_MAX": "2",  # glibc's arenas keep what they had; one for each of a worker's threads is waste
+    "MALLOC_MMAP_THRESHOLD_": "4000000",  # bytes; larger blocks go back to the system when they are freed
 }
 READY, FAILED, DEFECT, COUNT, ROWS, DONE = range(6)  # what a worker says
 
@@ -109,10 +111,10 @@ def start_worker(open_reader: OpenReader) -> Worker:
 
 @contextmanager
 def _for_workers() -> Iterator[None]:
-    """What processes that are started in the block find: one thread each, and a program that they need not import."""
-    before = {name: os.environ.get(name) for name in ONE_THREAD}
+    """What processes that are started in the block find: `SURROUNDINGS`, and a program that they need not import."""
+    before = {name: os.environ.get(name) for name in SURROUNDINGS}
     main = sys.modules["__main__"]
-    os.environ.update({name: value for name, value in ONE_THREAD.items() if before[name] is None})
+    os.environ.update({name: value for name, value in SURROUNDINGS.items() if before[name] is None})
     sys.modules["__main__"] = ModuleType("__main__")  # else Ray's, or whatever runs here, is imported once more in each
     try:
         yield
