@@ -2,7 +2,7 @@
 # make test    style, types, documentation, tests
 # make demo    fine-tune, convert, compare and read, into runs/demo
 # make fonts   bring the fonts of data/bench, by Debian packages, without root
-# make fuzz    damaged inputs on every reader, thousands of each kind: an hour; prints a table
+# make fuzz    damaged inputs on every reader, thousands of each kind: minutes; prints a table
 # make chaos   commands killed at random moments, and on full disks, a hundred times each: an hour; prints tables
 # make lock    write requirements-lock.txt from what is installed; WHEELS adds the hashes of wheels of other indexes
 # make audit   look the locked packages up among known vulnerabilities, where these can be reached

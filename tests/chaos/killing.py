@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import resource
@@ -80,6 +81,8 @@ def _run(scene: Scene, folder: Path, kill_after: float | None, most: int | None,
     child = os.fork()
     if not child:
         _command(scene, folder, most, log.fileno())
+    with contextlib.suppress(OSError):  # it has ended
+        os.setpgid(child, child)  # as the child does: the kill may come before its first step
     ends = time.monotonic() + (LONGEST if kill_after is None else kill_after)
     while not (done := os.waitpid(child, os.WNOHANG))[0] and time.monotonic() < ends:
         time.sleep(0.002)
@@ -94,7 +97,7 @@ def _command(scene: Scene, folder: Path, most: int | None, log: int) -> None:
     """In the child; never returns."""
     code = 70
     try:
-        os.setsid()
+        os.setpgid(0, 0)
         os.chdir(folder)
         for stream in (1, 2):
             os.dup2(log, stream)
