@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import os
 import resource
@@ -81,7 +80,7 @@ def _run(scene: Scene, folder: Path, kill_after: float | None, most: int | None,
     child = os.fork()
     if not child:
         _command(scene, folder, most, log.fileno())
-    with contextlib.suppress(OSError):  # it has ended
+    with suppress(OSError):  # it has ended
         os.setpgid(child, child)  # as the child does: the kill may come before its first step
     ends = time.monotonic() + (LONGEST if kill_after is None else kill_after)
     while not (done := os.waitpid(child, os.WNOHANG))[0] and time.monotonic() < ends:
