@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -70,7 +71,8 @@ def pdfs() -> list[bytes]:
         return file.getvalue()
 
     scan = io.BytesIO()
-    line().save(scan, "PDF", save_all=True, append_images=[line(number=2)])
+    when = time.gmtime(0)  # else the time of the run
+    line().save(scan, "PDF", save_all=True, append_images=[line(number=2)], creationDate=when, modDate=when)
     return [
         scan.getvalue(),
         drawn(lambda paper: paper.drawString(10, 20, "Cong: 12.000")),
@@ -94,13 +96,23 @@ def checkpoints(folder: Path) -> dict[str, list[bytes]]:
         for number, checkpoint in enumerate((int8, packed(int8), tiny.float_checkpoint()))
     ]
     state = {name: torch.from_numpy(np.array(tensor)) for name, tensor in tiny.float_state().items()}
-    pth = []
-    for is_zip, whole in ((True, state), (True, {"state_dict": state, "epoch": 3}), (False, state)):
-        file = io.BytesIO()
-        torch.save(whole, file, _use_new_zipfile_serialization=is_zip)
-        pth.append(file.getvalue())
+    pth = [_saved(whole, True) for whole in (state, {"state_dict": state, "epoch": 3})]
+    # The old format names each storage by its address and orders them so. For the same bytes in each run: one storage.
+    storage = torch.cat([tensor.flatten() for tensor in state.values()])
+    parts = storage.split([tensor.numel() for tensor in state.values()])
+    views = {name: part.view(tensor.shape) for (name, tensor), part in zip(state.items(), parts, strict=True)}
+    address = str(storage.untyped_storage()._cdata).encode()
+    pth.append(_saved(views, False).replace(address, b"1" * len(address)))
     onnx = export_onnx(int8, folder / "int8.onnx").read_bytes()
     return {".safetensors": safetensors, ".pth": pth, ".onnx": [onnx]}
+
+
+def _saved(state: dict[str, object], is_zip: bool) -> bytes:
+    import torch
+
+    file = io.BytesIO()
+    torch.save(state, file, _use_new_zipfile_serialization=is_zip)
+    return file.getvalue()
 
 
 ANNOTATION = "".join(f"{name}.png\tab đ{'c' * index}\n" for index, name in enumerate("abcab"))
