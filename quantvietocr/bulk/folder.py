@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .. import __version__
+from ..common.parsing import json_of
 from ..common.wording import counted
 from ..errors import UserError
 from .documents import Document, Shard, digest_of
@@ -88,7 +89,7 @@ class JobFolder:
         self.fingerprint = settings.fingerprint
         job = self.place / JOB
         if job.exists():
-            self._check(json.loads(job.read()), settings.about())
+            self._check(self._job(job), settings.about())
             return
         if parts := self._parts():
             raise FolderError(
@@ -101,6 +102,16 @@ class JobFolder:
             "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         }
         job.write((json.dumps(about, indent=1, ensure_ascii=False) + "\n").encode())
+
+    def _job(self, file: Place) -> dict[str, Any]:
+        """What the folder's job is, as its file says. Raises FolderError for another file."""
+        try:
+            before = json_of(file.read())
+        except ValueError as error:  # UnicodeDecodeError too
+            raise FolderError(f"{self.place.uri}: {JOB} is damaged ({error}); name another folder.") from error
+        if not isinstance(before, dict):
+            raise FolderError(f"{self.place.uri}: {JOB} is not one that this program writes; name another folder.")
+        return before
 
     def _check(self, before: dict[str, Any], now: dict[str, Any]) -> None:
         if before.get("schema_version") != SCHEMA_VERSION:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from ..common.parsing import json_of
 from .documents import Shard
 from .folder import FolderError
 from .places import Place, PlaceError
@@ -112,6 +113,6 @@ def _is_held(place: Place) -> bool:
     if not place.exists():
         return False
     try:
-        return time.time() - json.loads(place.read())["time"] < DEAD
+        return time.time() - json_of(place.read())["time"] < DEAD
     except (ValueError, LookupError, TypeError, PlaceError):  # half a sign, or gone meanwhile: nobody holds it
         return False

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..common.parsing import json_of
 from ..errors import UserError
 from ..pictures.image import ImageSpec
 from .layout import SCALE
@@ -155,7 +156,7 @@ def meta_of_json(text: str, path: str | os.PathLike) -> Meta:
         CheckpointError: For another version, or what is no metadata of ours.
     """
     try:
-        raw = json.loads(text)
+        raw = json_of(text)
         version = raw.pop("format_version")
         if version not in VERSIONS:
             *others, last = map(str, VERSIONS)

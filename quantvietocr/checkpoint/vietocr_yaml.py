@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ..common.files import ReadErrors, read_text
+from ..common.parsing import yaml_of
 from ..errors import UserError
 from ..pictures.image import ImageSpec
 from .vocab import DEFAULT_CHARS, Vocab
@@ -111,8 +110,8 @@ def read_yaml(path: str | os.PathLike, head: str | None = None) -> VietOCRConfig
     path = Path(path)
     text = read_text(path, _READ_ERRORS)
     try:
-        raw = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: 2024-13-01 looks like a date and is none
+        raw = yaml_of(text)
+    except ValueError as error:
         raise BridgeError(
             f"{path} is not readable as YAML ({str(error).splitlines()[0]}): save it with VietOCR's `config.save`."
         ) from error

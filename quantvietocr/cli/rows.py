@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from ..common.files import naming, write_bytes, write_text
+from ..common.parsing import json_of
 from ..errors import UserError
 
 CONTROLS = {ord("\t"): "\\t", ord("\n"): "\\n", ord("\r"): "\\r"}  # what would break a row
@@ -93,7 +94,7 @@ class RowFile:
             write_bytes(self.path, whole)
         try:
             rows = whole.decode("utf-8", ERRORS[self.form] if self.form == "tsv" else "strict").split("\n")[:-1]
-            return {json.loads(row)["path"] if self.form == "json" else row.split("\t")[0] for row in rows}
+            return {json_of(row)["path"] if self.form == "json" else row.split("\t")[0] for row in rows}
         except (ValueError, LookupError, TypeError) as error:
             raise UserError(f"{self.path} does not hold rows in the form {self.form}: name another --out.") from error
 

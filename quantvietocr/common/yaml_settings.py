@@ -15,6 +15,7 @@ import yaml
 
 from ..errors import UserError
 from .files import ReadErrors, read_text
+from .parsing import yaml_of
 
 T = TypeVar("T")
 Source: TypeAlias = Callable[[str], str]  # a key's file, or the command line
@@ -64,8 +65,8 @@ def override(tree: dict[str, Any], text: str) -> str:
     if not separator:
         raise ConfigError(f"Override {text!r} is not of the form key=value, e.g. train.steps=200.")
     try:
-        value = yaml.safe_load(written) if written else None
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: 2024-13-01 looks like a date and is none
+        value = yaml_of(written) if written else None
+    except ValueError as error:
         raise ConfigError(f"Override {text!r}: the value is not readable as YAML.") from error
     node = tree
     *parents, last = key.strip().split(".")
@@ -98,8 +99,8 @@ def read_tree(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
     unreadable = "{path} cannot be read ({reason}): name a YAML file with settings."
     text = read_text(path, ReadErrors(ConfigError, "No such config file: {path}.", unreadable))
     try:
-        tree = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: 2024-13-01 looks like a date and is none
+        tree = yaml_of(text)
+    except ValueError as error:
         raise ConfigError(f"{path} is not readable as YAML: {str(error).splitlines()[0]}.") from error
     if tree is None:
         return {}

@@ -11,6 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from ..common.files import write_bytes
+from ..common.parsing import json_of
 from .page import SCHEMA_VERSION, Page
 from .pdf import searchable_pdf
 from .picture import annotated
@@ -104,7 +105,7 @@ def written(stem: Path, number: int, sha256: str, reader: str, detector: str) ->
     if not all(named(stem, suffix).is_file() for suffix in OUTPUT_SUFFIXES):
         return None
     try:
-        about = json.loads(named(stem, ".json").read_bytes())
+        about = json_of(named(stem, ".json").read_bytes())
     except ValueError:
         return None
     expected = {

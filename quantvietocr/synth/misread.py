@@ -21,6 +21,7 @@ from typing import Any
 from tqdm import tqdm
 
 from ..common.files import write_text
+from ..common.parsing import json_of
 from ..dataset.loading import in_order
 from ..metrics.edits import edit_distance
 from ..pictures.image import line_pixels, open_line
@@ -148,7 +149,7 @@ def _draw(generator: LineGenerator, chunk: int) -> list[Line]:
 def _resumed(state: Path, origin: dict[str, Any], wanted: int) -> dict[str, Any]:
     """Return the state of an earlier run that this one goes on from, else a new one."""
     if state.is_file():
-        earlier = json.loads(state.read_text(encoding="utf-8"))
+        earlier = json_of(state.read_text(encoding="utf-8"))
         if earlier["origin"] == origin and len(earlier["rows"]) <= wanted:
             return earlier
     return {"origin": origin, "right": 0, "misread": 0, "illegible": 0, "rows": []}

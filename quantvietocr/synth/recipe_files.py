@@ -13,11 +13,11 @@ from typing import Any, Protocol
 
 import numpy as np
 import PIL
-import yaml
 from PIL import features
 
 from .. import __version__
 from ..common.files import ReadErrors, read_text
+from ..common.parsing import yaml_of
 from ..common.yaml_settings import ConfigError, build
 from ..errors import UserError
 from .lines.config import SynthConfig, SynthError
@@ -205,8 +205,8 @@ def read_yaml(path: Path) -> Any:
     """Read a YAML file. Raises RecipeError where it cannot be read."""
     text = read_text(path, _READ_ERRORS)
     try:
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: 2024-13-01 looks like a date and is none
+        return yaml_of(text)
+    except ValueError as error:
         raise RecipeError(f"{path} is not readable as YAML: {str(error).splitlines()[0]}.") from error
 
 

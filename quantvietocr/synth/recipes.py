@@ -13,6 +13,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from ..common.files import write_text
+from ..common.parsing import json_of
 from .recipe_files import SEAL, Recipe, RecipeError, libraries, make_generator, read_recipe
 
 FIRST = 20  # lines that `Recipe.first` covers: enough to notice other libraries, made in a second
@@ -125,7 +126,7 @@ def _made_before(recipe: Recipe, folder: Path) -> str | None:
     if not annotation.exists() or not stamp.exists():
         return None
     try:
-        noted = json.loads(stamp.read_text(encoding="utf-8"))
+        noted = json_of(stamp.read_text(encoding="utf-8"))
         made = lines_sha256(annotation)
     except (OSError, ValueError):
         return None  # cut short, or changed by hand: they are made again

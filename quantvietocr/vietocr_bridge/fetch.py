@@ -14,9 +14,9 @@ from urllib.parse import urljoin, urlsplit
 
 import pooch
 import requests
-import yaml
 from tqdm import tqdm
 
+from ..common.parsing import yaml_of
 from ..errors import UserError
 
 #: VietOCR's own config, whose `weights:` says where they are; and what it said when this was written.
@@ -131,8 +131,8 @@ def published_address(network: str = "vgg_seq2seq") -> str:
     try:
         with requests.get(config, timeout=TIMEOUT, stream=True, hooks={"response": _check_redirect}) as response:
             response.raise_for_status()
-            address = yaml.safe_load(next(response.iter_content(MAX_CONFIG_BYTES), b""))["weights"]
-    except (FetchError, requests.exceptions.RequestException, yaml.YAMLError, KeyError, TypeError):
+            address = yaml_of(next(response.iter_content(MAX_CONFIG_BYTES), b""))["weights"]
+    except (FetchError, requests.exceptions.RequestException, ValueError, KeyError, TypeError):
         return known
     return address if isinstance(address, str) and address else known
 

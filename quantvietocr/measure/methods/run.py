@@ -17,6 +17,7 @@ from typing import Any
 from ... import __version__
 from ...checkpoint import files
 from ...checkpoint.types import Checkpoint
+from ...common.parsing import json_of
 from ...common.yaml_settings import to_yaml
 from ...config import Config, FolderConfig, LayerOverride, TrainingMethod
 from ...dataset.annotation import Sample
@@ -244,6 +245,6 @@ def _settings(method: Method, job: Job) -> str:
 
 def _recorded(path: Path) -> Made:
     try:
-        return Made(**json.loads(path.read_text(encoding="utf-8")))
+        return Made(**json_of(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):  # not there, or cut short
         return Made("", 0.0)

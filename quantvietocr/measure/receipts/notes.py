@@ -15,6 +15,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from ... import __version__
+from ...common.parsing import json_of
 from ...pictures.image import ImageError, open_line
 from .match import Piece, quad_of
 from .readers import PageContestant, Reading
@@ -119,7 +120,7 @@ class Notes:
     def _note(self, key: str, noted: dict[str, Any]) -> None:
         row = json.dumps({"key": key, **noted}, ensure_ascii=False)
         self._append(row)
-        self.known[key] = json.loads(row)
+        self.known[key] = json_of(row)
 
     def _append(self, row: str) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -141,7 +142,7 @@ def _noted(path: Path) -> dict[str, Any]:
     known = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         try:
-            noted = json.loads(line)
+            noted = json_of(line)
         except ValueError:
             continue  # interrupted while it was written: that page is read again
         known[noted["key"]] = noted

@@ -21,6 +21,7 @@ import torch
 from tqdm import tqdm
 
 from ...common.files import write_text
+from ...common.parsing import json_of
 from ...dataset.annotation import Sample
 from ...dataset.batches import EvalBatch, eval_batches
 from ...engines.base import Encoded
@@ -219,7 +220,7 @@ class _Partial:
         if head == fingerprint:
             for line in lines:
                 try:
-                    index, rows = json.loads(line)
+                    index, rows = json_of(line)
                 except ValueError:
                     break  # the line that an interruption cut
                 self.done[index] = rows

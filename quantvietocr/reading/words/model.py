@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from ...common.files import replace_whole
+from ...common.parsing import json_of
 from ...errors import UserError
 
 FORMAT_VERSION = 1
@@ -180,7 +181,7 @@ def read(path: str | os.PathLike) -> WordModel:
     try:
         with np.load(file, allow_pickle=False) as opened:
             arrays = dict(opened)
-        about = json.loads(arrays["about"].tobytes())
+        about = json_of(arrays["about"].tobytes())
         words = tuple(arrays["words"].tobytes().decode().split("\n"))
         single, left, paired = (arrays[name].astype(np.float32) * np.float32(-STEP) for name in LEVELS)
         pairs = arrays["pairs"]

@@ -19,6 +19,7 @@ from fontTools.ttLib import TTFont
 from PIL import ImageFont
 
 from ...common.files import write_text
+from ...common.parsing import json_of
 from .config import SynthError
 from .dice import Dice, Weighted
 
@@ -203,7 +204,7 @@ def check_all(files: Iterable[Path], vocab: str) -> tuple[list[Face], Counter[st
     """
     cache_file = _cache_file()
     try:
-        cache = json.loads(cache_file.read_text(encoding="utf-8"))
+        cache = json_of(cache_file.read_text(encoding="utf-8"))
         cache = cache if isinstance(cache, dict) else {}
     except (OSError, ValueError):
         cache = {}  # no cache yet, or one cut short by another program: check again

@@ -30,6 +30,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from ...common.files import write_bytes, write_text
+from ...common.parsing import json_of
 from ...errors import UserError
 from ...pictures.boxes import Box, crop
 from .detected import labelled
@@ -101,8 +102,8 @@ def read_truths(folder: str | Path) -> list[tuple[Path, dict[str, Any]]]:
     """
     listing = Path(folder) / LISTING
     try:
-        pages = json.loads(listing.read_text(encoding="utf-8"))["pages"]
-        truths = [json.loads((listing.parent / page).read_text(encoding="utf-8")) for page in pages]
+        pages = json_of(listing.read_text(encoding="utf-8"))["pages"]
+        truths = [json_of((listing.parent / page).read_text(encoding="utf-8")) for page in pages]
         pictures = [listing.parent / truth["picture"] for truth in truths]
         whole = [_sha256(picture.read_bytes()) == truth["sha256"] for picture, truth in zip(pictures, truths)]
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -168,7 +169,7 @@ def _refuse_others(folder: Path, made: dict[str, Any]) -> None:
 def _noted(file: Path) -> Any:
     """Return the settings that a truth notes, None where it cannot be read."""
     try:
-        return json.loads(file.read_text(encoding="utf-8"))["made"]["settings"]
+        return json_of(file.read_text(encoding="utf-8"))["made"]["settings"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -178,7 +179,7 @@ def _is_whole(folder: Path, index: int, made: dict[str, Any]) -> bool:
     picture = truth.with_suffix(".jpg")
     if not truth.is_file() or not picture.is_file() or _noted(truth) != made:
         return False
-    return json.loads(truth.read_text(encoding="utf-8"))["sha256"] == _sha256(picture.read_bytes())
+    return json_of(truth.read_text(encoding="utf-8"))["sha256"] == _sha256(picture.read_bytes())
 
 
 def _written(generator: ReceiptGenerator, folder: Path, indices: list[int], workers: int) -> Iterator[None]:
