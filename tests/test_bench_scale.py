@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from bulk_readers import timed
 
 from quantvietocr.cli import main as cli
 from quantvietocr.measure.scale import bulk_runs
-from quantvietocr.measure.scale.bulk_runs import memory_of, repeated
+from quantvietocr.measure.scale.bulk_runs import memory_of, peak_of, repeated
 from quantvietocr.measure.scale.report import _answers, _memory
 from quantvietocr.measure.scale.service_runs import Load
 
@@ -44,7 +46,7 @@ def test_bulk_has_a_row_for_every_target(tmp_path, capsys, monkeypatch):
     printed = table_of(tmp_path, tmp_path / "weights.bin", capsys, *options)
     for said in (
         "pages/s per worker, 2 workers over 1",
-        "memory of a worker, pages",
+        "memory of a worker, 12 pages",
         "memory of a worker, 120 lines",
         "overhead of bulk and parquet",
         "resume of a finished job of 300 rows",
@@ -52,6 +54,8 @@ def test_bulk_has_a_row_for_every_target(tmp_path, capsys, monkeypatch):
     ):
         assert said in printed
     assert printed.count("0 lost, 0 doubled") == 2  # the target, and what was measured
+    between, at_most = map(int, re.search(r"(\d+) MB between pages, (\d+) MB at most", printed).groups())
+    assert 0 < between <= at_most
 
 
 def test_the_service_has_a_row_for_every_target(tiny_weights, tmp_path, capsys):
@@ -69,4 +73,5 @@ def test_the_pieces_count_right():
     assert load.percentile(0.5) == pytest.approx(0.2)
     documents = list(repeated([SAMPLES / "form_00.png", SAMPLES / "form_01.png"], 5))
     assert len({document.uri for document in documents}) == 5 and documents[0].content == documents[4].content
-    assert memory_of(2**30) == 0
+    assert memory_of(2**30) == peak_of(2**30) == 0
+    assert 0 < memory_of(os.getpid()) <= peak_of(os.getpid())

@@ -36,6 +36,16 @@ def memory_of(process: int) -> int:
     return int(status.split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+def peak_of(process: int) -> int:
+    """Bytes of memory that a process held at most (proc(5)); 0 once it is gone."""
+    try:
+        status = Path(f"/proc/{process}/status").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return 0
+    fields = dict(line.split(":", 1) for line in status.splitlines())
+    return int(fields["VmHWM"].split()[0]) * 1024 if "VmHWM" in fields else 0  # a dead one's has none
+
+
 def repeated(paths: Sequence[Path], pages: int) -> Iterator[Document]:
     """So many documents, made of a few pictures again and again, each under a name of its own."""
     contents = [path.read_bytes() for path in paths]
@@ -52,7 +62,8 @@ class PoolRun:
         pages_per_second: from the first row to the last.
         read_share: of the workers' time, spent in reading pages.
         settled: bytes of the largest worker after SETTLED pages, or at the first look if there are fewer.
-        largest: bytes of the largest worker at any look after that.
+        largest: bytes of the largest worker at any look after that. A look is when a page is done.
+        peak: bytes of the largest worker at any moment, as in the middle of a page.
     """
 
     workers: int
@@ -60,11 +71,12 @@ class PoolRun:
     read_share: float
     settled: int
     largest: int
+    peak: int
 
 
 def run_pool(settings: Settings, paths: Sequence[Path], pages: int, workers: int) -> PoolRun:
     """Read pages with a number of workers. Raises UserError."""
-    rows, read_ms, settled, largest = 0, 0.0, 0, 0
+    rows, read_ms, settled, largest, peak = 0, 0.0, 0, 0, 0
     began = last = time.perf_counter()
     with Pool(partial(open_reader, settings), workers) as pool:
         for some in pool.read(grouped(repeated(paths, pages), 1)):
@@ -73,12 +85,12 @@ def run_pool(settings: Settings, paths: Sequence[Path], pages: int, workers: int
             read_ms += sum(row["ms"] for row in some) if rows >= workers else 0.0
             rows += len(some)
             if rows % SAMPLE_PAGES == 0:
-                held = max(map(memory_of, pool.processes))
+                held, peak = max(map(memory_of, pool.processes)), max(peak, *map(peak_of, pool.processes))
                 if rows <= max(SETTLED * workers, SAMPLE_PAGES):
                     settled = held
                 largest = max(largest if rows > SETTLED * workers else 0, held)
     seconds = max(last - began, 1e-9)
-    return PoolRun(workers, (rows - 1) / seconds, read_ms / 1000 / seconds / workers, settled, largest)
+    return PoolRun(workers, (rows - 1) / seconds, read_ms / 1000 / seconds / workers, settled, largest, peak)
 
 
 @dataclass(frozen=True)
