@@ -20,7 +20,7 @@ from quantvietocr.checkpoint import read
 from quantvietocr.config import load_config
 from quantvietocr.train import objective
 from quantvietocr.train.loop import train
-from quantvietocr.train.state import TrainError, load_state
+from quantvietocr.train.state import Progress, TrainError, load_state, random_state, save_state
 from quantvietocr.train.teacher import label_smoothing_loss
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -73,6 +73,24 @@ def test_a_killed_run_resumes_to_the_same_weights(lines, float_weights, tmp_path
     assert read(tmp_path / "whole/best.safetensors").meta.method == method
     start = read(float_weights).tensors["transformer.decoder.fc_out.bias"]
     assert abs(found["transformer.decoder.fc_out.bias"].numpy() - start).max() > 0  # it did train
+
+
+def test_a_state_that_was_loaded_is_saved_as_the_same_bytes(tmp_path):
+    """A pickle names an object that it wrote before, and what was loaded is other objects than what was computed."""
+    weight = torch.nn.Parameter(torch.ones(2))
+    optimizer = torch.optim.SGD([weight], lr=0.1, momentum=0.9)
+    weight.grad = torch.ones(2)
+    optimizer.step()
+    progress = Progress(step=1, scores=[{"step": 1, "lines": 2, "cer": 0.5}], window=[{"lr": 0.1}])
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder in (first, second):
+        folder.mkdir()
+    save_state(first, progress, "train: {}", [random_state()], optimizer=optimizer)
+    state = load_state(first)
+    optimizer.load_state_dict(state["optimizer"])
+    torch.set_rng_state(state["random"])
+    save_state(second, Progress(**state["progress"]), state["settings"], [random_state()], optimizer=optimizer)
+    assert (first / "state.pt").read_bytes() == (second / "state.pt").read_bytes()
 
 
 def test_qat_scores_both_and_keeps_the_best_of_the_converted(lines, float_weights, tmp_path):

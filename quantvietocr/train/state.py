@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,22 @@ def save_state(folder: Path, progress: Progress, settings: str, ranks: list[list
     if len(ranks) > 1:
         state["random_ranks"] = ranks
     with replace_whole(folder / "state.pt") as temporary, temporary.open("wb") as stream:
-        torch.save(state, stream)
+        torch.save(_interned(state), stream)
+
+
+def _interned(value: Any) -> Any:
+    """The same value with one object for all equal strings.
+
+    A pickle names an object that it has written already, and a resumed run has other objects than one that was never
+    stopped: this makes their files the same, byte for byte. A network's state dict has strings of its own in both.
+    """
+    if isinstance(value, str):
+        return sys.intern(value)
+    if type(value) is dict:
+        return {_interned(key): _interned(part) for key, part in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(map(_interned, value))
+    return value
 
 
 def load_state(folder: Path) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from disks import on_disks
 from killing import Result, disturb, fill, serving, table, undisturbed
 from scenes import scenes
 
-from quantvietocr.measure.markdown import insert_section
+from quantvietocr.measure.markdown import check_section, insert_section
 
 
 def main() -> int:
@@ -31,6 +31,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="decides the moments (default 0)")
     parser.add_argument("--into", metavar="FILE#NAME", help="also put the tables into that section of a Markdown file")
     options = parser.parse_args()
+    if options.into:
+        check_section(options.into)  # now, not after an hour
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
     killed: list[Result] = []
     filled: list[Result] = []

@@ -19,7 +19,7 @@ sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent)]
 from harness import fuzz, table
 from targets import targets
 
-from quantvietocr.measure.markdown import insert_section
+from quantvietocr.measure.markdown import check_section, insert_section
 
 
 def main() -> int:
@@ -32,6 +32,8 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, default=Path("build/fuzz"), metavar="DIR", help="for what went wrong")
     parser.add_argument("--into", metavar="FILE#NAME", help="also put the table into that section of a Markdown file")
     options = parser.parse_args()
+    if options.into:
+        check_section(options.into)  # now, not after an hour
     also = [one.rpartition("=") for one in options.also]
     outcomes = []
     with tempfile.TemporaryDirectory() as folder:
