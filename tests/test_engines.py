@@ -79,9 +79,6 @@ def test_results_do_not_change_when_the_engine_runs_again(tiny):
             np.testing.assert_array_equal(part, copy)
 
 
-# --- choosing --------------------------------------------------------------------------------------------------------
-
-
 def test_signals_are_heard_after_engines_are_gone():
     """In a process of its own, which once ended with a segmentation fault: see `openvino_engine._core`."""
     program = (
@@ -97,6 +94,9 @@ def test_signals_are_heard_after_engines_are_gone():
     paths = os.environ | {"PYTHONPATH": f"{here}{os.pathsep}{here.parent}"}
     done = subprocess.run([sys.executable, "-c", program], env=paths, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "heard\n"), done.stderr[-2000:]
+
+
+# --- choosing --------------------------------------------------------------------------------------------------------
 
 
 def hide(monkeypatch, *packages: str) -> None:

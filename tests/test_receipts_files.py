@@ -179,6 +179,8 @@ def test_the_shipped_recipes_still_give_their_first_receipts(name):
         found = first_receipts_sha256(recipe)
     except RecipeError as error:
         pytest.skip(str(error))
-    if found != recipe.first and recipe.made_with != recipes.libraries():
+    ours, *sealed_with = recipe.made_with.split(", ")  # our own version is what is tested
+    assert ours.startswith("quantvietocr ")
+    if found != recipe.first and sealed_with != recipes.libraries().split(", ")[1:]:
         pytest.skip(f"other receipts come out; sealed with {recipe.made_with}, here {recipes.libraries()}")
     assert found == recipe.first, "other receipts come out: seal the recipes anew and publish new numbers"

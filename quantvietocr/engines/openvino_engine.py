@@ -16,6 +16,7 @@ from .base import STAGES, Encoded, cores, need
 from .cpu import graph_precision
 from .graphs import encoder_graph
 
+PURPOSE = "reading with OpenVINO"
 MAX_REASON = 200  # characters of OpenVINO's message that are passed on, its end
 
 
@@ -27,7 +28,7 @@ def _core() -> Any:
     cores do not end in the reverse order of their beginning, a freed stack stays in use, and the next signal ends the
     process: Ctrl-C, or the end of a child (https://github.com/openvinotoolkit/openvino/pull/11894).
     """
-    return need("openvino", "reading with OpenVINO").Core()
+    return need("openvino", PURPOSE).Core()
 
 
 class OpenVinoEngine:
@@ -53,7 +54,7 @@ class OpenVinoEngine:
     name = "openvino"
 
     def __init__(self, checkpoint: Checkpoint, threads: int = 0, hint: str | None = "f32") -> None:
-        runtime = need("openvino", "reading with OpenVINO")
+        runtime = need("openvino", PURPOSE)
         self.threads = threads or cores()
         self.version: str = runtime.__version__.partition("-")[0]  # without the build
         self._settings = {"ENABLE_CPU_PINNING": False} | ({"INFERENCE_PRECISION_HINT": hint} if hint else {})
