@@ -36,9 +36,9 @@ class OnnxEngine:
         self.threads = threads or cores()
         graph = encoder_graph(checkpoint)
         self._session = open_session(graph, threads, checkpoint.origin)
-        # For `side_by_side`; an engine with one thread is what that would open, and the graph is as large as the file.
-        self._single: OnnxEngine | None = self if threads == 1 else None
-        self._origin, self._graph = checkpoint.origin, b"" if threads == 1 else graph
+        # For `side_by_side`. An engine with one thread needs no second one, and the graph is as large as the file.
+        self._single: OnnxEngine | None = None
+        self._origin, self._graph = checkpoint.origin, graph if self.threads > 1 else b""
         names = {output.name for output in self._session.get_outputs()}
         self._outputs = [name for name in STAGES if name in names]
         self.version: str = need(self.name, PURPOSE).__version__
@@ -47,11 +47,11 @@ class OnnxEngine:
     @contextmanager
     def side_by_side(self, count: int) -> Iterator[list[OnnxEngine]]:
         """See `base.Engine`. The first call opens the file once more, for one thread."""
-        if self._single is None:
+        if self._single is None and self.threads > 1:
             single = copy.copy(self)
             single.threads, single._session = 1, open_session(self._graph, 1, self._origin)
             self._single = single  # not before it is whole: other threads may be waiting for it
-        yield [self._single] * count  # calls of a session do not disturb each other
+        yield [self._single or self] * count  # calls of a session do not disturb each other
 
     def stages(self, pixels: np.ndarray) -> tuple[np.ndarray, ...]:
         """Run as `encode` does, and return the CNN's features (N,S,C), float32, before what that returns."""

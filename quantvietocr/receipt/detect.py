@@ -84,7 +84,7 @@ class RapidDetector:
         # tensor is a block of its own, and a pattern is kept for each size. These options need 110 MB for any sizes.
         options.enable_cpu_mem_arena, options.enable_mem_pattern = True, False
         session = onnxruntime.InferenceSession(str(models[0]), options, providers=["CPUExecutionProvider"])
-        giving_back = onnxruntime.RunOptions()  # the arena's memory, which lines are read without, after each page
+        giving_back = onnxruntime.RunOptions()  # the arena's memory, after each page: lines are read without it
         giving_back.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
         session.run = functools.partial(session.run, run_options=giving_back)
         settings = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import io
 import json
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from PIL import Image, ImageDraw
 
 from quantvietocr.checkpoint import read, write
 from quantvietocr.cli.main import main
+from quantvietocr.vietocr_bridge.fetch import git_blob_id
 
 LINES = 60  # pictures of lines that are read: several windows of the stream
 PAGES = 2
@@ -59,7 +59,7 @@ def scenes(folder: Path, address: str) -> list[Scene]:
         Scene("read receipts", inputs.receipts, _whole_pages, _pages),
         Scene("train", inputs.train, _whole_training, _training),
         Scene("quantize", inputs.quantize, _whole_checkpoints, _files),
-        Scene("fetch", partial(_fetch, address), _whole_fetch, _files),
+        Scene("fetch", partial(_fetch, address, git_blob_id(inputs.served)), _whole_fetch, _files),
         Scene("export", inputs.export, _whole_checkpoints, _files),
     ]
 
@@ -86,6 +86,8 @@ class _Inputs:
             picture = Image.new("RGB", (60 + number % 7, 16), "white")
             ImageDraw.Draw(picture).text((3, 2), f"dong {number}", fill="black")
             picture.save(folder / "pictures" / f"{number}.png")
+        self.served = folder / "served.pth"
+        self.served.write_bytes(content_to_fetch())
         (folder / "pages").mkdir()
         for number in range(PAGES):
             draw(ROWS[10 + number :]).save(folder / "pages" / f"{number}.png")
@@ -199,10 +201,8 @@ def _whole_fetch(out: Path) -> None:
         assert path.read_bytes() == content_to_fetch()
 
 
-def _fetch(address: str, out: Path) -> int:
+def _fetch(address: str, blob: str, out: Path) -> int:
     """With the content's name: a file that is there already is then known to be the right one."""
-    content = content_to_fetch()
-    blob = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
     return main(["fetch", "--out", str(out / "w.pth"), "--url", address, "--blob-id", blob])
 
 
